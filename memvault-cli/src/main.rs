@@ -1,0 +1,3 @@
+//! The `memvault` command.
+#![forbid(unsafe_code)]
+fn main() {}

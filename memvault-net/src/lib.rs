@@ -1,0 +1,2 @@
+//! MemVault over TCP: server, replicating client, gateway.
+#![forbid(unsafe_code)]

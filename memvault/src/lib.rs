@@ -1,0 +1,36 @@
+//! MemVault's core: exact LRU cache, consistent-hash ring and replication, without I/O.
+//!
+//! ```text
+//! bytes --decode--> arguments --parse--> Command --execute(now)--> reply --encode--> bytes
+//!       resp/                 command/           store/                   resp/encode
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+pub mod time;
+
+pub mod arena;
+pub mod cache;
+pub mod list;
+pub mod lru;
+
+pub mod avl;
+pub mod hash;
+pub mod ring;
+
+pub mod version;
+
+pub mod command;
+pub mod connection;
+pub mod resp;
+pub mod store;
+
+pub mod replication;
+pub mod transport;
+
+#[cfg(any(test, fuzzing))]
+pub mod model;
