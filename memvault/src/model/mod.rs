@@ -4,3 +4,4 @@
 //! file and from a one-line fuzz target: whatever one finds, the other can repeat.
 
 pub mod avl;
+pub mod ring;
