@@ -1,0 +1,380 @@
+//! [`Entries`]: byte keys to byte values, exact LRU, within a budget of bytes and entries.
+//!
+//! Place: packed entries on the [`Lru`] heart; under [`Store`](super::Store) and under a replica.
+//! Expiry, version and flags are stored, not interpreted.
+//! Cost: all operations O(1) on average beside the copy of the value, but for the growth of arena and
+//! index, which is O(n) and amortised; one hash and one look-up each; reading allocates nothing.
+//! Limits: one owner (`&mut self`); see [`Config`] for the budget.
+
+use core::hash::{BuildHasher, Hasher};
+
+use ahash::RandomState;
+
+use super::budget::{Account, Config, TooLarge};
+use super::packed::{EntryRef, MAX_KEY_LEN, Meta, Packed, total_len};
+use super::recency::{Index, Lru};
+
+/// Entries in the order of their last use, each in one allocation, within a budget that never overshoots.
+///
+/// # Examples
+/// ```
+/// use memvault::store::{Config, Entries, Meta};
+///
+/// let config = Config { max_entries: Some(2), ..Config::default() };
+/// let mut entries = Entries::new(config, ahash::RandomState::with_seeds(1, 2, 3, 4));
+/// for key in [b"a", b"b", b"c"] {
+///     entries.insert(key, b"value", &Meta::default(), &mut |evicted| assert_eq!(evicted.key, b"a"))?;
+/// }
+/// assert!(entries.get(b"a").is_none());
+/// assert_eq!(entries.get(b"b").map(|entry| entry.value), Some(&b"value"[..]));
+/// # Ok::<(), memvault::store::TooLarge>(())
+/// ```
+#[derive(Debug)]
+pub struct Entries<S = RandomState> {
+    lru: Lru<Packed>,
+    account: Account,
+    /// Invariant: the present entries keep to it.
+    config: Config,
+    hasher: S,
+}
+
+/// Is told of each entry that has to go to make room, just before it goes.
+pub type Evicted<'a> = &'a mut dyn FnMut(EntryRef<'_>);
+
+impl<S: BuildHasher> Entries<S> {
+    /// No entries. Allocates nothing before the first.
+    ///
+    /// Keys come from strangers: give `hasher` seeds that they cannot know.
+    pub fn new(config: Config, hasher: S) -> Self {
+        Self { lru: Lru::new(), account: Account::default(), config, hasher }
+    }
+
+    /// The entry of `key`, which becomes the newest.
+    pub fn get(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let index = self.find(self.hash(key), key)?;
+        self.promote(index);
+        Some(self.entry(index))
+    }
+
+    /// The entry of `key`, which keeps its place in the order of eviction.
+    pub fn peek(&self, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.find(self.hash(key), key).map(|index| self.entry(index))
+    }
+
+    /// Stores an entry as the newest, in place of the one that `key` had.
+    ///
+    /// The memory of a replaced entry is used again if the length is the same. `evicted` is told of each
+    /// entry that has to go, before anything is allocated; it is not told of the replaced one.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if the budget could not hold the entry even alone; nothing changes then.
+    pub fn insert(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        meta: &Meta,
+        evicted: Evicted<'_>,
+    ) -> Result<(), TooLarge> {
+        let hash = self.hash(key);
+        let found = self.find(hash, key);
+        self.put(hash, found, key, value, meta, evicted)
+    }
+
+    /// Replaces expiry, version and flags of the entry of `key`; value and place in the order of eviction
+    /// stay. Returns whether there is such an entry.
+    ///
+    /// `evicted` is told of entries that have to go because fields are added.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if the budget could not hold the longer entry even alone; nothing changes then.
+    pub fn set_meta(&mut self, key: &[u8], meta: &Meta, evicted: Evicted<'_>) -> Result<bool, TooLarge> {
+        match self.find(self.hash(key), key) {
+            Some(index) => self.set_meta_at(index, meta, evicted).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Removes the entry of `key`. Returns whether there was one.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let found = self.find(self.hash(key), key);
+        if let Some(index) = found {
+            self.remove_at(index);
+        }
+        found.is_some()
+    }
+
+    /// Removes all entries and returns all their memory, arena and index included. O(n).
+    pub fn clear(&mut self) {
+        self.lru = Lru::new();
+        self.account = Account::default();
+    }
+
+    /// Changes the limits and evicts, oldest first, what no longer fits.
+    ///
+    /// Index and arena shrink only if they alone break the new limit; then every entry goes.
+    pub fn set_limits(
+        &mut self,
+        max_bytes: Option<usize>,
+        max_entries: Option<usize>,
+        evicted: Evicted<'_>,
+    ) {
+        self.config.max_bytes = max_bytes;
+        self.config.max_entries = max_entries;
+        let most = max_entries.unwrap_or(usize::MAX);
+        while self.len() > most || (self.bytes_used() > self.max_bytes() && !self.is_empty()) {
+            self.evict_oldest(evicted);
+        }
+        if self.bytes_used() > self.max_bytes() {
+            self.clear();
+        }
+    }
+
+    /// The first entry at or after position `cursor` of the arena, and the cursor to go on from.
+    ///
+    /// Start with 0; `None` is the end. An entry that is there from the first call to the last is met
+    /// exactly once, whatever is inserted, replaced or removed meanwhile, unless [`clear`](Self::clear)
+    /// or a lowered limit starts the arena afresh. O(1) on average over a whole scan.
+    #[must_use]
+    pub fn scan(&self, cursor: u32) -> Option<(EntryRef<'_>, u32)> {
+        let index = self.lru.next_slot(cursor)?;
+        Some((self.entry(index), index.position() + 1))
+    }
+
+    /// The entry that would be evicted first.
+    #[must_use]
+    pub fn oldest(&self) -> Option<EntryRef<'_>> {
+        self.lru.oldest().map(|index| self.entry(index))
+    }
+
+    /// Number of entries, whatever their flags.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lru.len()
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lru.is_empty()
+    }
+
+    /// Bytes in use by entries, arena and index, as [`Config::max_bytes`] counts them. O(1).
+    #[must_use]
+    pub fn bytes_used(&self) -> usize {
+        self.account.boxes + self.lru.arena_bytes() + self.lru.table_bytes()
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Number of entries that have an expiry, and the sum of these expiries in Unix milliseconds.
+    #[must_use]
+    pub const fn expiring(&self) -> (usize, u128) {
+        (self.account.expiring, self.account.expiry_sum)
+    }
+}
+
+/// The same operations by hash and index, for callers that look up once and then decide.
+impl<S: BuildHasher> Entries<S> {
+    pub(crate) fn hash(&self, key: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        (hasher.finish() >> 32) as u32
+    }
+
+    pub(crate) fn find(&self, hash: u32, key: &[u8]) -> Option<Index> {
+        self.lru.find(expand(hash), |packed| packed.is(hash, key))
+    }
+
+    pub(crate) fn entry(&self, index: Index) -> EntryRef<'_> {
+        self.lru.entry(index).entry()
+    }
+
+    pub(crate) fn expire_at(&self, index: Index) -> Option<crate::time::Timestamp> {
+        self.lru.entry(index).expire_at()
+    }
+
+    pub(crate) fn value(&self, index: Index) -> &[u8] {
+        self.lru.entry(index).value()
+    }
+
+    pub(crate) fn promote(&mut self, index: Index) {
+        self.lru.promote(index);
+    }
+
+    /// [`insert`](Self::insert) for a key that has already been looked up: `found` is its entry.
+    pub(crate) fn put(
+        &mut self,
+        hash: u32,
+        found: Option<Index>,
+        key: &[u8],
+        value: &[u8],
+        meta: &Meta,
+        evicted: Evicted<'_>,
+    ) -> Result<(), TooLarge> {
+        if let Some(index) = found {
+            let expiry = self.expire_at(index);
+            if self.lru.entry_mut(index).overwrite(value, meta) {
+                self.account.replace_expiry(expiry, meta.expire_at);
+                self.lru.promote(index);
+                return Ok(());
+            }
+        }
+        let class = self.check(key, total_len(key, value, meta))?;
+        if let Some(index) = found {
+            self.lru.promote(index);
+            let index = self.make_room(index, class, evicted);
+            self.forget(index);
+            // Two steps: the old allocation is returned before the new one is asked for.
+            *self.lru.entry_mut(index) = Packed::hollow(hash);
+            *self.lru.entry_mut(index) = Packed::new(hash, key, value, meta);
+        } else {
+            self.make_slot(class, evicted);
+            let packed = Packed::new(hash, key, value, meta);
+            self.lru.insert(expand(hash), packed, rehash);
+        }
+        self.account.add(class, meta.expire_at);
+        Ok(())
+    }
+
+    /// [`set_meta`](Self::set_meta) for an entry that has already been looked up.
+    pub(crate) fn set_meta_at(
+        &mut self,
+        index: Index,
+        meta: &Meta,
+        evicted: Evicted<'_>,
+    ) -> Result<(), TooLarge> {
+        let expiry = self.expire_at(index);
+        if self.lru.entry_mut(index).overwrite_meta(meta) {
+            self.account.replace_expiry(expiry, meta.expire_at);
+            return Ok(());
+        }
+        let EntryRef { key, value, .. } = self.entry(index);
+        let class = self.check(key, total_len(key, value, meta))?;
+        let index = self.make_room(index, class, evicted);
+        self.forget(index);
+        self.lru.entry_mut(index).refit(meta);
+        self.account.add(class, meta.expire_at);
+        Ok(())
+    }
+
+    pub(crate) fn remove_at(&mut self, index: Index) {
+        self.forget(index);
+        let hash = self.lru.entry(index).hash();
+        self.lru.remove(index, expand(hash));
+    }
+
+    /// The size class of an allocation of `len` bytes, if key and budget allow for it.
+    fn check(&self, key: &[u8], len: usize) -> Result<usize, TooLarge> {
+        if key.len() > MAX_KEY_LEN {
+            return Err(TooLarge::Key { len: key.len() });
+        }
+        if self.config.max_entries == Some(0) {
+            return Err(TooLarge::Entries);
+        }
+        let class = self.size_class(len);
+        let limit = self.max_bytes();
+        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes());
+        if needed > limit {
+            return Err(TooLarge::Bytes { needed, limit });
+        }
+        Ok(class)
+    }
+
+    /// Evicts until the entry at `index` can change its allocation to `class` bytes. Returns where the
+    /// entry is then.
+    fn make_room(&mut self, index: Index, class: usize, evicted: Evicted<'_>) -> Index {
+        let old = self.size_class(self.lru.entry(index).len());
+        let over = |this: &Self| this.bytes_used() - old + class > this.max_bytes();
+        while over(self) {
+            match self.lru.oldest() {
+                Some(oldest) if oldest != index => self.evict(oldest, evicted),
+                Some(oldest) => match self.lru.newer(oldest) {
+                    Some(next) => self.evict(next, evicted),
+                    None => break,
+                },
+                None => break,
+            }
+        }
+        if over(self) { self.start_afresh(index) } else { index }
+    }
+
+    /// Moves the only entry, at `index`, to an arena and an index of the smallest size.
+    fn start_afresh(&mut self, index: Index) -> Index {
+        let hash = expand(self.lru.entry(index).hash());
+        let packed = self.lru.remove(index, hash);
+        self.lru = Lru::new();
+        self.lru.insert(hash, packed, rehash)
+    }
+
+    /// Evicts, and grows arena and index, until there is room for one more entry of `class` bytes.
+    fn make_slot(&mut self, class: usize, evicted: Evicted<'_>) {
+        let most = self.config.max_entries.unwrap_or(usize::MAX);
+        loop {
+            let room = self.max_bytes().checked_sub(self.bytes_used() + class);
+            if room.is_some_and(|room| self.len() < most && self.lru.grow_within(room, most, rehash)) {
+                return;
+            }
+            match self.lru.oldest() {
+                Some(oldest) => self.evict(oldest, evicted),
+                // What is in the way is the arena or the index itself, grown for many small entries.
+                None if self.bytes_used() > 0 => self.clear(),
+                None => return,
+            }
+        }
+    }
+
+    fn evict_oldest(&mut self, evicted: Evicted<'_>) {
+        if let Some(oldest) = self.lru.oldest() {
+            self.evict(oldest, evicted);
+        }
+    }
+
+    fn evict(&mut self, index: Index, evicted: Evicted<'_>) {
+        evicted(self.entry(index));
+        self.remove_at(index);
+    }
+
+    /// Takes the entry at `index` out of the account.
+    fn forget(&mut self, index: Index) {
+        let packed = self.lru.entry(index);
+        let (class, expiry) = (self.size_class(packed.len()), packed.expire_at());
+        self.account.remove(class, expiry);
+    }
+
+    fn size_class(&self, len: usize) -> usize {
+        if len == 0 { 0 } else { (self.config.size_class)(len) }
+    }
+
+    fn max_bytes(&self) -> usize {
+        self.config.max_bytes.unwrap_or(usize::MAX)
+    }
+
+    /// Panics unless the account is the sum of what is stored, within the limits.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn check_invariants(&self) {
+        let (mut account, mut count, mut cursor) = (Account::default(), 0, 0);
+        while let Some((entry, next)) = self.scan(cursor) {
+            let len = total_len(entry.key, entry.value, &entry.meta);
+            account.add(self.size_class(len), entry.meta.expire_at);
+            assert_eq!(self.peek(entry.key), Some(entry), "each entry is found under its key");
+            (count, cursor) = (count + 1, next);
+        }
+        assert_eq!(account, self.account, "the account is the sum of the entries");
+        assert_eq!(count, self.len());
+        assert!(self.bytes_used() <= self.max_bytes(), "within the budget of bytes");
+        assert!(self.len() <= self.config.max_entries.unwrap_or(usize::MAX));
+    }
+}
+
+fn rehash(packed: &Packed) -> u64 {
+    expand(packed.hash())
+}
+
+/// Spreads a cached hash over 64 bits: the index takes its tag from the top and its position from below.
+const fn expand(hash: u32) -> u64 {
+    (hash as u64) << 32 | hash as u64
+}
