@@ -5,3 +5,4 @@
 
 pub mod avl;
 pub mod ring;
+pub mod store;

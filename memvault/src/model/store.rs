@@ -17,12 +17,23 @@ use crate::version::Version;
 pub fn run(program: &[u8]) {
     let (limits, operations) = program.split_at(program.len().min(2));
     let limit = |at: usize, unit: usize| {
-        limits.get(at).map(|&byte| usize::from(byte)).filter(|&n| n < 200).map(|n| n * unit)
+        limits
+            .get(at)
+            .map(|&byte| usize::from(byte))
+            .filter(|&n| n < 200)
+            .map(|n| n * unit)
     };
     let mut pair = Pair::new(limit(0, 24), limit(1, 1).map(|n| n / 8));
     for operation in operations.chunks_exact(4) {
-        let &[operation, key, len, meta] = operation else { continue };
-        pair.step(operation, &[b'k', key % 24], usize::from(len), decode_meta(meta));
+        let &[operation, key, len, meta] = operation else {
+            continue;
+        };
+        pair.step(
+            operation,
+            &[b'k', key % 24],
+            usize::from(len),
+            decode_meta(meta),
+        );
     }
 }
 
@@ -37,14 +48,25 @@ struct Pair {
 
 impl Pair {
     fn new(max_bytes: Option<usize>, max_entries: Option<usize>) -> Self {
-        let config = Config { max_bytes, max_entries, ..Config::default() };
+        let config = Config {
+            max_bytes,
+            max_entries,
+            ..Config::default()
+        };
         let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
-        Self { real: Entries::new(config, hasher), naive: VecDeque::new() }
+        Self {
+            real: Entries::new(config, hasher),
+            naive: VecDeque::new(),
+        }
     }
 
     fn step(&mut self, operation: u8, key: &[u8], len: usize, meta: Meta) {
         match operation % 16 {
-            0..=5 => self.insert(key, &key[1..].repeat(len * usize::from(operation % 6) / 2), meta),
+            0..=5 => self.insert(
+                key,
+                &key[1..].repeat(len * usize::from(operation % 6) / 2),
+                meta,
+            ),
             6 | 7 => {
                 let found = self.take(key);
                 assert_eq!(self.real.get(key), found.as_ref().map(borrow));
@@ -69,7 +91,11 @@ impl Pair {
     fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) {
         let old = self.take_keeping_place(key);
         let naive = &mut self.naive;
-        let full = self.real.config().max_entries.is_some_and(|most| naive.len() >= most);
+        let full = self
+            .real
+            .config()
+            .max_entries
+            .is_some_and(|most| naive.len() >= most);
         let mut evictions = 0;
         let result = self.real.insert(key, value, &meta, &mut |entry| {
             evictions += 1;
@@ -78,7 +104,10 @@ impl Pair {
         match (result, old) {
             (Ok(()), _) => {
                 let unlimited = self.real.config().max_bytes.is_none();
-                assert!(!unlimited || evictions <= usize::from(full), "evicts no more than it must");
+                assert!(
+                    !unlimited || evictions <= usize::from(full),
+                    "evicts no more than it must"
+                );
                 naive.push_back((key.to_vec(), value.to_vec(), meta));
             }
             (Err(_), old) => {
@@ -107,12 +136,20 @@ impl Pair {
 
     /// Lowers the limit of bytes for a moment.
     fn shrink(&mut self, percent: usize) {
-        let Config { max_bytes, max_entries, .. } = *self.real.config();
+        let Config {
+            max_bytes,
+            max_entries,
+            ..
+        } = *self.real.config();
         let less = self.real.bytes_used() * percent.min(100) / 100;
         let naive = &mut self.naive;
-        self.real.set_limits(Some(less), max_entries, &mut |entry| expect_oldest(naive, entry));
+        self.real.set_limits(Some(less), max_entries, &mut |entry| {
+            expect_oldest(naive, entry)
+        });
         self.real.check_invariants();
-        self.real.set_limits(max_bytes, max_entries, &mut |_| panic!("a wider limit evicts nothing"));
+        self.real.set_limits(max_bytes, max_entries, &mut |_| {
+            panic!("a wider limit evicts nothing")
+        });
     }
 
     fn scan(&self) {
@@ -140,11 +177,19 @@ impl Pair {
 
 fn expect_oldest(naive: &mut VecDeque<Owned>, entry: EntryRef<'_>) {
     let oldest = naive.pop_front();
-    assert_eq!(oldest.as_ref().map(borrow), Some(entry), "the oldest goes first");
+    assert_eq!(
+        oldest.as_ref().map(borrow),
+        Some(entry),
+        "the oldest goes first"
+    );
 }
 
 fn borrow((key, value, meta): &Owned) -> EntryRef<'_> {
-    EntryRef { key, value, meta: *meta }
+    EntryRef {
+        key,
+        value,
+        meta: *meta,
+    }
 }
 
 fn decode_meta(byte: u8) -> Meta {

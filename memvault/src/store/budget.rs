@@ -27,7 +27,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_bytes: None, max_entries: None, size_class: round_up_to_16 }
+        Self {
+            max_bytes: None,
+            max_entries: None,
+            size_class: round_up_to_16,
+        }
     }
 }
 
@@ -63,10 +67,17 @@ impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes { needed, limit } => {
-                write!(f, "entry needs {needed} bytes of memory, the limit for all is {limit}")
+                write!(
+                    f,
+                    "entry needs {needed} bytes of memory, the limit for all is {limit}"
+                )
             }
             Self::Key { len } => {
-                write!(f, "key has {len} bytes, the limit is {}", super::MAX_KEY_LEN)
+                write!(
+                    f,
+                    "key has {len} bytes, the limit is {}",
+                    super::MAX_KEY_LEN
+                )
             }
             Self::Entries => f.write_str("the limit of entries is zero"),
         }

@@ -46,7 +46,12 @@ impl<S: BuildHasher> Entries<S> {
     ///
     /// Keys come from strangers: give `hasher` seeds that they cannot know.
     pub fn new(config: Config, hasher: S) -> Self {
-        Self { lru: Lru::new(), account: Account::default(), config, hasher }
+        Self {
+            lru: Lru::new(),
+            account: Account::default(),
+            config,
+            hasher,
+        }
     }
 
     /// The entry of `key`, which becomes the newest.
@@ -58,7 +63,8 @@ impl<S: BuildHasher> Entries<S> {
 
     /// The entry of `key`, which keeps its place in the order of eviction.
     pub fn peek(&self, key: &[u8]) -> Option<EntryRef<'_>> {
-        self.find(self.hash(key), key).map(|index| self.entry(index))
+        self.find(self.hash(key), key)
+            .map(|index| self.entry(index))
     }
 
     /// Stores an entry as the newest, in place of the one that `key` had.
@@ -87,7 +93,12 @@ impl<S: BuildHasher> Entries<S> {
     ///
     /// # Errors
     /// [`TooLarge`] if the budget could not hold the longer entry even alone; nothing changes then.
-    pub fn set_meta(&mut self, key: &[u8], meta: &Meta, evicted: Evicted<'_>) -> Result<bool, TooLarge> {
+    pub fn set_meta(
+        &mut self,
+        key: &[u8],
+        meta: &Meta,
+        evicted: Evicted<'_>,
+    ) -> Result<bool, TooLarge> {
         match self.find(self.hash(key), key) {
             Some(index) => self.set_meta_at(index, meta, evicted).map(|()| true),
             None => Ok(false),
@@ -299,7 +310,11 @@ impl<S: BuildHasher> Entries<S> {
                 None => break,
             }
         }
-        if over(self) { self.start_afresh(index) } else { index }
+        if over(self) {
+            self.start_afresh(index)
+        } else {
+            index
+        }
     }
 
     /// Moves the only entry, at `index`, to an arena and an index of the smallest size.
@@ -315,7 +330,9 @@ impl<S: BuildHasher> Entries<S> {
         let most = self.config.max_entries.unwrap_or(usize::MAX);
         loop {
             let room = self.max_bytes().checked_sub(self.bytes_used() + class);
-            if room.is_some_and(|room| self.len() < most && self.lru.grow_within(room, most, rehash)) {
+            if room
+                .is_some_and(|room| self.len() < most && self.lru.grow_within(room, most, rehash))
+            {
                 return;
             }
             match self.lru.oldest() {
@@ -346,7 +363,11 @@ impl<S: BuildHasher> Entries<S> {
     }
 
     fn size_class(&self, len: usize) -> usize {
-        if len == 0 { 0 } else { (self.config.size_class)(len) }
+        if len == 0 {
+            0
+        } else {
+            (self.config.size_class)(len)
+        }
     }
 
     fn max_bytes(&self) -> usize {
@@ -360,12 +381,22 @@ impl<S: BuildHasher> Entries<S> {
         while let Some((entry, next)) = self.scan(cursor) {
             let len = total_len(entry.key, entry.value, &entry.meta);
             account.add(self.size_class(len), entry.meta.expire_at);
-            assert_eq!(self.peek(entry.key), Some(entry), "each entry is found under its key");
+            assert_eq!(
+                self.peek(entry.key),
+                Some(entry),
+                "each entry is found under its key"
+            );
             (count, cursor) = (count + 1, next);
         }
-        assert_eq!(account, self.account, "the account is the sum of the entries");
+        assert_eq!(
+            account, self.account,
+            "the account is the sum of the entries"
+        );
         assert_eq!(count, self.len());
-        assert!(self.bytes_used() <= self.max_bytes(), "within the budget of bytes");
+        assert!(
+            self.bytes_used() <= self.max_bytes(),
+            "within the budget of bytes"
+        );
         assert!(self.len() <= self.config.max_entries.unwrap_or(usize::MAX));
     }
 }

@@ -34,7 +34,12 @@ impl Meta {
     /// The meta data of an entry that expires at `expire_at` and has nothing else.
     #[must_use]
     pub const fn expiring(expire_at: Option<Timestamp>) -> Self {
-        Self { expire_at, version: None, tombstone: false, unconfirmed: false }
+        Self {
+            expire_at,
+            version: None,
+            tombstone: false,
+            unconfirmed: false,
+        }
     }
 
     /// Whether the entry is past its time at `now`: an entry lives up to, not through, its expiry.
@@ -45,8 +50,16 @@ impl Meta {
 
     /// Bytes that this takes in front of the key.
     const fn encoded_len(&self) -> usize {
-        let expiry = if self.expire_at.is_some() { EXPIRY_LEN } else { 0 };
-        let version = if self.version.is_some() { VERSION_LEN } else { 0 };
+        let expiry = if self.expire_at.is_some() {
+            EXPIRY_LEN
+        } else {
+            0
+        };
+        let version = if self.version.is_some() {
+            VERSION_LEN
+        } else {
+            0
+        };
         expiry + version
     }
 
@@ -97,12 +110,20 @@ impl Packed {
         }
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(value);
-        Self { bytes: bytes.into_boxed_slice(), hash, key_len: key.len() as u32 | meta.flags() }
+        Self {
+            bytes: bytes.into_boxed_slice(),
+            hash,
+            key_len: key.len() as u32 | meta.flags(),
+        }
     }
 
     /// An entry without an allocation, to stand in for one whose memory has to be freed first.
     pub(super) fn hollow(hash: u32) -> Self {
-        Self { bytes: Box::default(), hash, key_len: 0 }
+        Self {
+            bytes: Box::default(),
+            hash,
+            key_len: 0,
+        }
     }
 
     /// Overwrites meta data and value where they lie. Returns `false`, and changes nothing, if the entry
@@ -189,7 +210,11 @@ impl Packed {
         if self.key_len & VERSION == 0 {
             return None;
         }
-        let start = if self.key_len & EXPIRY == 0 { 0 } else { EXPIRY_LEN };
+        let start = if self.key_len & EXPIRY == 0 {
+            0
+        } else {
+            EXPIRY_LEN
+        };
         let (bytes, _) = self.bytes[start..].split_first_chunk::<VERSION_LEN>()?;
         Some(Version::from_bytes(*bytes))
     }
@@ -204,12 +229,24 @@ impl Packed {
     }
 
     pub(super) fn entry(&self) -> EntryRef<'_> {
-        EntryRef { key: self.key(), value: self.value(), meta: self.meta() }
+        EntryRef {
+            key: self.key(),
+            value: self.value(),
+            meta: self.meta(),
+        }
     }
 
     fn key_start(&self) -> usize {
-        let expiry = if self.key_len & EXPIRY == 0 { 0 } else { EXPIRY_LEN };
-        let version = if self.key_len & VERSION == 0 { 0 } else { VERSION_LEN };
+        let expiry = if self.key_len & EXPIRY == 0 {
+            0
+        } else {
+            EXPIRY_LEN
+        };
+        let version = if self.key_len & VERSION == 0 {
+            0
+        } else {
+            VERSION_LEN
+        };
         expiry + version
     }
 
@@ -248,7 +285,12 @@ mod tests {
     #[test]
     fn every_set_of_fields_survives_packing() {
         for meta in metas() {
-            for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (b"key", b"value")] {
+            for (key, value) in [
+                (&b""[..], &b""[..]),
+                (b"k", b""),
+                (b"", b"v"),
+                (b"key", b"value"),
+            ] {
                 let packed = Packed::new(5, key, value, &meta);
                 assert_eq!(packed.entry(), EntryRef { key, value, meta });
                 assert_eq!(packed.len(), total_len(key, value, &meta));
@@ -263,8 +305,19 @@ mod tests {
                 let mut packed = Packed::new(5, b"key", b"old", &before);
                 let same_fields = before.encoded_len() == after.encoded_len();
                 assert_eq!(packed.overwrite(b"new", &after), same_fields);
-                let (value, meta): (&[u8], _) = if same_fields { (b"new", after) } else { (b"old", before) };
-                assert_eq!(packed.entry(), EntryRef { key: b"key", value, meta });
+                let (value, meta): (&[u8], _) = if same_fields {
+                    (b"new", after)
+                } else {
+                    (b"old", before)
+                };
+                assert_eq!(
+                    packed.entry(),
+                    EntryRef {
+                        key: b"key",
+                        value,
+                        meta
+                    }
+                );
                 assert!(!packed.overwrite(b"longer", &meta));
             }
         }
@@ -276,7 +329,14 @@ mod tests {
             for meta in metas() {
                 let mut packed = Packed::new(5, b"key", b"value", &before);
                 packed.refit(&meta);
-                assert_eq!(packed.entry(), EntryRef { key: b"key", value: b"value", meta });
+                assert_eq!(
+                    packed.entry(),
+                    EntryRef {
+                        key: b"key",
+                        value: b"value",
+                        meta
+                    }
+                );
                 assert_eq!(packed.len(), total_len(b"key", b"value", &meta));
             }
         }
@@ -285,6 +345,10 @@ mod tests {
     #[test]
     fn an_entry_with_its_links_fits_32_bytes() {
         assert_eq!(size_of::<Packed>(), 24);
-        assert_eq!(size_of::<Option<Packed>>(), 24, "the box's niche marks a vacant slot");
+        assert_eq!(
+            size_of::<Option<Packed>>(),
+            24,
+            "the box's niche marks a vacant slot"
+        );
     }
 }

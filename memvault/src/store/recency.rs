@@ -32,7 +32,12 @@ pub(crate) struct Lru<E> {
 
 impl<E> Lru<E> {
     pub(crate) fn new() -> Self {
-        Self { table: HashTable::new(), slots: Slab::new(), newest: NONE, oldest: NONE }
+        Self {
+            table: HashTable::new(),
+            slots: Slab::new(),
+            newest: NONE,
+            oldest: NONE,
+        }
     }
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
@@ -41,12 +46,22 @@ impl<E> Lru<E> {
         self.slots.is_empty()
     }
     pub(crate) fn find(&self, hash: u64, mut eq: impl FnMut(&E) -> bool) -> Option<Index> {
-        self.table.find(hash, |&i| eq(&self.slots[i as usize].entry)).map(|&i| Index(i))
+        self.table
+            .find(hash, |&i| eq(&self.slots[i as usize].entry))
+            .map(|&i| Index(i))
     }
     fn unlink(&mut self, i: u32) {
         let Slot { newer, older, .. } = self.slots[i as usize];
-        if newer == NONE { self.newest = older } else { self.slots[newer as usize].older = older }
-        if older == NONE { self.oldest = newer } else { self.slots[older as usize].newer = newer }
+        if newer == NONE {
+            self.newest = older
+        } else {
+            self.slots[newer as usize].older = older
+        }
+        if older == NONE {
+            self.oldest = newer
+        } else {
+            self.slots[older as usize].newer = newer
+        }
     }
     fn link(&mut self, i: u32) {
         let old = self.newest;
@@ -54,7 +69,11 @@ impl<E> Lru<E> {
         slot.newer = NONE;
         slot.older = old;
         self.newest = i;
-        if old == NONE { self.oldest = i } else { self.slots[old as usize].newer = i }
+        if old == NONE {
+            self.oldest = i
+        } else {
+            self.slots[old as usize].newer = i
+        }
     }
     pub(crate) fn promote(&mut self, index: Index) {
         if self.newest != index.0 {
@@ -69,9 +88,14 @@ impl<E> Lru<E> {
         &mut self.slots[index.0 as usize].entry
     }
     pub(crate) fn insert(&mut self, hash: u64, entry: E, rehash: impl Fn(&E) -> u64) -> Index {
-        let i = self.slots.insert(Slot { entry, newer: NONE, older: NONE }) as u32;
+        let i = self.slots.insert(Slot {
+            entry,
+            newer: NONE,
+            older: NONE,
+        }) as u32;
         let slots = &self.slots;
-        self.table.insert_unique(hash, i, |&i| rehash(&slots[i as usize].entry));
+        self.table
+            .insert_unique(hash, i, |&i| rehash(&slots[i as usize].entry));
         self.link(i);
         Index(i)
     }
@@ -90,7 +114,9 @@ impl<E> Lru<E> {
         (newer != NONE).then_some(Index(newer))
     }
     pub(crate) fn next_slot(&self, from: u32) -> Option<Index> {
-        (from..self.slots.capacity() as u32).find(|&i| self.slots.contains(i as usize)).map(Index)
+        (from..self.slots.capacity() as u32)
+            .find(|&i| self.slots.contains(i as usize))
+            .map(Index)
     }
     pub(crate) fn table_bytes(&self) -> usize {
         self.table.allocation_size()
@@ -109,10 +135,21 @@ impl<E> Lru<E> {
 
     /// Makes room for one more entry if arena and index, together, need no more than `room` bytes for it
     /// in addition. Both grow in steps that amortise; never beyond `most` entries in the arena.
-    pub(crate) fn grow_within(&mut self, room: usize, most: usize, rehash: impl Fn(&E) -> u64) -> bool {
-        let Some((buckets, table)) = self.table_growth() else { return false };
-        let Some(room) = room.checked_sub(table) else { return false };
-        let Some(slots) = self.arena_growth(room, most) else { return false };
+    pub(crate) fn grow_within(
+        &mut self,
+        room: usize,
+        most: usize,
+        rehash: impl Fn(&E) -> u64,
+    ) -> bool {
+        let Some((buckets, table)) = self.table_growth() else {
+            return false;
+        };
+        let Some(room) = room.checked_sub(table) else {
+            return false;
+        };
+        let Some(slots) = self.arena_growth(room, most) else {
+            return false;
+        };
         if slots > 0 {
             self.slots.reserve_exact(slots);
         }
@@ -140,7 +177,10 @@ impl<E> Lru<E> {
         if self.table.len() < full_load(buckets) / 16 * 15 {
             return Some((Some(buckets), 0));
         }
-        Some((Some(buckets * 2), table_size(buckets * 2) - table_size(buckets)))
+        Some((
+            Some(buckets * 2),
+            table_size(buckets * 2) - table_size(buckets),
+        ))
     }
 
     fn arena_growth(&self, room: usize, most: usize) -> Option<usize> {
@@ -148,7 +188,9 @@ impl<E> Lru<E> {
         if self.slots.len() < capacity {
             return Some(0);
         }
-        let doubled = capacity.max(FEWEST_SLOTS).min(most.saturating_sub(capacity).max(1));
+        let doubled = capacity
+            .max(FEWEST_SLOTS)
+            .min(most.saturating_sub(capacity).max(1));
         let step = doubled.min(room / Self::SLOT);
         (step == doubled || step > capacity / 16).then_some(step)
     }
@@ -164,5 +206,9 @@ const fn table_size(buckets: usize) -> usize {
 
 /// Entries that an index of so many buckets takes.
 const fn full_load(buckets: usize) -> usize {
-    if buckets <= 8 { buckets - 1 } else { buckets / 8 * 7 }
+    if buckets <= 8 {
+        buckets - 1
+    } else {
+        buckets / 8 * 7
+    }
 }
