@@ -1,1 +1,5 @@
-//! command
+//! Commands of clients.
+
+mod expiry;
+
+pub use expiry::{Condition, ExpireCondition, Expiry};
