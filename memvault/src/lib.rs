@@ -31,6 +31,7 @@ pub mod resp;
 pub mod store;
 
 pub mod replication;
+pub mod simulator;
 pub mod transport;
 
 #[cfg(any(test, fuzzing))]

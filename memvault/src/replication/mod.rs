@@ -1,1 +1,79 @@
-//! replication
+//! Replication: every key on R nodes, without Raft, without Paxos and without trust in clocks.
+//!
+//! [`Node`] is the one state machine of the cluster. It plays three roles with the same code: a *member*
+//! holds data and coordinates, a *gateway* coordinates for plain Redis clients, a *client* coordinates for
+//! one program. It owns no socket, no clock and no random source: a driver feeds it and does what it asks.
+//!
+//! ```text
+//!                handle_request                          Action::Complete
+//! caller ------------------------> +------------------+ ------------------> caller
+//!                                  |       Node       |
+//! links  ------------------------> |   coordinator    | ------------------> links
+//!   handle_connected/disconnected  |   peers (view)   |  Action::{Connect, Disconnect, Send}
+//!   handle_message                 |   replica*       |
+//! clock  ------------------------> +------------------+ ------------------> log
+//!   handle_timeout                    * members only        Action::Event
+//! ```
+//!
+//! The life of a write at level QUORUM (R = 3); a read at ONE is one `Read` to the leader:
+//!
+//! ```text
+//! coordinator          leader (first live replica)        followers
+//!     |-- Write(tag) ------->| offer to itself                 |
+//!     |                      |-- Offer(tag) ------------------>| offer: the one accept rule
+//!     |                      |<------------------- Offered ----|
+//!     |<-- Wrote(Done) ------| W counted acks                  |
+//!     |
+//!     reset or 100 ms silence: the same tag to the next replica, so a retry can never run twice
+//! ```
+//!
+//! The theory: the register of Attiya, Bar-Noy and Dolev (1995) made robust against members that lose their
+//! memory when they restart (Michael, Ports, Sharma, Szekeres, DISC 2017), preference lists and hinted
+//! language from Dynamo (2007). A replica refuses tags older than what it has or has forgotten, and that
+//! turns last-writer-wins into linearizable SET, GET and DEL at level QUORUM.
+
+mod action;
+mod config;
+mod context;
+mod coordinator;
+mod entry;
+mod floors;
+mod leader;
+mod message;
+mod node;
+mod offer;
+mod peers;
+mod preference;
+mod pull;
+mod replica;
+mod request;
+mod resolve;
+mod tags;
+mod timers;
+mod update;
+mod warm_up;
+mod wire;
+
+pub use action::{Action, DownReason, Event, Link};
+pub use config::{Config, ConfigError, Level, Member, OnAmbiguous, Role, quorum};
+pub use coordinator::Levels;
+pub use entry::{Bytes, Entry};
+pub use message::{
+    Body, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, PulledEntry, ReadReply,
+    Refusal, Write, WriteReply,
+};
+pub use node::{Node, NodeStatistics, PeerStatus};
+pub use request::{Answer, Failure, Outcome, Request};
+pub use resolve::{Resolution, Vote, resolve};
+pub use wire::WireError;
+
+use crate::time::{Instant, Timestamp};
+
+/// Both kinds of time, as the driver read them for one input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// For deadlines and silence.
+    pub instant: Instant,
+    /// For versions and expiry.
+    pub wall: Timestamp,
+}

@@ -1,0 +1,146 @@
+//! What a node asks of its driver.
+
+use alloc::string::String;
+
+use super::message::{Message, NodeState};
+use super::request::Outcome;
+use crate::ring::NodeIndex;
+
+/// One end of a connection, as the driver and the node both name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Link {
+    /// The connection that this node opened to a member.
+    Peer(NodeIndex),
+    /// A connection that somebody opened to this node; the driver chooses the number and never reuses it.
+    Inbound(u64),
+}
+
+/// Something for the driver to do, in the order in which [`Node::poll_action`](super::Node::poll_action)
+/// returns it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Open a connection to a member, then call `handle_connected` or `handle_disconnected`.
+    Connect(NodeIndex),
+    /// Close the link without another word; no `handle_disconnected` follows.
+    Disconnect(Link),
+    /// Send a message; if the link is gone, drop it.
+    Send(Link, Message),
+    /// Answer the request with this id.
+    Complete(u64, Outcome),
+    /// Tell whoever is interested.
+    Event(Event),
+}
+
+/// Something that an operator would like to know.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A member can be reached.
+    Up {
+        /// The member's id.
+        node: String,
+        /// What it can be used for.
+        state: NodeState,
+    },
+    /// A member cannot be reached any more: its replicas take over.
+    Down {
+        /// The member's id.
+        node: String,
+        /// How it was noticed.
+        reason: DownReason,
+    },
+    /// A member is silent and no longer chosen.
+    Ejected {
+        /// The member's id.
+        node: String,
+    },
+    /// A member that was down or ejected is used again.
+    Rejoined {
+        /// The member's id.
+        node: String,
+    },
+    /// A member changed its state.
+    StateChanged {
+        /// The member's id; this node's own included.
+        node: String,
+        /// The new state.
+        state: NodeState,
+    },
+    /// This node started to serve without having heard enough peers: keys may be misses.
+    DegradedStart {
+        /// Entries that only a read at level ONE or AUTO will return.
+        unconfirmed: u64,
+    },
+    /// Fewer members live than a key has replicas.
+    FewNodes {
+        /// Members in view.
+        live: usize,
+        /// Replicas wanted per key.
+        replicas: usize,
+    },
+    /// Writes were acknowledged by fewer replicas than a quorum, for lack of live ones.
+    DegradedWrites,
+    /// A member goes by other rules and is not talked to.
+    Rejected {
+        /// The member's id.
+        node: String,
+        /// What differs.
+        reason: String,
+    },
+    /// A clock is wrong: a version came from too far in the future.
+    ClockSkew {
+        /// The member's id, if known.
+        node: String,
+    },
+    /// This process stood still for so long that others may have taken over.
+    Paused {
+        /// For how long, in milliseconds.
+        millis: u64,
+    },
+}
+
+/// How a node noticed that a member is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownReason {
+    /// The connection was refused, reset or closed.
+    Disconnected,
+    /// Nothing was heard for `down_after`.
+    Silent,
+}
+
+impl core::fmt::Display for Event {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Up { node, state } => write!(f, "up node={node} state={}", state.name()),
+            Self::Down { node, reason } => write!(f, "down node={node} reason={}", reason.name()),
+            Self::Ejected { node } => write!(f, "ejected node={node}"),
+            Self::Rejoined { node } => write!(f, "rejoined node={node}"),
+            Self::StateChanged { node, state } => {
+                write!(f, "state node={node} state={}", state.name())
+            }
+            Self::DegradedStart { unconfirmed } => {
+                write!(f, "degraded-start unconfirmed={unconfirmed}")
+            }
+            Self::FewNodes { live, replicas } => {
+                write!(f, "few-nodes live={live} replicas={replicas}")
+            }
+            Self::DegradedWrites => write!(f, "degraded-writes"),
+            Self::Rejected { node, reason } => {
+                write!(f, "rejected node={node} reason=\"{reason}\"")
+            }
+            Self::ClockSkew { node } => write!(f, "clock-skew node={node}"),
+            Self::Paused { millis } => write!(f, "paused millis={millis}"),
+        }
+    }
+}
+
+impl DownReason {
+    /// The reason in messages to people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Silent => "silent",
+        }
+    }
+}

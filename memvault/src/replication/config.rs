@@ -1,0 +1,206 @@
+//! How a node is set up: members, replicas, levels, time limits.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::time::Duration;
+
+/// How many replicas must answer before a request is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// A quorum while one is in view, otherwise those that live (at least one); reads from one replica.
+    #[default]
+    Auto,
+    /// One replica.
+    One,
+    /// More than half of the key's replicas.
+    Quorum,
+    /// All of the key's replicas.
+    All,
+}
+
+impl Level {
+    /// The level's name, as users write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::One => "one",
+            Self::Quorum => "quorum",
+            Self::All => "all",
+        }
+    }
+
+    /// The level with this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::Auto, Self::One, Self::Quorum, Self::All]
+            .into_iter()
+            .find(|level| level.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// More than half of `replicas`.
+#[must_use]
+pub const fn quorum(replicas: usize) -> usize {
+    replicas / 2 + 1
+}
+
+/// What to do with a write of unknown fate that was overtaken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAmbiguous {
+    /// Write again under a new tag: it may become visible twice.
+    #[default]
+    Retag,
+    /// Answer [`Failure::Indeterminate`](super::Failure::Indeterminate): strictly linearizable.
+    Error,
+}
+
+/// One member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name on the ring; decides where keys go, so it must be the same in every process.
+    pub id: String,
+    /// Its share of the ring, relative to the others; at least 1.
+    pub weight: u32,
+}
+
+impl Member {
+    /// A member of weight 1.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            weight: 1,
+        }
+    }
+}
+
+/// The part that a node plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Holds data: the member with this id.
+    Member(String),
+    /// Coordinates only, under this name.
+    Coordinator(String),
+}
+
+/// The settings of a [`Node`](super::Node). All times have the defaults of the protocol.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The members, in any order; the same in every process.
+    pub members: Vec<Member>,
+    /// The part that this node plays.
+    pub role: Role,
+    /// Replicas per key; 1 to [`MAX_REPLICAS`](Self::MAX_REPLICAS), default 3.
+    pub replicas: usize,
+    /// Default level of writes.
+    pub write_level: Level,
+    /// Default level of reads.
+    pub read_level: Level,
+    /// What to do with a write of unknown fate.
+    pub on_ambiguous: OnAmbiguous,
+    /// A request that takes longer fails; default 1 s. The same in every process.
+    pub op_deadline: Duration,
+    /// Silence of a leader after which a write goes to the next replica; default 100 ms.
+    pub write_attempt: Duration,
+    /// Silence of a replica after which a read goes to the next; default 30 ms.
+    pub read_attempt: Duration,
+    /// Time between two signs of life on a link; default 100 ms.
+    pub heartbeat: Duration,
+    /// Silence after which a node is no longer chosen; default 400 ms, above `heartbeat`.
+    pub suspect_after: Duration,
+    /// Silence after which a link is closed; default 1.5 s, above `suspect_after`.
+    pub down_after: Duration,
+    /// Longest wait before a new connection attempt; default 5 s.
+    pub reconnect_max: Duration,
+    /// After a change of leader, reads at ONE ask a quorum for this long; default 1 s.
+    pub settle: Duration,
+    /// How long a restarted member waits for peers that it cannot reach; default 10 s.
+    pub warm_max: Duration,
+    /// How long a deletion is remembered; default 10 min.
+    pub tombstone_grace: Duration,
+    /// Requests in flight above which new ones are refused; default 65 536.
+    pub max_requests: usize,
+    /// Buckets of the forgotten-version record, a power of two; default 4096. 12 bytes each.
+    pub floor_buckets: usize,
+    /// Tags remembered after their entry was overwritten, and as many refused ones; default 65 536.
+    pub max_tags: usize,
+}
+
+impl Config {
+    /// The most replicas a key can have.
+    pub const MAX_REPLICAS: usize = 8;
+
+    /// The default settings for these members and this role.
+    #[must_use]
+    pub fn new(members: Vec<Member>, role: Role) -> Self {
+        Self {
+            members,
+            role,
+            replicas: 3,
+            write_level: Level::Auto,
+            read_level: Level::Auto,
+            on_ambiguous: OnAmbiguous::Retag,
+            op_deadline: Duration::from_secs(1),
+            write_attempt: Duration::from_millis(100),
+            read_attempt: Duration::from_millis(30),
+            heartbeat: Duration::from_millis(100),
+            suspect_after: Duration::from_millis(400),
+            down_after: Duration::from_millis(1500),
+            reconnect_max: Duration::from_secs(5),
+            settle: Duration::from_secs(1),
+            warm_max: Duration::from_secs(10),
+            tombstone_grace: Duration::from_secs(600),
+            max_requests: 65_536,
+            floor_buckets: 4096,
+            max_tags: 65_536,
+        }
+    }
+
+    /// How long a restarted member waits before it asks for data: until no leader can still count an
+    /// acknowledgement of its former life, and its floor of a cold start lies in the past.
+    #[must_use]
+    pub fn warm_delay(&self) -> Duration {
+        let floor_in_the_past = Duration::from_millis(2 * crate::version::Hlc::MAX_SKEW_MS);
+        self.op_deadline.max(floor_in_the_past) + Duration::from_millis(50)
+    }
+}
+
+/// Why a [`Node`](super::Node) could not be made. The caller's fault; nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The member list is empty.
+    NoMembers,
+    /// The member list names this id twice.
+    DuplicateMember(String),
+    /// A member has weight 0, or there are too many members; the text says which.
+    BadMember(String),
+    /// This node's own id is not in the member list.
+    NotAMember(String),
+    /// Replicas per key are outside 1 to [`Config::MAX_REPLICAS`].
+    Replicas(usize),
+    /// `floor_buckets` is not a power of two.
+    FloorBuckets(usize),
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoMembers => write!(f, "the member list is empty"),
+            Self::DuplicateMember(id) => write!(f, "the member list names {id} twice"),
+            Self::BadMember(why) => write!(f, "{why}"),
+            Self::NotAMember(id) => write!(f, "the member list does not name this node, {id}"),
+            Self::Replicas(n) => {
+                write!(
+                    f,
+                    "{n} replicas per key: expected 1 to {}",
+                    Config::MAX_REPLICAS
+                )
+            }
+            Self::FloorBuckets(n) => write!(f, "{n} floor buckets: expected a power of two"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

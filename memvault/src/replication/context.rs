@@ -1,0 +1,102 @@
+//! What all parts of a node share: the ring, the view of the peers, the clock, the way out.
+
+use alloc::collections::VecDeque;
+
+use super::Now;
+use super::action::{Action, Event, Link};
+use super::config::Config;
+use super::message::{Body, Message, NodeState};
+use super::node::NodeStatistics;
+use super::peers::Peers;
+use super::preference::Preference;
+use crate::ring::{NodeIndex, Ring};
+use crate::version::{Hlc, Version};
+
+/// The common ground of coordinator, leader, replica and warm-up.
+pub(super) struct Context {
+    pub(super) config: Config,
+    pub(super) ring: Ring,
+    /// This node's own place on the ring, if it is a member.
+    pub(super) me: Option<NodeIndex>,
+    pub(super) peers: Peers,
+    pub(super) hlc: Hlc,
+    pub(super) out: VecDeque<Action>,
+    /// Messages of this node to itself; delivered before anything else happens.
+    pub(super) local: VecDeque<Message>,
+    pub(super) statistics: NodeStatistics,
+    next_id: u64,
+}
+
+impl Context {
+    pub(super) fn new(
+        config: Config,
+        ring: Ring,
+        me: Option<NodeIndex>,
+        peers: Peers,
+        hlc: Hlc,
+    ) -> Self {
+        Self {
+            config,
+            ring,
+            me,
+            peers,
+            hlc,
+            out: VecDeque::new(),
+            local: VecDeque::new(),
+            statistics: NodeStatistics::default(),
+            next_id: 0,
+        }
+    }
+
+    /// The replicas of `key`, in order.
+    pub(super) fn preference(&self, key: &[u8]) -> Preference {
+        Preference::of_key(&self.ring, key, self.config.replicas)
+    }
+
+    /// A number that was never used before in this process.
+    pub(super) const fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Sends a message to a member; to this node itself without a detour.
+    pub(super) fn send(&mut self, to: NodeIndex, id: u64, body: Body) {
+        self.answer(Link::Peer(to), id, body);
+    }
+
+    /// Sends an answer to where the question came from.
+    pub(super) fn answer(&mut self, to: Link, id: u64, body: Body) {
+        let message = Message { id, body };
+        if self.me.is_some_and(|me| to == Link::Peer(me)) {
+            self.local.push_back(message);
+        } else {
+            self.out.push_back(Action::Send(to, message));
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.out.push_back(Action::Event(event));
+    }
+
+    /// Takes note of a version that somebody else made; raises the alarm if it is not believable.
+    pub(super) fn observe(&mut self, now: Now, version: Version) -> bool {
+        let believable = self.hlc.observe(version.hlc(), now.wall);
+        if !believable {
+            self.statistics.clock_skews += 1;
+        }
+        believable
+    }
+
+    /// Takes a silent member out of the choice.
+    pub(super) fn suspect(&mut self, now: Now, node: NodeIndex) {
+        self.peers.suspect(now.instant, node, &mut self.out);
+    }
+
+    /// Notes what a member says of its state, sooner than its next heartbeat would.
+    pub(super) fn set_state(&mut self, now: Now, node: NodeIndex, state: NodeState) {
+        if self.peers.set_state(now.instant, node, state) {
+            let node = self.peers.id(node);
+            self.event(Event::StateChanged { node, state });
+        }
+    }
+}

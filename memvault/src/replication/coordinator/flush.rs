@@ -1,0 +1,86 @@
+//! FLUSHALL: every member in view forgets everything up to one tag.
+
+use alloc::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use super::super::Now;
+use super::super::context::Context;
+use super::super::message::Body;
+use super::super::request::{Answer, Failure};
+use super::super::timers::TimerQueue;
+use super::job;
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+
+/// One flush: the request and the members that have not answered yet.
+struct Flush {
+    request: u64,
+    waiting: BTreeSet<NodeIndex>,
+}
+
+/// The flushes under way.
+pub(super) struct Flushes {
+    flushes: HashMap<u64, Flush, ahash::RandomState>,
+    deadlines: TimerQueue<u64>,
+}
+
+impl Flushes {
+    pub(super) fn new(op_deadline: Duration, hasher: &ahash::RandomState) -> Self {
+        Self {
+            flushes: HashMap::with_hasher(hasher.clone()),
+            deadlines: TimerQueue::new(op_deadline),
+        }
+    }
+
+    pub(super) fn start(&mut self, cx: &mut Context, now: Now, request: u64) {
+        let waiting: BTreeSet<_> = cx
+            .peers
+            .indices()
+            .filter(|node| cx.peers.is_live(*node))
+            .collect();
+        if waiting.is_empty() {
+            return job::complete(cx, request, Err(Failure::Unavailable));
+        }
+        let version = cx.hlc.tick(now.wall);
+        let id = cx.fresh_id();
+        for node in &waiting {
+            cx.send(*node, id, Body::Flush { version });
+        }
+        self.flushes.insert(id, Flush { request, waiting });
+        self.deadlines.start(now.instant, id);
+    }
+
+    pub(super) fn handle_flushed(&mut self, cx: &mut Context, from: NodeIndex, id: u64) {
+        let Some(flush) = self.flushes.get_mut(&id) else {
+            return;
+        };
+        flush.waiting.remove(&from);
+        if flush.waiting.is_empty() {
+            let request = flush.request;
+            self.flushes.remove(&id);
+            job::complete(cx, request, Ok(Answer::Done));
+        }
+    }
+
+    /// A member that went away has nothing left to forget, or will hear of it when it catches up.
+    pub(super) fn handle_lost(&mut self, cx: &mut Context, node: NodeIndex) {
+        let mut ids: alloc::vec::Vec<u64> = self.flushes.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.handle_flushed(cx, node, id);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
+        while let Some(id) = self.deadlines.pop_due(now.instant) {
+            if let Some(flush) = self.flushes.remove(&id) {
+                job::complete(cx, flush.request, Err(Failure::Timeout));
+            }
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+}

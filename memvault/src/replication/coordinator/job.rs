@@ -1,0 +1,186 @@
+//! Requests with several keys: split into tasks of one key each, results put together again.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::super::action::Action;
+use super::super::context::Context;
+use super::super::entry::Bytes;
+use super::super::request::{Answer, Failure, Outcome, Request};
+use super::super::update::Update;
+use super::Task;
+use crate::command::{Condition, Expiry};
+use crate::time::Timestamp;
+
+/// One request, as far as it has come.
+struct Job {
+    left: usize,
+    answer: Gather,
+    failure: Option<Failure>,
+}
+
+/// How the answers of the tasks make the answer of the request.
+enum Gather {
+    /// There is one task, and its answer is the request's.
+    One(Option<Answer>),
+    /// Values, by slot.
+    Values(Vec<Option<Bytes>>),
+    /// Their sum.
+    Count(i64),
+    /// All must be done.
+    Done,
+}
+
+/// All requests under way, by their id.
+pub(super) struct Jobs(HashMap<u64, Job, ahash::RandomState>);
+
+impl Jobs {
+    pub(super) fn new(hasher: &ahash::RandomState) -> Self {
+        Self(HashMap::with_hasher(hasher.clone()))
+    }
+
+    /// The tasks of a request, in the order of their slots.
+    pub(super) fn split(&mut self, request: u64, what: Request) -> Vec<(Bytes, Task)> {
+        let (answer, tasks) = split(what);
+        self.0.insert(
+            request,
+            Job {
+                left: tasks.len(),
+                answer,
+                failure: None,
+            },
+        );
+        tasks
+    }
+
+    /// Adds the result of one task; the last one completes the request.
+    pub(super) fn add(
+        &mut self,
+        cx: &mut Context,
+        request: u64,
+        slot: u32,
+        result: Result<Answer, Failure>,
+    ) {
+        let Some(job) = self.0.get_mut(&request) else {
+            return;
+        };
+        match result {
+            Ok(answer) => job.answer.add(slot as usize, answer),
+            Err(failure) => job.failure = job.failure.take().or(Some(failure)),
+        }
+        job.left = job.left.saturating_sub(1);
+        if job.left == 0 {
+            self.finish(cx, request);
+        }
+    }
+
+    /// Completes a request with what its tasks answered.
+    pub(super) fn finish(&mut self, cx: &mut Context, request: u64) {
+        let Some(job) = self.0.remove(&request) else {
+            return;
+        };
+        complete(
+            cx,
+            request,
+            job.failure
+                .map_or_else(|| Ok(job.answer.into_answer()), Err),
+        );
+    }
+}
+
+/// Hands an outcome to the driver.
+pub(super) fn complete(cx: &mut Context, request: u64, outcome: Outcome) {
+    if outcome.is_err() {
+        cx.statistics.failed_requests += 1;
+    }
+    cx.out.push_back(Action::Complete(request, outcome));
+}
+
+impl Gather {
+    fn add(&mut self, slot: usize, answer: Answer) {
+        match (self, answer) {
+            (Self::One(one), answer) => *one = Some(answer),
+            (Self::Values(values), Answer::Value(value)) => {
+                if let Some(place) = values.get_mut(slot) {
+                    *place = value;
+                }
+            }
+            (Self::Count(sum), Answer::Count(count)) => *sum += count,
+            _ => {}
+        }
+    }
+
+    fn into_answer(self) -> Answer {
+        match self {
+            Self::One(answer) => answer.unwrap_or(Answer::Done),
+            Self::Values(values) => Answer::Values(values),
+            Self::Count(count) => Answer::Count(count),
+            Self::Done => Answer::Done,
+        }
+    }
+}
+
+fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
+    match what {
+        Request::Get(key) => one(key, Task::Get),
+        Request::Expiry(key) => one(key, Task::Expiry),
+        Request::Set {
+            key,
+            value,
+            expiry,
+            condition,
+            return_old,
+        } => one(key, set(value, expiry, condition, return_old)),
+        Request::Expire { key, at, condition } => {
+            one(key, Task::Update(Update::Expire { at, condition }))
+        }
+        Request::GetMany(keys) => (
+            Gather::Values(vec![None; keys.len()]),
+            each(keys, || Task::Get),
+        ),
+        Request::Delete(keys) => (Gather::Count(0), each(keys, || Task::Delete)),
+        Request::Exists(keys) => (Gather::Count(0), each(keys, || Task::Exists)),
+        Request::SetMany(pairs) => {
+            let tasks = pairs.into_iter().map(|(key, value)| {
+                (
+                    key,
+                    Task::Set {
+                        value,
+                        expire_at: None,
+                    },
+                )
+            });
+            (Gather::Done, tasks.collect())
+        }
+        Request::Flush => (Gather::Done, Vec::new()),
+    }
+}
+
+fn one(key: Bytes, task: Task) -> (Gather, Vec<(Bytes, Task)>) {
+    (Gather::One(None), vec![(key, task)])
+}
+
+fn each(keys: Vec<Bytes>, task: impl Fn() -> Task) -> Vec<(Bytes, Task)> {
+    keys.into_iter().map(|key| (key, task())).collect()
+}
+
+/// A SET that depends on nothing is one write; any other has to read first.
+fn set(value: Bytes, expiry: Expiry, condition: Condition, return_old: bool) -> Task {
+    let blind = condition == Condition::Always && !return_old;
+    let expire_at: Option<Option<Timestamp>> = match expiry {
+        Expiry::None => Some(None),
+        Expiry::At(at) => Some(Some(at)),
+        Expiry::Keep => None,
+    };
+    match expire_at {
+        Some(expire_at) if blind => Task::Set { value, expire_at },
+        _ => Task::Update(Update::Set {
+            value,
+            expiry,
+            condition,
+            return_old,
+        }),
+    }
+}

@@ -1,0 +1,259 @@
+//! Carries out requests: places keys, asks replicas, waits, tries the next one, combines the answers.
+//!
+//! A [`Request`] is split into operations on one key each ([`operation`]); a [`job`] puts their results
+//! together again. Operations write ([`write`]) or read ([`read`]), or read and then write.
+
+mod flush;
+mod job;
+mod operation;
+mod read;
+mod repair;
+mod write;
+
+use hashbrown::HashMap;
+
+use super::Now;
+use super::config::Level;
+use super::context::Context;
+use super::message::{OfferReply, ReadReply, WriteReply};
+use super::request::{Answer, Failure, Request};
+use super::timers::TimerQueue;
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+use flush::Flushes;
+use job::Jobs;
+use operation::{Operation, Task};
+
+/// How many replicas each kind of request waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// For writes.
+    pub write: Level,
+    /// For reads.
+    pub read: Level,
+}
+
+/// The requests that this node carries out at present.
+pub(super) struct Coordinator {
+    jobs: Jobs,
+    flushes: Flushes,
+    operations: HashMap<u64, Operation, ahash::RandomState>,
+    attempts: TimerQueue<(u64, u8)>,
+    read_attempts: TimerQueue<(u64, u8)>,
+    pauses: TimerQueue<(u64, u8)>,
+    deadlines: TimerQueue<u64>,
+}
+
+/// What an input did to an operation.
+enum Step {
+    /// It goes on.
+    Wait,
+    /// It is done.
+    Done(Result<Answer, Failure>),
+}
+
+/// Pause before a request that found no replica looks again.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Low bits of a message id hold the stage of the operation.
+const STAGE_BITS: u32 = 8;
+
+impl Coordinator {
+    pub(super) fn new(cx: &Context, hasher: &ahash::RandomState) -> Self {
+        let config = &cx.config;
+        Self {
+            jobs: Jobs::new(hasher),
+            flushes: Flushes::new(config.op_deadline, hasher),
+            operations: HashMap::with_hasher(hasher.clone()),
+            attempts: TimerQueue::new(config.write_attempt),
+            read_attempts: TimerQueue::new(config.read_attempt),
+            pauses: TimerQueue::new(PAUSE),
+            deadlines: TimerQueue::new(config.op_deadline),
+        }
+    }
+
+    /// Operations in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Begins a request; its outcome appears as [`Action::Complete`](super::Action::Complete).
+    pub(super) fn handle_request(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        request: u64,
+        what: Request,
+        levels: Levels,
+    ) {
+        cx.statistics.requests += 1;
+        let max_requests = cx.config.max_requests;
+        if self.operations.len() >= max_requests {
+            return job::complete(cx, request, Err(Failure::Busy { max_requests }));
+        }
+        if what == Request::Flush {
+            return self.flushes.start(cx, now, request);
+        }
+        let tasks = self.jobs.split(request, what);
+        if tasks.is_empty() {
+            return self.jobs.finish(cx, request);
+        }
+        for (slot, (key, task)) in (0..).zip(tasks) {
+            let preference = cx.preference(&key);
+            let operation = Operation::new(request, slot, key, preference, task, levels);
+            self.start(cx, now, operation);
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context, now: Now, mut operation: Operation) {
+        let id = cx.fresh_id();
+        self.deadlines.start(now.instant, id);
+        let step = operation.begin(cx, self, now, id);
+        self.keep(cx, id, operation, step);
+    }
+
+    /// Puts an operation back, or hands its result to its job.
+    fn keep(&mut self, cx: &mut Context, id: u64, operation: Operation, step: Step) {
+        match step {
+            Step::Wait => {
+                self.operations.insert(id, operation);
+            }
+            Step::Done(result) => self.jobs.add(cx, operation.request, operation.slot, result),
+        }
+    }
+
+    /// Runs `input` on an operation that is still there and still at `stage`, if one is given.
+    fn with(
+        &mut self,
+        cx: &mut Context,
+        id: u64,
+        stage: Option<u8>,
+        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
+    ) {
+        let Some(mut operation) = self.operations.remove(&id) else {
+            return;
+        };
+        let step = if stage.is_none_or(|stage| stage == operation.stage) {
+            input(&mut operation, cx, self)
+        } else {
+            Step::Wait
+        };
+        self.keep(cx, id, operation, step);
+    }
+
+    pub(super) fn handle_wrote(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        reply: WriteReply,
+    ) {
+        let (id, stage) = split_id(id);
+        self.with(cx, id, None, |operation, cx, timers| {
+            operation.handle_wrote(cx, timers, now, id, from, stage, reply)
+        });
+    }
+
+    pub(super) fn handle_held(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        reply: ReadReply,
+    ) {
+        let (id, stage) = split_id(id);
+        self.with(cx, id, Some(stage), |operation, cx, timers| {
+            operation.handle_held(cx, timers, now, id, from, reply)
+        });
+    }
+
+    pub(super) fn handle_offered(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        reply: OfferReply,
+    ) {
+        let (id, stage) = split_id(id);
+        self.with(cx, id, Some(stage), |operation, cx, timers| {
+            operation.handle_repaired(cx, timers, now, id, from, reply)
+        });
+    }
+
+    pub(super) fn handle_flushed(&mut self, cx: &mut Context, from: NodeIndex, id: u64) {
+        self.flushes.handle_flushed(cx, from, id);
+    }
+
+    /// A member cannot be reached any more: whoever waits for it goes on with the next replica at once.
+    pub(super) fn handle_lost(&mut self, cx: &mut Context, now: Now, node: NodeIndex) {
+        self.flushes.handle_lost(cx, node);
+        let mut waiting: alloc::vec::Vec<u64> = self
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.waits_for(node))
+            .map(|(id, _)| *id)
+            .collect();
+        waiting.sort_unstable();
+        for id in waiting {
+            self.with(cx, id, None, |operation, cx, timers| {
+                operation.handle_lost(cx, timers, now, id)
+            });
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
+        self.flushes.handle_timeout(cx, now);
+        while let Some(id) = self.deadlines.pop_due(now.instant) {
+            self.with(cx, id, None, |operation, cx, _| {
+                operation.handle_deadline(cx)
+            });
+        }
+        while let Some((id, stage)) = self.attempts.pop_due(now.instant) {
+            self.with(cx, id, Some(stage), |operation, cx, timers| {
+                operation.handle_silence(cx, timers, now, id)
+            });
+        }
+        while let Some((id, stage)) = self.read_attempts.pop_due(now.instant) {
+            self.with(cx, id, Some(stage), |operation, cx, timers| {
+                operation.handle_silence(cx, timers, now, id)
+            });
+        }
+        while let Some((id, stage)) = self.pauses.pop_due(now.instant) {
+            self.with(cx, id, Some(stage), |operation, cx, timers| {
+                operation.resume(cx, timers, now, id)
+            });
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        [
+            self.flushes.next_timeout(),
+            self.deadlines.next(),
+            self.attempts.next(),
+            self.read_attempts.next(),
+            self.pauses.next(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+/// Marks the ids of operations, so that they never coincide with those of a leader.
+const OPERATION: u64 = 1 << 63;
+
+/// The id of a message about `operation` at `stage`.
+const fn join_id(operation: u64, stage: u8) -> u64 {
+    OPERATION | operation << STAGE_BITS | stage as u64
+}
+
+const fn split_id(id: u64) -> (u64, u8) {
+    ((id & !OPERATION) >> STAGE_BITS, (id & 0xff) as u8)
+}
+
+/// Whether an answer with this id belongs to a coordinator's operation.
+pub(super) const fn is_operation(id: u64) -> bool {
+    id & OPERATION != 0
+}

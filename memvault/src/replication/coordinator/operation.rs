@@ -1,0 +1,239 @@
+//! One request on one key, from its beginning to its result.
+
+use alloc::vec::Vec;
+
+use super::super::Now;
+use super::super::context::Context;
+use super::super::entry::{Bytes, Entry};
+use super::super::preference::{Preference, ReplicaSet};
+use super::super::request::{Answer, Failure};
+use super::super::update::{Decision, Update};
+use super::read::{Found, ReadPhase};
+use super::repair::RepairPhase;
+use super::write::WritePhase;
+use super::{Coordinator, Levels, Step};
+use crate::ring::NodeIndex;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// What to do with one key.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    Get,
+    Exists,
+    Expiry,
+    Set {
+        value: Bytes,
+        expire_at: Option<Timestamp>,
+    },
+    Delete,
+    Update(Update),
+}
+
+/// Where an operation is.
+pub(super) enum Phase {
+    /// Not begun, or looking for a replica again after a pause.
+    Idle,
+    Write(WritePhase),
+    Read(ReadPhase),
+    /// A quorum read that brings replicas up to date before it answers.
+    Repair(RepairPhase),
+}
+
+/// One request on one key.
+pub(super) struct Operation {
+    pub(super) request: u64,
+    pub(super) slot: u32,
+    pub(super) key: Bytes,
+    pub(super) replicas: Preference,
+    pub(super) task: Task,
+    pub(super) levels: Levels,
+    /// Distinguishes answers to what is asked now from answers to what was asked before.
+    pub(super) stage: u8,
+    pub(super) phase: Phase,
+}
+
+impl Operation {
+    pub(super) const fn new(
+        request: u64,
+        slot: u32,
+        key: Bytes,
+        replicas: Preference,
+        task: Task,
+        levels: Levels,
+    ) -> Self {
+        Self {
+            request,
+            slot,
+            key,
+            replicas,
+            task,
+            levels,
+            stage: 0,
+            phase: Phase::Idle,
+        }
+    }
+
+    /// Takes the first step.
+    pub(super) fn begin(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        match &self.task {
+            Task::Get | Task::Exists | Task::Expiry | Task::Update(_) => {
+                self.begin_read(cx, timers, now, id)
+            }
+            Task::Set { value, expire_at } => {
+                let (value, expire_at) = (Some(value.clone()), *expire_at);
+                self.begin_write(cx, timers, now, id, (value, expire_at), None, Answer::Done)
+            }
+            Task::Delete => {
+                self.begin_write(cx, timers, now, id, (None, None), None, Answer::Count(1))
+            }
+        }
+    }
+
+    /// Nobody answered in time.
+    pub(super) fn handle_silence(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        match self.phase {
+            Phase::Idle => Step::Wait,
+            Phase::Write(_) => self.handle_write_silence(cx, timers, now, id),
+            Phase::Read(_) => self.handle_read_silence(cx, timers, now, id),
+            Phase::Repair(_) => self.repeat_repair(cx, timers, now, id),
+        }
+    }
+
+    /// Goes on after a pause.
+    pub(super) fn resume(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        match self.phase {
+            Phase::Write(_) => self.send_write(cx, timers, now, id),
+            Phase::Read(_) => self.ask(cx, timers, now, id),
+            Phase::Idle | Phase::Repair(_) => Step::Wait,
+        }
+    }
+
+    /// Whether this operation expects something of `node`.
+    pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
+        let waiting = match &self.phase {
+            Phase::Idle => ReplicaSet::EMPTY,
+            Phase::Write(write) => write.asked,
+            Phase::Read(read) => read.asked,
+            Phase::Repair(repair) => repair.asked,
+        };
+        !waiting.and(self.replicas.set_of(node)).is_empty()
+    }
+
+    /// A node that was asked cannot be reached any more.
+    pub(super) fn handle_lost(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        match self.phase {
+            Phase::Idle => Step::Wait,
+            Phase::Write(_) => self.handle_write_lost(cx, timers, now, id),
+            Phase::Read(_) => self.handle_read_lost(cx, timers, now, id),
+            Phase::Repair(_) => self.evaluate_repair(cx, timers, now, id),
+        }
+    }
+
+    /// Time is up.
+    pub(super) fn handle_deadline(&self, cx: &Context) -> Step {
+        Step::Done(Err(match &self.phase {
+            Phase::Read(read) => read.failure_at_deadline(cx, &self.replicas, self.levels.read),
+            Phase::Write(write) if write.attempts == 0 => Failure::Loading,
+            _ => Failure::Timeout,
+        }))
+    }
+
+    /// The read has found out what there is: answer, or decide what to write.
+    pub(super) fn finish_read(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        found: Found,
+    ) -> Step {
+        let live = found.entry.as_ref().filter(|entry| entry.is_live(now.wall));
+        let answer = match &self.task {
+            Task::Get => Answer::Value(live.and_then(|entry| entry.value.clone())),
+            Task::Exists => Answer::Count(i64::from(live.is_some())),
+            Task::Expiry => Answer::Expiry(live.map(|entry| entry.expire_at)),
+            Task::Update(update) => {
+                return match update.decide(live, now.wall) {
+                    Decision::Answer(answer) => Step::Done(Ok(answer)),
+                    Decision::Write {
+                        value,
+                        expire_at,
+                        answer,
+                    } => {
+                        let base = Some(found.version());
+                        self.begin_write(cx, timers, now, id, (value, expire_at), base, answer)
+                    }
+                };
+            }
+            Task::Set { .. } | Task::Delete => Answer::Done,
+        };
+        match answer {
+            Answer::Value(None) => cx.statistics.misses += 1,
+            Answer::Value(Some(_)) => cx.statistics.hits += 1,
+            _ => {}
+        }
+        Step::Done(Ok(answer))
+    }
+
+    /// The replicas that can be chosen as leader, best first: those that may lead, then those that are
+    /// merely silent or damped.
+    pub(super) fn candidates(&self, cx: &Context, now: Now) -> Vec<NodeIndex> {
+        let peers = &cx.peers;
+        let serving = |node: &NodeIndex| {
+            peers.is_up(*node) && peers.state(*node) == Some(super::super::NodeState::Serving)
+        };
+        let (mut best, mut rest) = (Vec::new(), Vec::new());
+        for node in self.replicas.nodes().iter().filter(|node| serving(node)) {
+            let list = if peers.may_lead(now.instant, *node) {
+                &mut best
+            } else {
+                &mut rest
+            };
+            list.push(*node);
+        }
+        rest.sort_by_key(|node| peers.is_suspect(*node));
+        best.append(&mut rest);
+        best
+    }
+
+    /// Whether every replica is known to be out of reach.
+    pub(super) fn is_hopeless(&self, cx: &Context) -> bool {
+        self.replicas
+            .nodes()
+            .iter()
+            .all(|node| cx.peers.is_down(*node))
+    }
+}
+
+impl Found {
+    fn version(&self) -> Version {
+        self.entry
+            .as_ref()
+            .map_or(Version::ZERO, |entry: &Entry| entry.version)
+    }
+}

@@ -1,0 +1,451 @@
+//! The coordinator's part of a read: at ONE the leader's word, at QUORUM and ALL what the replicas know
+//! together.
+//!
+//! At AUTO a read is a read at ONE, unless the view of one of the replicas changed lately: then a new leader
+//! may not know yet what the old one knew, so the read asks a quorum, and only falls back to the best it can
+//! get where a quorum is not to be had.
+
+use alloc::vec::Vec;
+
+use super::super::Now;
+use super::super::config::Level;
+use super::super::context::Context;
+use super::super::entry::{Bytes, Entry};
+use super::super::message::{Body, NodeState, OfferKind, ReadReply};
+use super::super::preference::{Preference, ReplicaSet};
+use super::super::request::Failure;
+use super::super::resolve::{Resolution, Vote, read_quorum, resolve};
+use super::operation::{Operation, Phase};
+use super::{Coordinator, Step, join_id};
+use crate::ring::NodeIndex;
+use crate::version::Version;
+
+/// How many replicas a read needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// The leader's word.
+    One,
+    /// A quorum if it can be had, else the best there is.
+    Settle,
+    /// A quorum.
+    Quorum,
+    /// Every replica.
+    All,
+}
+
+/// A read, as far as it has come.
+pub(super) struct ReadPhase {
+    mode: Mode,
+    /// Who was asked and has not answered.
+    pub(super) asked: ReplicaSet,
+    /// Who answered that it is starting up, or did not answer at ONE.
+    passed: ReplicaSet,
+    answers: Vec<Vouch>,
+}
+
+/// One replica's answer.
+#[derive(Clone, Debug)]
+pub(super) struct Vouch {
+    node: NodeIndex,
+    entry: Option<Entry>,
+    unconfirmed: bool,
+    floor: Version,
+}
+
+/// What a read found out.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The entry; may be a tombstone or past its time, which is a miss.
+    pub(super) entry: Option<Entry>,
+}
+
+impl Operation {
+    pub(super) fn begin_read(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let settle = cx.config.settle;
+        let settling = self
+            .replicas
+            .nodes()
+            .iter()
+            .any(|node| cx.peers.is_settling(now.instant, *node, settle));
+        let mode = match self.levels.read {
+            Level::Quorum => Mode::Quorum,
+            Level::All => Mode::All,
+            Level::One | Level::Auto if settling => Mode::Settle,
+            Level::One | Level::Auto => Mode::One,
+        };
+        self.stage = self.stage.wrapping_add(1);
+        self.phase = Phase::Read(ReadPhase {
+            mode,
+            asked: ReplicaSet::EMPTY,
+            passed: ReplicaSet::EMPTY,
+            answers: Vec::new(),
+        });
+        self.ask(cx, timers, now, id)
+    }
+
+    /// Asks whoever should be asked next.
+    pub(super) fn ask(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        if self.is_hopeless(cx) {
+            return Step::Done(Err(Failure::Unavailable));
+        }
+        let candidates = self.candidates(cx, now);
+        let (replicas, stage) = (self.replicas, self.stage);
+        let Phase::Read(read) = &mut self.phase else {
+            return Step::Wait;
+        };
+        let targets = match read.mode {
+            Mode::One => read.next_candidate(&replicas, &candidates),
+            _ => read
+                .unheard(cx, &replicas)
+                .without(read.asked.or(read.passed)),
+        };
+        if targets.is_empty() {
+            if read.asked.is_empty() {
+                read.passed = ReplicaSet::EMPTY;
+                timers.pauses.start(now.instant, (id, stage));
+            }
+            return Step::Wait;
+        }
+        read.asked = read.asked.or(targets);
+        for node in replicas.members(targets) {
+            let key = Bytes::clone(&self.key);
+            cx.send(node, join_id(id, stage), Body::Read { key });
+        }
+        timers.read_attempts.start(now.instant, (id, stage));
+        Step::Wait
+    }
+
+    pub(super) fn handle_held(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        from: NodeIndex,
+        reply: ReadReply,
+    ) -> Step {
+        let who = self.replicas.set_of(from);
+        let Phase::Read(read) = &mut self.phase else {
+            return Step::Wait;
+        };
+        read.asked = read.asked.without(who);
+        match reply {
+            ReadReply::Loading => {
+                read.passed = read.passed.or(who);
+                if cx.peers.state(from) == Some(NodeState::Serving) {
+                    cx.set_state(now, from, NodeState::Warming);
+                }
+            }
+            ReadReply::Holds {
+                entry,
+                unconfirmed,
+                floor,
+            } => {
+                if let Some(entry) = &entry {
+                    cx.observe(now, entry.version);
+                }
+                read.answers.retain(|vouch| vouch.node != from);
+                read.answers.push(Vouch {
+                    node: from,
+                    entry,
+                    unconfirmed,
+                    floor,
+                });
+            }
+        }
+        self.evaluate(cx, timers, now, id)
+    }
+
+    /// Some of those asked are silent: ask others, and at ONE no longer choose them.
+    pub(super) fn handle_read_silence(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let replicas = self.replicas;
+        let Phase::Read(read) = &mut self.phase else {
+            return Step::Wait;
+        };
+        for node in replicas.members(read.asked) {
+            cx.suspect(now, node);
+        }
+        if read.mode == Mode::One {
+            read.passed = read.passed.or(read.asked);
+        }
+        read.asked = ReplicaSet::EMPTY;
+        self.evaluate(cx, timers, now, id)
+    }
+
+    /// Some of those asked cannot be reached any more: go on with the others at once.
+    pub(super) fn handle_read_lost(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let up = self.replicas.filter(|node| cx.peers.is_up(node));
+        if let Phase::Read(read) = &mut self.phase {
+            read.asked = read.asked.and(up);
+            cx.statistics.failovers += 1;
+        }
+        self.evaluate(cx, timers, now, id)
+    }
+
+    /// Answers if enough is known; otherwise asks on.
+    pub(super) fn evaluate(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let (replicas, level) = (self.replicas, self.levels.read);
+        let Phase::Read(read) = &mut self.phase else {
+            return Step::Wait;
+        };
+        let verdict = match read.mode {
+            Mode::One => read.first_answer(),
+            Mode::Settle => read.settled(cx, &replicas),
+            Mode::Quorum | Mode::All => read.agreed(cx, now, &replicas, level),
+        };
+        match verdict {
+            Verdict::Found(found) => {
+                self.repair_stale(cx);
+                self.finish_read(cx, timers, now, id, found)
+            }
+            Verdict::WriteBack(best) => self.begin_repair(cx, timers, now, id, best),
+            Verdict::Fail(failure) => Step::Done(Err(failure)),
+            Verdict::Unknown => self.ask(cx, timers, now, id),
+        }
+    }
+
+    /// Brings replicas that answered with an older version up to date, without waiting for them.
+    fn repair_stale(&self, cx: &mut Context) {
+        let Phase::Read(read) = &self.phase else {
+            return;
+        };
+        let Some(best) = read.best_confirmed().cloned() else {
+            return;
+        };
+        for vouch in read
+            .answers
+            .iter()
+            .filter(|vouch| vouch.is_older_than(best.version))
+        {
+            cx.statistics.read_repairs += 1;
+            let (key, entry) = (Bytes::clone(&self.key), best.clone());
+            cx.send(
+                vouch.node,
+                0,
+                Body::Offer {
+                    key,
+                    entry,
+                    kind: OfferKind::Repair,
+                    base: None,
+                },
+            );
+        }
+    }
+}
+
+/// What the answers so far amount to.
+enum Verdict {
+    Unknown,
+    Found(Found),
+    /// This is the newest, but too few replicas hold it.
+    WriteBack(Entry),
+    Fail(Failure),
+}
+
+impl ReadPhase {
+    /// The next replica to try at ONE.
+    fn next_candidate(&self, replicas: &Preference, candidates: &[NodeIndex]) -> ReplicaSet {
+        let tried = self.passed.or(self.asked);
+        let next = candidates
+            .iter()
+            .map(|node| replicas.set_of(*node))
+            .find(|set| set.and(tried).is_empty());
+        next.unwrap_or(ReplicaSet::EMPTY)
+    }
+
+    /// Everyone within reach who has not answered.
+    fn unheard(&self, cx: &Context, replicas: &Preference) -> ReplicaSet {
+        let up = replicas.filter(|node| cx.peers.is_up(node));
+        up.without(self.answered(replicas))
+    }
+
+    fn answered(&self, replicas: &Preference) -> ReplicaSet {
+        replicas.filter(|node| self.answers.iter().any(|vouch| vouch.node == node))
+    }
+
+    fn first_answer(&self) -> Verdict {
+        self.answers.first().map_or(Verdict::Unknown, |vouch| {
+            Verdict::Found(Found {
+                entry: vouch.entry.clone(),
+            })
+        })
+    }
+
+    /// As good as a quorum can tell; where that is not certain, the newest that anyone holds.
+    fn settled(&self, cx: &Context, replicas: &Preference) -> Verdict {
+        let live = replicas.filter(|node| cx.peers.counts(node));
+        let all_heard = live
+            .without(self.answered(replicas).or(self.passed))
+            .is_empty();
+        let enough = self.answers.len() >= read_quorum(replicas.len());
+        if self.answers.is_empty() || !enough && !all_heard {
+            return Verdict::Unknown;
+        }
+        match resolve(self.votes(), replicas.len()) {
+            Resolution::Best { best, .. } => Verdict::Found(Found {
+                entry: self.holding(best),
+            }),
+            _ if !all_heard => Verdict::Unknown,
+            _ => {
+                let newest = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
+                Verdict::Found(Found {
+                    entry: newest.max_by_key(|entry| entry.version).cloned(),
+                })
+            }
+        }
+    }
+
+    /// What a quorum (or, at ALL, everyone) agrees on.
+    fn agreed(&self, cx: &Context, now: Now, replicas: &Preference, level: Level) -> Verdict {
+        let total = replicas.len();
+        let need = if self.mode == Mode::All {
+            total
+        } else {
+            read_quorum(total)
+        };
+        let waiting = self
+            .unheard(cx, replicas)
+            .without(replicas.filter(|node| cx.peers.state(node) == Some(NodeState::Warming)));
+        if self.answers.len() < need {
+            let possible = replicas.filter(|node| !cx.peers.is_down(node)).len();
+            return if possible < need {
+                Verdict::Fail(Failure::NoQuorum {
+                    level,
+                    live: possible,
+                    need,
+                })
+            } else {
+                Verdict::Unknown
+            };
+        }
+        match resolve(self.votes(), total) {
+            Resolution::Absent => Verdict::Found(Found::default()),
+            Resolution::Uncertain { .. } if !waiting.is_empty() => Verdict::Unknown,
+            Resolution::Uncertain { .. } => Verdict::Found(Found::default()),
+            Resolution::Best { best, holders } => {
+                let entry = self.holding(best);
+                match entry {
+                    Some(entry) if entry.is_live(now.wall) && holders < replicas.quorum() => {
+                        Verdict::WriteBack(entry)
+                    }
+                    entry => Verdict::Found(Found { entry }),
+                }
+            }
+        }
+    }
+
+    fn votes(&self) -> impl Iterator<Item = Vote> + Clone + '_ {
+        self.answers.iter().map(Vouch::vote)
+    }
+
+    fn holding(&self, version: Version) -> Option<Entry> {
+        let entries = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
+        entries
+            .clone()
+            .find(|entry| entry.version == version)
+            .cloned()
+    }
+
+    fn best_confirmed(&self) -> Option<&Entry> {
+        let confirmed = self.answers.iter().filter(|vouch| !vouch.unconfirmed);
+        confirmed
+            .filter_map(|vouch| vouch.entry.as_ref())
+            .max_by_key(|entry| entry.version)
+    }
+
+    /// Those who hold `version` for certain, and those who may be offered it.
+    pub(super) fn holders_and_others(
+        &self,
+        replicas: &Preference,
+        version: Version,
+    ) -> (ReplicaSet, ReplicaSet) {
+        let (mut holders, mut others) = (ReplicaSet::EMPTY, ReplicaSet::EMPTY);
+        for vouch in &self.answers {
+            let who = replicas.set_of(vouch.node);
+            let vote = vouch.vote();
+            if vote.held == Some(version) {
+                holders = holders.or(who);
+            } else if vote.is_certain_of(version) {
+                others = others.or(who);
+            }
+        }
+        (holders, others)
+    }
+
+    /// Why nothing was found out in time.
+    pub(super) fn failure_at_deadline(
+        &self,
+        cx: &Context,
+        replicas: &Preference,
+        level: Level,
+    ) -> Failure {
+        let need = match self.mode {
+            Mode::One | Mode::Settle => 1,
+            Mode::Quorum => read_quorum(replicas.len()),
+            Mode::All => replicas.len(),
+        };
+        let warming = replicas
+            .filter(|node| cx.peers.state(node) == Some(NodeState::Warming))
+            .len();
+        let live = replicas.filter(|node| cx.peers.is_live(node)).len();
+        if live.saturating_sub(warming) >= need {
+            return Failure::Timeout;
+        }
+        if live >= need {
+            Failure::Loading
+        } else {
+            Failure::NoQuorum { level, live, need }
+        }
+    }
+}
+
+impl Vouch {
+    fn vote(&self) -> Vote {
+        let held = self
+            .entry
+            .as_ref()
+            .filter(|_| !self.unconfirmed)
+            .map(|entry| entry.version);
+        Vote {
+            held,
+            floor: self.floor,
+        }
+    }
+
+    fn is_older_than(&self, version: Version) -> bool {
+        match &self.entry {
+            Some(entry) => entry.version < version,
+            None => self.floor < version,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Write-back: a quorum read that found the newest version on too few replicas puts it on a quorum before
+//! it answers, so that no later read can see an older one (Attiya, Bar-Noy, Dolev).
+
+use super::super::Now;
+use super::super::context::Context;
+use super::super::entry::{Bytes, Entry};
+use super::super::message::{Body, OfferKind, OfferReply, Refusal};
+use super::super::preference::ReplicaSet;
+use super::operation::{Operation, Phase};
+use super::read::Found;
+use super::{Coordinator, Step, join_id};
+use crate::ring::NodeIndex;
+
+/// A write-back, as far as it has come.
+pub(super) struct RepairPhase {
+    best: Entry,
+    holders: ReplicaSet,
+    /// Who was offered it and has not answered.
+    pub(super) asked: ReplicaSet,
+}
+
+impl Operation {
+    pub(super) fn begin_repair(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        best: Entry,
+    ) -> Step {
+        let Phase::Read(read) = &self.phase else {
+            return Step::Wait;
+        };
+        let (holders, asked) = read.holders_and_others(&self.replicas, best.version);
+        cx.statistics.read_repairs += 1;
+        self.stage = self.stage.wrapping_add(1);
+        self.phase = Phase::Repair(RepairPhase {
+            best,
+            holders,
+            asked,
+        });
+        self.repeat_repair(cx, timers, now, id)
+    }
+
+    /// Offers the version to everyone who has not answered yet.
+    pub(super) fn repeat_repair(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let Phase::Repair(repair) = &self.phase else {
+            return Step::Wait;
+        };
+        for node in self.replicas.members(repair.asked) {
+            let (key, entry) = (Bytes::clone(&self.key), repair.best.clone());
+            let offer = Body::Offer {
+                key,
+                entry,
+                kind: OfferKind::Repair,
+                base: None,
+            };
+            cx.send(node, join_id(id, self.stage), offer);
+        }
+        timers.read_attempts.start(now.instant, (id, self.stage));
+        self.evaluate_repair(cx, timers, now, id)
+    }
+
+    pub(super) fn handle_repaired(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        from: NodeIndex,
+        reply: OfferReply,
+    ) -> Step {
+        let who = self.replicas.set_of(from);
+        let Phase::Repair(repair) = &mut self.phase else {
+            return Step::Wait;
+        };
+        match reply {
+            OfferReply::Ack { counted: true } => repair.holders = repair.holders.or(who),
+            OfferReply::Nack {
+                held: true,
+                current,
+                refusal: Refusal::Stale,
+                ..
+            } => {
+                cx.observe(now, current);
+                return self.begin_read(cx, timers, now, id);
+            }
+            OfferReply::Ack { counted: false } | OfferReply::Nack { .. } | OfferReply::Silent => {}
+        }
+        repair.asked = repair.asked.without(who);
+        self.evaluate_repair(cx, timers, now, id)
+    }
+
+    /// Answers once a quorum holds it, or with a miss once that is out of reach.
+    pub(super) fn evaluate_repair(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let quorum = self.replicas.quorum();
+        let Phase::Repair(repair) = &mut self.phase else {
+            return Step::Wait;
+        };
+        if repair.holders.len() >= quorum {
+            let found = Found {
+                entry: Some(repair.best.clone()),
+            };
+            return self.finish_read(cx, timers, now, id, found);
+        }
+        let up = self.replicas.filter(|node| cx.peers.is_up(node));
+        repair.asked = repair.asked.and(up);
+        if repair.holders.or(repair.asked).len() < quorum {
+            return self.finish_read(cx, timers, now, id, Found::default());
+        }
+        Step::Wait
+    }
+}

@@ -1,0 +1,294 @@
+//! The coordinator's part of a write: choose the tag, ask the leader, go on with the next replica.
+
+use super::super::Now;
+use super::super::action::Event;
+use super::super::config::{Level, OnAmbiguous};
+use super::super::context::Context;
+use super::super::entry::{Bytes, Entry};
+use super::super::message::{Body, NodeState, Write, WriteReply};
+use super::super::preference::ReplicaSet;
+use super::super::request::{Answer, Failure};
+use super::operation::{Operation, Phase, Task};
+use super::{Coordinator, Step, join_id};
+use crate::ring::NodeIndex;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// Attempts without a decision after which the write counts as overtaken.
+const MAX_UNDECIDED: u32 = 3;
+
+/// A write, as far as it has come.
+pub(super) struct WritePhase {
+    entry: Entry,
+    base: Option<Version>,
+    /// What to answer when it is done.
+    answer: Answer,
+    /// Whether the present tag was never sent to anyone.
+    first: bool,
+    /// The first stage at which the present tag was sent.
+    tag_stage: u8,
+    /// Attempts in all, and with the present tag.
+    pub(super) attempts: u32,
+    undecided: u32,
+    /// Whom the present attempt is with.
+    pub(super) asked: ReplicaSet,
+    /// Who was of no help lately.
+    avoid: ReplicaSet,
+    /// Whether fewer acknowledgements than a quorum were asked for.
+    degraded: bool,
+}
+
+impl Operation {
+    pub(super) fn begin_write(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        (value, expire_at): (Option<Bytes>, Option<Timestamp>),
+        base: Option<Version>,
+        answer: Answer,
+    ) -> Step {
+        let version = cx.hlc.tick(now.wall);
+        self.stage = self.stage.wrapping_add(1);
+        self.phase = Phase::Write(WritePhase {
+            entry: Entry {
+                version,
+                value,
+                expire_at,
+            },
+            base,
+            answer,
+            first: true,
+            tag_stage: self.stage,
+            attempts: 0,
+            undecided: 0,
+            asked: ReplicaSet::EMPTY,
+            avoid: ReplicaSet::EMPTY,
+            degraded: false,
+        });
+        self.send_write(cx, timers, now, id)
+    }
+
+    /// Asks the best leader there is.
+    pub(super) fn send_write(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        if self.is_hopeless(cx) {
+            return Step::Done(Err(Failure::Unavailable));
+        }
+        let need = match self.need(cx) {
+            Ok(need) => need,
+            Err(failure) => return Step::Done(Err(failure)),
+        };
+        if self.is_undecided() {
+            if cx.config.on_ambiguous == OnAmbiguous::Error {
+                return Step::Done(Err(Failure::Indeterminate));
+            }
+            self.retag(cx, now);
+        }
+        let candidates = self.candidates(cx, now);
+        let (key, replicas, quorum) = (self.key.clone(), self.replicas, self.replicas.quorum());
+        let Phase::Write(write) = &mut self.phase else {
+            return Step::Wait;
+        };
+        let fresh = |node: &&NodeIndex| replicas.set_of(**node).and(write.avoid).is_empty();
+        let Some(leader) = candidates.iter().find(fresh).copied() else {
+            write.avoid = ReplicaSet::EMPTY;
+            write.asked = ReplicaSet::EMPTY;
+            return self.pause(timers, now, id);
+        };
+        write.asked = replicas.set_of(leader);
+        write.degraded = usize::from(need) < quorum;
+        self.stage = self.stage.wrapping_add(1);
+        let message = write.message(cx, now, key, need);
+        cx.send(leader, join_id(id, self.stage), Body::Write(message));
+        timers.attempts.start(now.instant, (id, self.stage));
+        Step::Wait
+    }
+
+    fn pause(&mut self, timers: &mut Coordinator, now: Now, id: u64) -> Step {
+        self.stage = self.stage.wrapping_add(1);
+        timers.pauses.start(now.instant, (id, self.stage));
+        Step::Wait
+    }
+
+    /// Acknowledgements to ask for, given who is in view.
+    fn need(&self, cx: &Context) -> Result<u8, Failure> {
+        let quorum = self.replicas.quorum();
+        let live = self.replicas.filter(|node| cx.peers.counts(node)).len();
+        let need = match self.levels.write {
+            Level::One => 1,
+            Level::Auto => quorum.min(live).max(1),
+            Level::Quorum => quorum,
+            Level::All => return self.need_all(cx),
+        };
+        let reachable = self.replicas.filter(|node| !cx.peers.is_down(node)).len();
+        if self.levels.write == Level::Quorum && reachable < need {
+            return Err(Failure::NoQuorum {
+                level: Level::Quorum,
+                live: reachable,
+                need,
+            });
+        }
+        Ok(u8::try_from(need).unwrap_or(Write::ALL))
+    }
+
+    fn need_all(&self, cx: &Context) -> Result<u8, Failure> {
+        let need = self.replicas.len();
+        let live = self.replicas.filter(|node| !cx.peers.is_down(node)).len();
+        if live < need {
+            return Err(Failure::NoQuorum {
+                level: Level::All,
+                live,
+                need,
+            });
+        }
+        Ok(Write::ALL)
+    }
+
+    fn is_undecided(&self) -> bool {
+        matches!(&self.phase, Phase::Write(write) if write.undecided >= MAX_UNDECIDED)
+    }
+
+    /// Starts over under a new tag. Only safe when the old one is stored nowhere, or nobody minds that the
+    /// write may become visible twice.
+    fn retag(&mut self, cx: &mut Context, now: Now) {
+        let version = cx.hlc.tick(now.wall);
+        self.stage = self.stage.wrapping_add(1);
+        let stage = self.stage;
+        if let Phase::Write(write) = &mut self.phase {
+            write.entry.version = version;
+            write.first = true;
+            write.undecided = 0;
+            write.tag_stage = stage;
+            cx.statistics.retags += 1;
+        }
+    }
+
+    pub(super) fn handle_wrote(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+        from: NodeIndex,
+        stage: u8,
+        reply: WriteReply,
+    ) -> Step {
+        let (current_stage, who) = (self.stage, self.replicas.set_of(from));
+        let Phase::Write(write) = &mut self.phase else {
+            return Step::Wait;
+        };
+        if let WriteReply::Done { existed } = reply {
+            let of_this_tag =
+                stage.wrapping_sub(write.tag_stage) <= current_stage.wrapping_sub(write.tag_stage);
+            return if of_this_tag {
+                self.finish_write(cx, existed)
+            } else {
+                Step::Wait
+            };
+        }
+        if stage != current_stage {
+            return Step::Wait;
+        }
+        match reply {
+            WriteReply::Done { .. } => Step::Wait,
+            WriteReply::Stale { current } => {
+                if !cx.observe(now, current) {
+                    return Step::Done(Err(Failure::ClockSkew));
+                }
+                if write.base.is_some() {
+                    return self.begin(cx, timers, now, id);
+                }
+                self.retag(cx, now);
+                self.send_write(cx, timers, now, id)
+            }
+            WriteReply::Loading => {
+                if cx.peers.state(from) == Some(NodeState::Serving) {
+                    cx.set_state(now, from, NodeState::Warming);
+                }
+                self.send_write(cx, timers, now, id)
+            }
+            WriteReply::WrongNode | WriteReply::Unreachable | WriteReply::Expired => {
+                write.avoid = write.avoid.or(who);
+                self.send_write(cx, timers, now, id)
+            }
+            WriteReply::Skew => Step::Done(Err(Failure::ClockSkew)),
+            WriteReply::TooLarge => Step::Done(Err(Failure::TooLarge)),
+        }
+    }
+
+    fn finish_write(&mut self, cx: &mut Context, existed: bool) -> Step {
+        let Phase::Write(write) = &mut self.phase else {
+            return Step::Wait;
+        };
+        if write.degraded && self.levels.write == Level::Auto {
+            cx.statistics.degraded_writes += 1;
+            if cx.statistics.degraded_writes.is_power_of_two() {
+                cx.event(Event::DegradedWrites);
+            }
+        }
+        let answer = core::mem::replace(&mut write.answer, Answer::Done);
+        Step::Done(Ok(match self.task {
+            Task::Delete => Answer::Count(i64::from(existed)),
+            _ => answer,
+        }))
+    }
+
+    /// The connection to the leader broke: it may have done it. The same tag goes to the next at once.
+    pub(super) fn handle_write_lost(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        if let Phase::Write(write) = &mut self.phase {
+            write.undecided += 1;
+            cx.statistics.failovers += 1;
+        }
+        self.send_write(cx, timers, now, id)
+    }
+
+    /// The leader is silent: it may be dead or slow, and may have done it. The same tag goes to the next.
+    pub(super) fn handle_write_silence(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        let replicas = self.replicas;
+        let Phase::Write(write) = &mut self.phase else {
+            return Step::Wait;
+        };
+        for node in replicas.members(write.asked) {
+            cx.suspect(now, node);
+        }
+        write.undecided += 1;
+        cx.statistics.failovers += 1;
+        self.send_write(cx, timers, now, id)
+    }
+}
+
+impl WritePhase {
+    /// The question to the leader; counts the attempt.
+    fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: u8) -> Write {
+        let first = core::mem::replace(&mut self.first, false);
+        self.attempts += 1;
+        let patience = u64::try_from(cx.config.op_deadline.as_millis()).unwrap_or(u64::MAX);
+        Write {
+            key,
+            entry: self.entry.clone(),
+            need,
+            first,
+            base: self.base,
+            deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(patience)),
+        }
+    }
+}

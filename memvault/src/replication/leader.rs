@@ -1,0 +1,323 @@
+//! The leader's part of a write: offer it to itself, then to the followers, and count.
+
+use hashbrown::HashMap;
+
+use super::Now;
+use super::action::Link;
+use super::context::Context;
+use super::entry::{Bytes, Entry};
+use super::message::{Body, NodeState, OfferKind, OfferReply, Refusal, Write, WriteReply};
+use super::preference::{Preference, ReplicaSet};
+use super::replica::Replica;
+use super::resolve::read_quorum;
+use super::timers::TimerQueue;
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant, Timestamp};
+use crate::version::{Hlc, Version};
+
+/// Writes that this node leads at present.
+pub(super) struct Leader {
+    pending: HashMap<u64, Pending, ahash::RandomState>,
+    by_tag: HashMap<Version, u64, ahash::RandomState>,
+    resend: TimerQueue<u64>,
+    expire: TimerQueue<u64>,
+}
+
+/// One write under way.
+struct Pending {
+    reply_to: Option<(Link, u64)>,
+    write: Write,
+    replicas: Preference,
+    /// Offered as a write, or only asked about because this node refused it itself.
+    kind: OfferKind,
+    /// Who has it, and whose word counts.
+    acks: ReplicaSet,
+    counted_acks: ReplicaSet,
+    nacks: ReplicaSet,
+    current: Version,
+    existed: bool,
+}
+
+/// Pause before a silent follower gets the same offer again.
+const RESEND_AFTER: Duration = Duration::from_millis(50);
+
+impl Leader {
+    pub(super) fn new(op_deadline: Duration, hasher: &ahash::RandomState) -> Self {
+        Self {
+            pending: HashMap::with_hasher(hasher.clone()),
+            by_tag: HashMap::with_hasher(hasher.clone()),
+            resend: TimerQueue::new(RESEND_AFTER),
+            expire: TimerQueue::new(op_deadline),
+        }
+    }
+
+    /// Begins a write, or joins the one already under way with the same tag.
+    pub(super) fn handle_write(
+        &mut self,
+        cx: &mut Context,
+        replica: &mut Replica,
+        now: Now,
+        from: (Link, u64),
+        write: Write,
+    ) {
+        let replicas = cx.preference(&write.key);
+        if let Some(reply) = Self::refusal(cx, replica, now, &replicas, &write) {
+            return cx.answer(from.0, from.1, Body::Wrote(reply));
+        }
+        if let Some(&id) = self.by_tag.get(&write.entry.version) {
+            if let Some(pending) = self.pending.get_mut(&id) {
+                pending.reply_to = Some(from);
+                pending.write.need = write.need;
+            }
+            return self.settle(cx, id);
+        }
+        let Some(pending) = Self::begin(cx, replica, now, from, write, replicas) else {
+            return;
+        };
+        let id = cx.fresh_id();
+        self.by_tag.insert(pending.write.entry.version, id);
+        pending.offer_to_others(cx, id);
+        self.pending.insert(id, pending);
+        self.resend.start(now.instant, id);
+        self.expire.start(now.instant, id);
+        self.settle(cx, id);
+    }
+
+    /// What speaks against leading this write at all.
+    fn refusal(
+        cx: &mut Context,
+        replica: &Replica,
+        now: Now,
+        replicas: &Preference,
+        write: &Write,
+    ) -> Option<WriteReply> {
+        if replica.state != NodeState::Serving {
+            return Some(WriteReply::Loading);
+        }
+        if !cx.me.is_some_and(|me| replicas.contains(me)) {
+            return Some(WriteReply::WrongNode);
+        }
+        let latest = write.deadline.as_millis().saturating_add(Hlc::MAX_SKEW_MS);
+        if now.wall > Timestamp::from_millis(latest) {
+            return Some(WriteReply::Expired);
+        }
+        (!cx.observe(now, write.entry.version)).then_some(WriteReply::Skew)
+    }
+
+    /// Offers the write to this node itself; answers at once where that already decides it.
+    fn begin(
+        cx: &mut Context,
+        replica: &mut Replica,
+        now: Now,
+        from: (Link, u64),
+        write: Write,
+        replicas: Preference,
+    ) -> Option<Pending> {
+        let me = replicas.set_of(cx.me?);
+        let existed = replica.has_live(now.wall, &write.key);
+        let reply = replica.offer(now, &write.key, &write.entry, OfferKind::Write, write.base);
+        let mut pending = Pending {
+            reply_to: Some(from),
+            write,
+            replicas,
+            kind: OfferKind::Write,
+            acks: ReplicaSet::EMPTY,
+            counted_acks: ReplicaSet::EMPTY,
+            nacks: ReplicaSet::EMPTY,
+            current: Version::ZERO,
+            existed,
+        };
+        match reply {
+            OfferReply::Ack { .. } => {
+                pending.acks = me;
+                pending.counted_acks = me;
+            }
+            OfferReply::Nack {
+                refusal: Refusal::TooLarge,
+                ..
+            } => {
+                cx.answer(from.0, from.1, Body::Wrote(WriteReply::TooLarge));
+                return None;
+            }
+            OfferReply::Nack { current, .. } if pending.write.first => {
+                cx.answer(from.0, from.1, Body::Wrote(WriteReply::Stale { current }));
+                return None;
+            }
+            OfferReply::Nack { current, .. } => {
+                pending.kind = OfferKind::Fence;
+                pending.nacks = me;
+                pending.current = current;
+            }
+            OfferReply::Silent => return None,
+        }
+        Some(pending)
+    }
+
+    /// Counts a follower's answer.
+    pub(super) fn handle_offered(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        reply: OfferReply,
+    ) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        let who = pending.replicas.set_of(from);
+        match reply {
+            OfferReply::Ack { counted } => {
+                pending.acks = pending.acks.or(who);
+                if counted {
+                    pending.counted_acks = pending.counted_acks.or(who);
+                }
+            }
+            OfferReply::Nack {
+                current,
+                counted,
+                refusal,
+                ..
+            } => {
+                if refusal == Refusal::Stale {
+                    cx.observe(now, current);
+                }
+                if counted {
+                    pending.nacks = pending.nacks.or(who.without(pending.acks));
+                    pending.current = pending.current.max(current);
+                }
+            }
+            OfferReply::Silent => {}
+        }
+        self.settle(cx, id);
+    }
+
+    /// A follower went away: writes that cannot succeed any more are answered now.
+    pub(super) fn handle_lost(&mut self, cx: &mut Context) {
+        let mut ids: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.settle(cx, id);
+        }
+    }
+
+    /// Answers a write as soon as its fate is known.
+    fn settle(&mut self, cx: &mut Context, id: u64) {
+        let Some(pending) = self.pending.get_mut(&id) else {
+            return;
+        };
+        let Some((reply, decided)) = pending.verdict(cx) else {
+            return;
+        };
+        if let Some((link, request)) = pending.reply_to.take() {
+            cx.answer(link, request, Body::Wrote(reply));
+        }
+        if decided || pending.missing(cx).is_empty() && matches!(reply, WriteReply::Done { .. }) {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        if let Some(pending) = self.pending.remove(&id) {
+            self.by_tag.remove(&pending.write.entry.version);
+        }
+    }
+
+    /// Repeats offers to silent followers, and gives up on writes past their time.
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
+        while let Some(id) = self.resend.pop_due(now.instant) {
+            if let Some(pending) = self.pending.get(&id) {
+                pending.offer_to_others(cx, id);
+                self.resend.start(now.instant, id);
+            }
+        }
+        while let Some(id) = self.expire.pop_due(now.instant) {
+            let asked = self
+                .pending
+                .get_mut(&id)
+                .and_then(|pending| pending.reply_to.take());
+            if let Some((link, request)) = asked {
+                cx.answer(link, request, Body::Wrote(WriteReply::Expired));
+            }
+            self.remove(id);
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        [self.resend.next(), self.expire.next()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Pending {
+    /// The answer, once it is known, and whether nothing is left to do after it.
+    fn verdict(&self, cx: &Context) -> Option<(WriteReply, bool)> {
+        let total = self.replicas.len();
+        let need = usize::from(self.write.need).min(total);
+        let acks = if self.write.need == Write::ALL {
+            self.acks
+        } else {
+            self.counted_acks
+        };
+        if acks.len() >= need {
+            return Some((
+                WriteReply::Done {
+                    existed: self.existed,
+                },
+                false,
+            ));
+        }
+        if self.nacks.len() >= read_quorum(total) {
+            return Some((
+                WriteReply::Stale {
+                    current: self.current,
+                },
+                true,
+            ));
+        }
+        let within_reach = self.replicas.filter(|node| cx.peers.counts(node));
+        let possible = acks.or(within_reach).without(self.nacks);
+        (possible.len() < need).then_some((WriteReply::Unreachable, false))
+    }
+
+    /// The followers within reach that have not answered yet.
+    fn missing(&self, cx: &Context) -> ReplicaSet {
+        let asked = self
+            .replicas
+            .filter(|node| cx.me != Some(node) && cx.peers.is_up(node));
+        asked.without(self.acks.or(self.nacks))
+    }
+
+    /// Offers the write to everyone who has not answered yet.
+    fn offer_to_others(&self, cx: &mut Context, id: u64) {
+        for node in self.replicas.members(self.missing(cx)) {
+            cx.send(node, id, self.offer());
+        }
+    }
+
+    fn offer(&self) -> Body {
+        let Write {
+            key, entry, base, ..
+        } = &self.write;
+        let entry = match self.kind {
+            OfferKind::Fence => Entry {
+                value: None,
+                ..entry.clone()
+            },
+            _ => entry.clone(),
+        };
+        Body::Offer {
+            key: Bytes::clone(key),
+            entry,
+            kind: self.kind,
+            base: *base,
+        }
+    }
+}
+
+impl Write {
+    /// As `need`: every replica must have it, also those that are warming up.
+    pub const ALL: u8 = u8::MAX;
+}

@@ -1,0 +1,253 @@
+//! What nodes say to each other. Every question carries an id that its answer repeats, so answers may come
+//! in any order, late, twice or not at all.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::entry::{Bytes, Entry};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// A question or an answer on a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Chosen by the one who asks, unique among its questions; repeated in the answer.
+    pub id: u64,
+    /// What is asked or answered.
+    pub body: Body,
+}
+
+/// The kinds of messages: each question is followed by its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Opens a link: who calls, and by which rules.
+    Hello(Hello),
+    /// Refuses a [`Hello`](Self::Hello): the caller goes by other rules; the text says which.
+    Rejected(String),
+    /// Are you alive?
+    Ping,
+    /// Accepts a [`Hello`](Self::Hello) and answers a [`Ping`](Self::Ping).
+    Pong {
+        /// The process start: another number means that all data of the former was lost.
+        boot: u32,
+        /// What the node can be used for.
+        state: NodeState,
+        /// Its hybrid logical time.
+        hlc: u64,
+    },
+    /// Asks a leader to write.
+    Write(Write),
+    /// Answers a [`Write`](Self::Write).
+    Wrote(WriteReply),
+    /// Offers one version to a replica.
+    Offer {
+        /// The key.
+        key: Bytes,
+        /// The version offered; a [fence](OfferKind::Fence) carries no value.
+        entry: Entry,
+        /// Why it is offered.
+        kind: OfferKind,
+        /// If set, the replica must hold nothing newer than this.
+        base: Option<Version>,
+    },
+    /// Answers an [`Offer`](Self::Offer).
+    Offered(OfferReply),
+    /// What do you hold for this key?
+    Read {
+        /// The key.
+        key: Bytes,
+    },
+    /// Answers a [`Read`](Self::Read).
+    Held(ReadReply),
+    /// Send me your entries that I should hold, from `cursor` on.
+    Pull {
+        /// Zero to begin with, then what the last answer said.
+        cursor: u32,
+        /// Only versions later than this hybrid logical time; zero for all.
+        since: u64,
+    },
+    /// Answers a [`Pull`](Self::Pull).
+    Pulled(PullReply),
+    /// Forget everything up to this version.
+    Flush {
+        /// The tag of the flush.
+        version: Version,
+    },
+    /// Answers a [`Flush`](Self::Flush).
+    Flushed,
+}
+
+/// Who opens a link, and by which rules it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The member's id, or a name for a client or gateway.
+    pub node_id: String,
+    /// The process start.
+    pub boot: u32,
+    /// Digest of the ring: both ends must place keys alike.
+    pub ring: u64,
+    /// Replicas per key: both ends must agree.
+    pub replicas: u8,
+    /// Whether it holds data, and is thus one of the ring's members.
+    pub is_member: bool,
+}
+
+/// What a node can be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeState {
+    /// Just started, without data: accepts writes uncounted, answers no reads.
+    Warming,
+    /// Was cut off or paused and fetches what it missed: answers quorum reads, does not lead.
+    CatchingUp,
+    /// Does everything.
+    Serving,
+    /// About to stop: finishes its work, does not lead.
+    Leaving,
+}
+
+impl NodeState {
+    /// The state's name in messages to people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warming => "warming",
+            Self::CatchingUp => "catching-up",
+            Self::Serving => "serving",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// A write, as the coordinator asks the leader for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// The key.
+    pub key: Bytes,
+    /// The new version; its tag identifies the write through all retries.
+    pub entry: Entry,
+    /// Acknowledgements needed, the leader's own included.
+    pub need: u8,
+    /// Whether this tag has never been sent to anyone before.
+    pub first: bool,
+    /// If set, the replicas must hold nothing newer than this.
+    pub base: Option<Version>,
+    /// After this time nobody waits for the answer, and the leader must not begin.
+    pub deadline: Timestamp,
+}
+
+/// What became of a [`Write`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteReply {
+    /// Enough replicas hold it. `existed` tells whether the leader held a live value before.
+    Done {
+        /// Whether the leader held a live value before.
+        existed: bool,
+    },
+    /// It can never be acknowledged: something newer is there. A new tag above `current` may succeed.
+    Stale {
+        /// The newest version seen.
+        current: Version,
+    },
+    /// The node does not lead at present.
+    Loading,
+    /// The node is not one of the key's replicas.
+    WrongNode,
+    /// Fewer replicas are within reach than needed; those within reach may have it.
+    Unreachable,
+    /// The deadline has passed; whether it took effect is unknown.
+    Expired,
+    /// The tag is too far in the future: somebody's clock is wrong.
+    Skew,
+    /// The node cannot hold an entry of this size.
+    TooLarge,
+}
+
+/// Why a version is offered to a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferKind {
+    /// Part of a write: a refusal is for ever.
+    Write,
+    /// Was it ever accepted? If not, it never will be.
+    Fence,
+    /// A reader brings replicas up to date.
+    Repair,
+    /// Fetched to catch up.
+    Hint,
+}
+
+/// What a replica made of an [`Offer`](Body::Offer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferReply {
+    /// It holds the version, or held it once.
+    Ack {
+        /// Whether the acknowledgement counts: not from a node that is warming up.
+        counted: bool,
+    },
+    /// It does not hold the version.
+    Nack {
+        /// The newest version that it holds or has forgotten.
+        current: Version,
+        /// Whether it holds `current`, or may only have forgotten it.
+        held: bool,
+        /// Whether the refusal counts.
+        counted: bool,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A node that is warming up does not answer a fence.
+    Silent,
+}
+
+/// Why a replica refused an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something as new or newer was there.
+    Stale,
+    /// The tag is too far in the future.
+    Skew,
+    /// The entry is heavier than the whole budget.
+    TooLarge,
+}
+
+/// What a replica holds for a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReadReply {
+    /// The node is warming up and must not answer.
+    Loading,
+    /// What it holds, and the highest version it may have forgotten.
+    Holds {
+        /// The entry, if any; may be a tombstone or past its time.
+        entry: Option<Entry>,
+        /// The entry survived more failures than the budget: good for a read at ONE, not for a quorum.
+        unconfirmed: bool,
+        /// The highest version forgotten among the keys of the same bucket.
+        floor: Version,
+    },
+}
+
+/// One entry of a [`PullReply::Chunk`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PulledEntry {
+    /// The key.
+    pub key: Bytes,
+    /// What the source holds.
+    pub entry: Entry,
+    /// See [`ReadReply::Holds`].
+    pub unconfirmed: bool,
+}
+
+/// Part of what a source holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PullReply {
+    /// The source is not ready to be one; ask again.
+    Loading,
+    /// Some entries.
+    Chunk {
+        /// In no particular order.
+        entries: Vec<PulledEntry>,
+        /// Where to go on; `None` after the last chunk.
+        next: Option<u32>,
+        /// With the last chunk: bucket and floor, for floors above [`Version::ZERO`].
+        floors: Vec<(u32, Version)>,
+    },
+}

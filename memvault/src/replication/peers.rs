@@ -1,0 +1,408 @@
+//! One node's own view of the members: who can be reached, who is silent, who may lead.
+//!
+//! Membership is not liveness: a dead member is skipped, never removed from the ring. Views of different
+//! nodes may differ; safety does not depend on them.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::action::{Action, DownReason, Event, Link};
+use super::config::Config;
+use super::message::{Body, Message, NodeState};
+use crate::chance::Chance;
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+
+/// How far the connection to a member has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Idle { retry_at: Instant },
+    Connecting,
+    Greeting { since: Instant },
+    Up,
+}
+
+/// What this node knows of one member.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: String,
+    pub(super) state: NodeState,
+    pub(super) boot: u32,
+    progress: Progress,
+    heard_at: Instant,
+    /// When it was last heard before the link was lost.
+    lost_at: Instant,
+    pinged_at: Instant,
+    /// Silent for too long; cleared by the first sign of life.
+    suspect: bool,
+    /// Connection attempts in a row that came to nothing.
+    failures: u32,
+    /// When this view last changed, for reads that must not trust a new leader at once.
+    changed_at: Option<Instant>,
+    /// When it went down lately: the three last times.
+    downs: [Option<Instant>; FLAPS],
+    damped_until: Instant,
+}
+
+/// What became of a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// Nothing new.
+    Known,
+    /// The link has come up.
+    Up {
+        /// The member runs since before the link was lost: it may hold what this node missed.
+        same_boot: bool,
+    },
+}
+
+/// All members, this node included if it is one.
+pub(super) struct Peers {
+    peers: Vec<Peer>,
+    me: Option<NodeIndex>,
+    heartbeat: Duration,
+    suspect_after: Duration,
+    down_after: Duration,
+    reconnect_max: Duration,
+    chance: Chance,
+}
+
+/// Members that went down this often within [`FLAP_WINDOW`] do not lead for [`FLAP_DAMPING`].
+const FLAPS: usize = 3;
+const FLAP_WINDOW: Duration = Duration::from_secs(60);
+const FLAP_DAMPING: Duration = Duration::from_secs(10);
+const RECONNECT_BASE: Duration = Duration::from_millis(50);
+/// Above this many failures the back-off has reached its maximum in any case.
+const MAX_DOUBLINGS: u32 = 16;
+
+impl Peers {
+    pub(super) fn new(
+        config: &Config,
+        ids: Vec<String>,
+        me: Option<NodeIndex>,
+        chance: Chance,
+    ) -> Self {
+        Self {
+            peers: ids.into_iter().map(Peer::new).collect(),
+            me,
+            heartbeat: config.heartbeat,
+            suspect_after: config.suspect_after,
+            down_after: config.down_after,
+            reconnect_max: config.reconnect_max,
+            chance,
+        }
+    }
+
+    pub(super) fn indices(&self) -> impl Iterator<Item = NodeIndex> + use<> {
+        (0..u16::try_from(self.peers.len()).unwrap_or(u16::MAX)).map(NodeIndex)
+    }
+
+    pub(super) fn peer(&self, node: NodeIndex) -> Option<&Peer> {
+        self.peers.get(node.as_usize())
+    }
+
+    fn peer_mut(&mut self, node: NodeIndex) -> Option<&mut Peer> {
+        self.peers.get_mut(node.as_usize())
+    }
+
+    /// The member's id; empty for a node that does not exist.
+    pub(super) fn id(&self, node: NodeIndex) -> String {
+        self.peer(node)
+            .map_or_else(String::new, |peer| peer.id.clone())
+    }
+
+    /// Whether messages can be sent to it; this node itself always.
+    pub(super) fn is_up(&self, node: NodeIndex) -> bool {
+        self.me == Some(node)
+            || self
+                .peer(node)
+                .is_some_and(|peer| peer.progress == Progress::Up)
+    }
+
+    /// Whether it is known to be unreachable, rather than not tried yet.
+    pub(super) fn is_down(&self, node: NodeIndex) -> bool {
+        !self.is_up(node) && self.peer(node).is_some_and(|peer| peer.failures > 0)
+    }
+
+    /// Whether it is up and not silent.
+    pub(super) fn is_live(&self, node: NodeIndex) -> bool {
+        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.suspect)
+    }
+
+    /// Whether it is live and its answers count.
+    pub(super) fn counts(&self, node: NodeIndex) -> bool {
+        self.is_live(node) && self.state(node) != Some(NodeState::Warming)
+    }
+
+    /// Whether it may lead.
+    pub(super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
+        self.is_live(node)
+            && self
+                .peer(node)
+                .is_some_and(|peer| peer.state == NodeState::Serving && peer.damped_until <= now)
+    }
+
+    pub(super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
+        self.peer(node).map(|peer| peer.state)
+    }
+
+    pub(super) fn is_suspect(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.suspect)
+    }
+
+    /// For how long nothing was heard of it, when the link comes back.
+    pub(super) fn silence(&self, now: Instant, node: NodeIndex) -> Duration {
+        self.peer(node)
+            .map_or(Duration::ZERO, |peer| now - peer.lost_at)
+    }
+
+    /// Whether the view of this member changed less than `settle` ago.
+    pub(super) fn is_settling(&self, now: Instant, node: NodeIndex, settle: Duration) -> bool {
+        self.peer(node)
+            .and_then(|peer| peer.changed_at)
+            .is_some_and(|at| now - at < settle)
+    }
+
+    /// Notes the state of a member; this node's own included. Returns whether it is a new one.
+    pub(super) fn set_state(&mut self, now: Instant, node: NodeIndex, state: NodeState) -> bool {
+        let Some(peer) = self.peer_mut(node) else {
+            return false;
+        };
+        let changed = peer.state != state;
+        if changed {
+            peer.state = state;
+            peer.changed_at = Some(now);
+        }
+        changed
+    }
+
+    /// Takes a member out of the choice until it gives a sign of life.
+    pub(super) fn suspect(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
+        if self.me == Some(node) {
+            return;
+        }
+        let Some(peer) = self.peer_mut(node) else {
+            return;
+        };
+        if peer.progress == Progress::Up && !peer.suspect {
+            peer.suspect = true;
+            peer.changed_at = Some(now);
+            let node = peer.id.clone();
+            out.push_back(Action::Event(Event::Ejected { node }));
+        }
+    }
+
+    /// The connection is there; the greeting is next.
+    pub(super) fn connected(&mut self, now: Instant, node: NodeIndex) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.progress = Progress::Greeting { since: now };
+            peer.heard_at = now;
+        }
+    }
+
+    /// The connection is gone or did not come about. Returns whether the member was up before.
+    pub(super) fn disconnected(
+        &mut self,
+        now: Instant,
+        node: NodeIndex,
+        reason: DownReason,
+        out: &mut VecDeque<Action>,
+    ) -> bool {
+        let failures = self.peer(node).map_or(0, |peer| peer.failures);
+        let wait = self.back_off(failures);
+        let Some(peer) = self.peer_mut(node) else {
+            return false;
+        };
+        let was_up = peer.progress == Progress::Up;
+        peer.progress = Progress::Idle {
+            retry_at: now + wait,
+        };
+        peer.failures = failures.saturating_add(1);
+        if was_up {
+            peer.note_down(now);
+            let node = peer.id.clone();
+            out.push_back(Action::Event(Event::Down { node, reason }));
+        }
+        was_up
+    }
+
+    /// A member called: whatever kept it away is over, so the next attempt need not wait.
+    pub(super) fn called_by(&mut self, now: Instant, node: NodeIndex) {
+        if let Some(peer) = self.peer_mut(node)
+            && let Progress::Idle { retry_at } = &mut peer.progress
+        {
+            *retry_at = now;
+        }
+    }
+
+    /// Any message came from the member.
+    pub(super) fn heard(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
+        let Some(peer) = self.peer_mut(node) else {
+            return;
+        };
+        peer.heard_at = now;
+        if peer.suspect {
+            peer.suspect = false;
+            peer.changed_at = Some(now);
+            let node = peer.id.clone();
+            out.push_back(Action::Event(Event::Rejoined { node }));
+        }
+    }
+
+    /// The member told its boot and its state.
+    pub(super) fn greeted(
+        &mut self,
+        now: Instant,
+        node: NodeIndex,
+        (boot, state): (u32, NodeState),
+        out: &mut VecDeque<Action>,
+    ) -> Greeting {
+        let changed = self.set_state(now, node, state);
+        let Some(peer) = self.peer_mut(node) else {
+            return Greeting::Known;
+        };
+        let came_up = matches!(peer.progress, Progress::Greeting { .. });
+        let same_boot = peer.boot == boot && peer.changed_at.is_some();
+        peer.boot = boot;
+        let id = peer.id.clone();
+        if !came_up {
+            if changed {
+                out.push_back(Action::Event(Event::StateChanged { node: id, state }));
+            }
+            return Greeting::Known;
+        }
+        let was_down = peer.downs.iter().any(Option::is_some);
+        peer.progress = Progress::Up;
+        peer.suspect = false;
+        peer.failures = 0;
+        peer.changed_at = Some(now);
+        out.push_back(Action::Event(Event::Up {
+            node: id.clone(),
+            state,
+        }));
+        if was_down {
+            out.push_back(Action::Event(Event::Rejoined { node: id }));
+        }
+        Greeting::Up {
+            same_boot: same_boot && was_down,
+        }
+    }
+
+    /// Connects, pings, and notices silence. Returns the members that were lost.
+    pub(super) fn tick(&mut self, now: Instant, out: &mut VecDeque<Action>) -> Vec<NodeIndex> {
+        let me = self.me;
+        let others = self.indices().filter(|node| me != Some(*node));
+        others
+            .filter(|node| self.tick_one(now, *node, out))
+            .collect()
+    }
+
+    /// Returns whether the member was lost.
+    fn tick_one(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) -> bool {
+        let Some(peer) = self.peer(node) else {
+            return false;
+        };
+        let (progress, suspect, silence) = (peer.progress, peer.suspect, now - peer.heard_at);
+        let is_too_late = match progress {
+            Progress::Idle { retry_at } => {
+                if retry_at <= now {
+                    self.connect(node, out);
+                }
+                return false;
+            }
+            Progress::Connecting => return false,
+            Progress::Greeting { since } => now - since > self.down_after,
+            Progress::Up => silence > self.down_after,
+        };
+        if is_too_late {
+            out.push_back(Action::Disconnect(Link::Peer(node)));
+            return self.disconnected(now, node, DownReason::Silent, out);
+        }
+        if progress != Progress::Up {
+            return false;
+        }
+        self.ping(now, node, out);
+        let newly_silent = silence > self.suspect_after && !suspect;
+        if newly_silent {
+            self.suspect(now, node, out);
+        }
+        newly_silent
+    }
+
+    fn connect(&mut self, node: NodeIndex, out: &mut VecDeque<Action>) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.progress = Progress::Connecting;
+            out.push_back(Action::Connect(node));
+        }
+    }
+
+    fn ping(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
+        let heartbeat = self.heartbeat;
+        let Some(peer) = self.peer_mut(node) else {
+            return;
+        };
+        if now - peer.pinged_at >= heartbeat {
+            peer.pinged_at = now;
+            out.push_back(Action::Send(
+                Link::Peer(node),
+                Message {
+                    id: 0,
+                    body: Body::Ping,
+                },
+            ));
+        }
+    }
+
+    /// Full jitter: anything between nothing and a bound that doubles with each failure.
+    fn back_off(&mut self, failures: u32) -> Duration {
+        let bound = RECONNECT_BASE * (1 << failures.min(MAX_DOUBLINGS));
+        self.chance.duration_below(bound.min(self.reconnect_max))
+    }
+
+    /// Starts as if nothing had been heard for a while: after this process itself stood still, silence
+    /// says nothing about others.
+    pub(super) fn excuse_silence(&mut self, now: Instant) {
+        for peer in &mut self.peers {
+            peer.heard_at = now;
+        }
+    }
+}
+
+impl Peer {
+    const fn new(id: String) -> Self {
+        Self {
+            id,
+            state: NodeState::Warming,
+            boot: 0,
+            progress: Progress::Idle {
+                retry_at: Instant::ZERO,
+            },
+            heard_at: Instant::ZERO,
+            lost_at: Instant::ZERO,
+            pinged_at: Instant::ZERO,
+            suspect: false,
+            failures: 0,
+            changed_at: None,
+            downs: [None; FLAPS],
+            damped_until: Instant::ZERO,
+        }
+    }
+
+    fn note_down(&mut self, now: Instant) {
+        self.changed_at = Some(now);
+        self.lost_at = self.heard_at;
+        self.suspect = false;
+        self.downs.rotate_left(1);
+        if let Some(last) = self.downs.last_mut() {
+            *last = Some(now);
+        }
+        let flapping = self
+            .downs
+            .iter()
+            .all(|down| down.is_some_and(|at| now - at < FLAP_WINDOW));
+        if flapping {
+            self.damped_until = now + FLAP_DAMPING;
+        }
+    }
+}

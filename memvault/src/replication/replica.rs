@@ -1,0 +1,167 @@
+//! The data of a member: entries, what it has forgotten, and which tags it has seen.
+//!
+//! [`Replica::offer`](super::offer) is the only way in and `forget` the only way out.
+
+use super::Now;
+use super::config::Config;
+use super::entry::{Bytes, Entry};
+use super::floors::Floors;
+use super::message::{NodeState, ReadReply};
+use super::tags::RecentTags;
+use crate::hash::token;
+use crate::store::{Entries, EntryRef, Meta, TooLarge};
+use crate::time::{Duration, Timestamp};
+use crate::version::{Hlc, Version};
+
+/// What a member holds and remembers.
+pub(super) struct Replica {
+    pub(super) state: NodeState,
+    pub(super) entries: Entries,
+    pub(super) floors: Floors,
+    pub(super) accepted: RecentTags,
+    pub(super) refused: RecentTags,
+    tombstone_grace: Duration,
+    tag_window: Duration,
+}
+
+impl Replica {
+    pub(super) fn new(config: &Config, entries: Entries) -> Self {
+        let skew = Duration::from_millis(2 * Hlc::MAX_SKEW_MS);
+        let tag_window = config.op_deadline * 2 + skew;
+        Self {
+            state: NodeState::Warming,
+            entries,
+            floors: Floors::new(config.floor_buckets),
+            accepted: RecentTags::new(tag_window, config.max_tags),
+            refused: RecentTags::new(tag_window, config.max_tags),
+            tombstone_grace: config.tombstone_grace,
+            tag_window,
+        }
+    }
+
+    /// Answers a read. An entry past its time is removed here, when it is touched.
+    pub(super) fn read(&mut self, now: Now, key: &[u8]) -> ReadReply {
+        if self.state == NodeState::Warming {
+            return ReadReply::Loading;
+        }
+        self.purge(now, key);
+        let floor = self.floors.at(token(key));
+        let held = self.entries.get(key);
+        let unconfirmed = held.as_ref().is_some_and(|held| held.meta.unconfirmed);
+        ReadReply::Holds {
+            entry: held.map(|held| to_entry(&held)),
+            unconfirmed,
+            floor,
+        }
+    }
+
+    /// Tags that were forgotten early for lack of room.
+    pub(super) const fn dropped_tags(&self) -> u64 {
+        self.accepted.dropped() + self.refused.dropped()
+    }
+
+    /// Whether a reader would find a value.
+    pub(super) fn has_live(&self, wall: Timestamp, key: &[u8]) -> bool {
+        self.entries.peek(key).is_some_and(|held| {
+            !held.meta.tombstone && held.meta.expire_at.is_none_or(|at| at > wall)
+        })
+    }
+
+    /// Stores an entry as the newest; whatever has to make room is forgotten.
+    pub(super) fn store(
+        &mut self,
+        now: Now,
+        key: &[u8],
+        entry: &Entry,
+        unconfirmed: bool,
+    ) -> Result<(), TooLarge> {
+        if let Some(held) = self.entries.peek(key).and_then(|held| held.meta.version) {
+            self.remember_accepted(now, held);
+        }
+        let meta = Meta {
+            expire_at: entry.expire_at,
+            version: Some(entry.version),
+            tombstone: entry.value.is_none(),
+            unconfirmed,
+        };
+        let value = entry.value.as_deref().unwrap_or(&[]);
+        let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
+        self.entries
+            .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
+                let version = evicted.meta.version.unwrap_or(Version::ZERO);
+                floors.raise(token(evicted.key), version);
+                if is_recent(now, version, window) {
+                    accepted.insert(now.instant, version);
+                }
+            })
+    }
+
+    /// Removes an entry and remembers its version as forgotten.
+    pub(super) fn forget(&mut self, now: Now, key: &[u8]) {
+        let Some(version) = self.entries.peek(key).and_then(|held| held.meta.version) else {
+            return;
+        };
+        self.floors.raise(token(key), version);
+        self.remember_accepted(now, version);
+        self.entries.remove(key);
+    }
+
+    /// Forgets an entry that is past its time, or a tombstone past its grace.
+    pub(super) fn purge(&mut self, now: Now, key: &[u8]) {
+        let Some(held) = self.entries.peek(key) else {
+            return;
+        };
+        let expired = held.meta.expire_at.is_some_and(|at| at <= now.wall);
+        let version = held.meta.version.unwrap_or(Version::ZERO);
+        if expired || held.meta.tombstone && !is_recent(now, version, self.tombstone_grace) {
+            self.forget(now, key);
+        }
+    }
+
+    /// Marks an entry as good for a quorum, or not.
+    pub(super) fn mark(&mut self, key: &[u8], unconfirmed: bool) {
+        let Some(held) = self.entries.peek(key) else {
+            return;
+        };
+        let meta = Meta {
+            unconfirmed,
+            ..held.meta
+        };
+        // Nothing is added to the entry, so nothing has to make room for it.
+        let _ = self.entries.set_meta(key, &meta, &mut |_| {});
+    }
+
+    /// Forgets every entry up to `version`. O(n).
+    pub(super) fn flush(&mut self, version: Version) {
+        self.floors.raise_all(version);
+        let mut cursor = 0;
+        while let Some((held, next)) = self.entries.scan(cursor) {
+            cursor = next;
+            if held.meta.version.is_none_or(|held| held <= version) {
+                let key = Bytes::from(held.key);
+                self.entries.remove(&key);
+            }
+        }
+    }
+
+    fn remember_accepted(&mut self, now: Now, version: Version) {
+        if is_recent(now, version, self.tag_window) {
+            self.accepted.insert(now.instant, version);
+        }
+    }
+}
+
+/// Whether `version` was made less than `window` ago, by the wall clock.
+fn is_recent(now: Now, version: Version, window: Duration) -> bool {
+    let made = Duration::from_millis(version.hlc() >> 16);
+    made + window >= Duration::from_millis(now.wall.as_millis())
+}
+
+/// A copy of a stored entry.
+pub(super) fn to_entry(held: &EntryRef<'_>) -> Entry {
+    Entry {
+        version: held.meta.version.unwrap_or(Version::ZERO),
+        value: (!held.meta.tombstone).then(|| held.value.into()),
+        expire_at: held.meta.expire_at,
+    }
+}

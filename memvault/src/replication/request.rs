@@ -1,0 +1,160 @@
+//! What a caller asks of a coordinator, and what it gets.
+
+use alloc::vec::Vec;
+
+use super::config::Level;
+use super::entry::Bytes;
+use crate::command::{Condition, ExpireCondition, Expiry};
+use crate::time::Timestamp;
+
+/// A request of a caller. Those with several keys are carried out key by key, in parallel, not atomically.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// The value of a key: [`Answer::Value`].
+    Get(Bytes),
+    /// The values of several keys: [`Answer::Values`].
+    GetMany(Vec<Bytes>),
+    /// Sets a key: [`Answer::Done`], or [`Answer::NotDone`] if the condition did not hold; with
+    /// `return_old` the former value in either case, as [`Answer::Value`].
+    Set {
+        /// The key.
+        key: Bytes,
+        /// The new value.
+        value: Bytes,
+        /// When it expires.
+        expiry: Expiry,
+        /// Whether the key must be there or must not.
+        condition: Condition,
+        /// Whether to answer with the former value.
+        return_old: bool,
+    },
+    /// Sets several keys, without expiry: [`Answer::Done`].
+    SetMany(Vec<(Bytes, Bytes)>),
+    /// Deletes keys: [`Answer::Count`] of those that were there.
+    Delete(Vec<Bytes>),
+    /// Counts the keys that are there, a key named twice twice: [`Answer::Count`].
+    Exists(Vec<Bytes>),
+    /// When a key expires: [`Answer::Expiry`].
+    Expiry(Bytes),
+    /// Sets or removes a key's expiry: [`Answer::Count`] 1 if done, 0 if not.
+    Expire {
+        /// The key.
+        key: Bytes,
+        /// When it expires; `None` for never. A time in the past deletes it.
+        at: Option<Timestamp>,
+        /// On which present expiry this depends.
+        condition: ExpireCondition,
+    },
+    /// Makes every node in view forget all keys: [`Answer::Done`].
+    Flush,
+}
+
+/// The answer to a [`Request`] that was carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// The condition did not hold, and nothing was done.
+    NotDone,
+    /// A value, or none.
+    Value(Option<Bytes>),
+    /// Values in the order of the keys.
+    Values(Vec<Option<Bytes>>),
+    /// How many.
+    Count(i64),
+    /// `None`: no such key; `Some(None)`: it never expires.
+    Expiry(Option<Option<Timestamp>>),
+}
+
+/// Why a [`Request`] was not answered. What it means for the data is part of each variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No replica of the key can be reached. Nothing was done.
+    Unavailable,
+    /// Fewer replicas live than the level asks for. A write may have taken effect on some.
+    NoQuorum {
+        /// The level asked for.
+        level: Level,
+        /// Replicas within reach.
+        live: usize,
+        /// Replicas needed.
+        need: usize,
+    },
+    /// The time limit passed. A write may or may not have taken effect.
+    Timeout,
+    /// All replicas within reach are starting up. Nothing was done.
+    Loading,
+    /// A write of unknown fate was overtaken (only with [`OnAmbiguous::Error`](super::OnAmbiguous)).
+    Indeterminate,
+    /// Too many requests are in flight. Nothing was done.
+    Busy {
+        /// The limit.
+        max_requests: usize,
+    },
+    /// The clocks of this process and of a member differ by too much. Nothing was done.
+    ClockSkew,
+    /// The entry is larger than a member's memory limit. Nothing was done.
+    TooLarge,
+}
+
+impl Failure {
+    /// The error code that begins the text: the first word of the RESP error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable => "CLUSTERDOWN",
+            Self::NoQuorum { .. } => "NOQUORUM",
+            Self::Timeout => "TIMEOUT",
+            Self::Loading => "LOADING",
+            Self::Indeterminate => "INDETERMINATE",
+            Self::Busy { .. } => "BUSY",
+            Self::ClockSkew => "CLOCKSKEW",
+            Self::TooLarge => "OOM",
+        }
+    }
+}
+
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} ", self.code())?;
+        match self {
+            Self::Unavailable => write!(f, "no replica of this key can be reached"),
+            Self::NoQuorum { level, live, need } => write!(
+                f,
+                "level {} needs {need} replicas and {live} can be reached; a write may have taken effect",
+                level.name()
+            ),
+            Self::Timeout => {
+                write!(
+                    f,
+                    "the cluster did not answer in time; a write may or may not have taken effect"
+                )
+            }
+            Self::Loading => write!(f, "the replicas of this key are starting up"),
+            Self::Indeterminate => write!(
+                f,
+                "the write was overtaken; whether it took effect is unknown"
+            ),
+            Self::Busy { max_requests } => {
+                write!(
+                    f,
+                    "{max_requests} requests are in flight already (--max-requests)"
+                )
+            }
+            Self::ClockSkew => write!(
+                f,
+                "the clocks of this node and of a member differ by more than 500 ms"
+            ),
+            Self::TooLarge => write!(
+                f,
+                "the entry is larger than a member's memory limit (--max-memory)"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// What becomes of a [`Request`].
+pub type Outcome = Result<Answer, Failure>;

@@ -1,0 +1,99 @@
+//! Commands that depend on what is there: SET with conditions, EXPIRE, PERSIST.
+//!
+//! The coordinator reads, decides here, and writes on condition that nothing newer has come in between
+//! (`base`); otherwise it starts over.
+
+use super::entry::{Bytes, Entry};
+use super::request::Answer;
+use crate::command::{Condition, ExpireCondition, Expiry};
+use crate::time::Timestamp;
+
+/// A change that depends on the present entry.
+#[derive(Clone, Debug)]
+pub(super) enum Update {
+    Set {
+        value: Bytes,
+        expiry: Expiry,
+        condition: Condition,
+        return_old: bool,
+    },
+    Expire {
+        at: Option<Timestamp>,
+        condition: ExpireCondition,
+    },
+}
+
+/// What to do, given the present entry.
+#[derive(Debug, PartialEq)]
+pub(super) enum Decision {
+    /// Nothing: this is the answer.
+    Answer(Answer),
+    /// Write this, then give the answer.
+    Write {
+        value: Option<Bytes>,
+        expire_at: Option<Timestamp>,
+        answer: Answer,
+    },
+}
+
+impl Update {
+    /// Decides, given the entry that a reader would see.
+    pub(super) fn decide(&self, present: Option<&Entry>, wall: Timestamp) -> Decision {
+        let present = present.filter(|entry| entry.is_live(wall));
+        match self {
+            Self::Set {
+                value,
+                expiry,
+                condition,
+                return_old,
+            } => {
+                let holds = match condition {
+                    Condition::Always => true,
+                    Condition::IfAbsent => present.is_none(),
+                    Condition::IfPresent => present.is_some(),
+                };
+                let old = || Answer::Value(present.and_then(|entry| entry.value.clone()));
+                if !holds {
+                    return Decision::Answer(if *return_old { old() } else { Answer::NotDone });
+                }
+                Decision::Write {
+                    value: Some(value.clone()),
+                    expire_at: match expiry {
+                        Expiry::Keep => present.and_then(|entry| entry.expire_at),
+                        Expiry::None => None,
+                        Expiry::At(at) => Some(*at),
+                    },
+                    answer: if *return_old { old() } else { Answer::Done },
+                }
+            }
+            Self::Expire { at, condition } => expire(*at, *condition, present, wall),
+        }
+    }
+}
+
+fn expire(
+    at: Option<Timestamp>,
+    condition: ExpireCondition,
+    present: Option<&Entry>,
+    wall: Timestamp,
+) -> Decision {
+    const NOT_DONE: Decision = Decision::Answer(Answer::Count(0));
+    let Some(entry) = present else {
+        return NOT_DONE;
+    };
+    let answer = Answer::Count(1);
+    match at {
+        None if entry.expire_at.is_none() => NOT_DONE,
+        Some(at) if !condition.allows(entry.expire_at, at) => NOT_DONE,
+        Some(at) if at <= wall => Decision::Write {
+            value: None,
+            expire_at: None,
+            answer,
+        },
+        at => Decision::Write {
+            value: entry.value.clone(),
+            expire_at: at,
+            answer,
+        },
+    }
+}
