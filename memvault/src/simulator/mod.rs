@@ -1,0 +1,21 @@
+//! A whole cluster in one thread, in virtual time, with faults drawn from a seed.
+//!
+//! The nodes are the real ones ([`Node`](crate::replication::Node)); only sockets and clocks are simulated.
+//! The same seed gives the same run, event by event. The history of all requests is checked for what the
+//! protocol promises, see [`history`]. After the model of FoundationDB's and TigerBeetle's simulators.
+//!
+//! ```
+//! use memvault::simulator::{Scenario, run};
+//!
+//! let report = run(&Scenario::calm(7));
+//! assert!(report.violations.is_empty());
+//! ```
+
+pub mod history;
+mod network;
+mod process;
+mod scenario;
+mod world;
+
+pub use scenario::{Faults, Scenario};
+pub use world::{Report, run};

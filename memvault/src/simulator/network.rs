@@ -1,0 +1,129 @@
+//! Simulated connections: who can reach whom, and how long a message takes.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::scenario::Faults;
+use crate::chance::Chance;
+use crate::time::Duration;
+
+/// One connection from a process to a member.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// All connections, and which directions are cut.
+pub(super) struct Network {
+    faults: Faults,
+    open: BTreeMap<u64, Connection>,
+    outbound: BTreeMap<(usize, usize), u64>,
+    cut: Vec<Vec<bool>>,
+    next: u64,
+}
+
+const LATENCY: Duration = Duration::from_micros(100);
+const JITTER: Duration = Duration::from_micros(1200);
+const STRAGGLER: Duration = Duration::from_millis(200);
+
+impl Network {
+    pub(super) fn new(processes: usize, faults: Faults) -> Self {
+        Self {
+            faults,
+            open: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            cut: vec![vec![false; processes]; processes],
+            next: 0,
+        }
+    }
+
+    pub(super) fn connect(&mut self, from: usize, to: usize) -> u64 {
+        self.next += 1;
+        self.open.insert(self.next, Connection { from, to });
+        self.outbound.insert((from, to), self.next);
+        self.next
+    }
+
+    pub(super) fn connection(&self, id: u64) -> Option<Connection> {
+        self.open.get(&id).copied()
+    }
+
+    pub(super) fn outbound(&self, from: usize, to: usize) -> Option<u64> {
+        self.outbound.get(&(from, to)).copied()
+    }
+
+    pub(super) fn close(&mut self, id: u64) -> Option<Connection> {
+        let connection = self.open.remove(&id)?;
+        if self.outbound(connection.from, connection.to) == Some(id) {
+            self.outbound.remove(&(connection.from, connection.to));
+        }
+        Some(connection)
+    }
+
+    /// Closes all connections of a process that died.
+    pub(super) fn close_all_of(&mut self, process: usize) -> Vec<(u64, Connection)> {
+        let touches =
+            |connection: &Connection| connection.from == process || connection.to == process;
+        let ids: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, c)| touches(c))
+            .map(|(id, _)| *id)
+            .collect();
+        ids.into_iter()
+            .filter_map(|id| self.close(id).map(|connection| (id, connection)))
+            .collect()
+    }
+
+    /// When each copy of a message arrives; none if it is lost.
+    pub(super) fn deliveries(&self, from: usize, to: usize, chance: &mut Chance) -> Vec<Duration> {
+        let copies = if chance.one_in_thousand(self.faults.duplicate) {
+            2
+        } else {
+            1
+        };
+        let mut deliveries = Vec::new();
+        for _ in 0..copies {
+            if self.is_cut(from, to) || chance.one_in_thousand(self.faults.loss) {
+                continue;
+            }
+            let straggles = chance.one_in_thousand(self.faults.straggle);
+            let extra = chance.duration_below(if straggles { STRAGGLER } else { JITTER });
+            deliveries.push(LATENCY + extra);
+        }
+        deliveries
+    }
+
+    pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cut
+            .get(from)
+            .and_then(|row| row.get(to))
+            .copied()
+            .unwrap_or(false)
+    }
+
+    /// Cuts a random part of the processes off from the rest, sometimes in one direction only.
+    pub(super) fn partition(&mut self, members: usize, chance: &mut Chance) {
+        let isolate = chance
+            .one_in_thousand(500)
+            .then(|| chance.below(members as u64) as usize);
+        let one_way = chance.one_in_thousand(300);
+        let mut side = Vec::new();
+        for process in 0..self.cut.len() {
+            side.push(isolate.map_or_else(|| chance.one_in_thousand(400), |who| who == process));
+        }
+        for (row, from) in self.cut.iter_mut().zip(&side) {
+            for (cut, to) in row.iter_mut().zip(&side) {
+                *cut = *from && !*to || !one_way && !*from && *to;
+            }
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        for row in &mut self.cut {
+            row.fill(false);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What is simulated: cluster, workload, faults.
+
+use crate::replication::{Level, OnAmbiguous};
+use crate::time::Duration;
+
+/// What goes wrong, and how often. Mean times are those of an exponential distribution.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Messages lost, per thousand.
+    pub loss: u64,
+    /// Messages delivered twice, per thousand.
+    pub duplicate: u64,
+    /// Messages that take up to 200 ms, per thousand.
+    pub straggle: u64,
+    /// Mean time between two crashes with loss of memory.
+    pub crash_every: Option<Duration>,
+    /// Whether a member may crash while another is not serving.
+    pub crash_beyond_budget: bool,
+    /// Mean time between two partitions, some of them one-way, of up to 700 ms.
+    pub partition_every: Option<Duration>,
+    /// Mean time between two pauses of one member, of up to 900 ms.
+    pub pause_every: Option<Duration>,
+    /// Wall clocks differ from the true time by up to this much, and jump every two seconds.
+    pub skew: Duration,
+}
+
+impl Faults {
+    /// Everything at once.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            loss: 20,
+            duplicate: 50,
+            straggle: 10,
+            crash_every: Some(Duration::from_millis(2500)),
+            crash_beyond_budget: false,
+            partition_every: Some(Duration::from_millis(2000)),
+            pause_every: Some(Duration::from_millis(2500)),
+            skew: Duration::from_millis(200),
+        }
+    }
+}
+
+/// One simulated cluster and its workload.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Everything that looks like chance comes from here.
+    pub seed: u64,
+    /// Members.
+    pub nodes: usize,
+    /// Clients, each a coordinator of its own with one request in flight.
+    pub clients: usize,
+    /// Different keys.
+    pub keys: usize,
+    /// Replicas per key.
+    pub replicas: usize,
+    /// Simulated time during which requests are made.
+    pub duration: Duration,
+    /// Mean pause of a client between two requests.
+    pub think: Duration,
+    /// Requests that write, per thousand.
+    pub writes: u64,
+    /// Writes that delete, per thousand.
+    pub deletes: u64,
+    /// Level of writes.
+    pub write_level: Level,
+    /// Level of reads.
+    pub read_level: Level,
+    /// What to do with writes of unknown fate.
+    pub on_ambiguous: OnAmbiguous,
+    /// Most entries per member, so that evictions happen.
+    pub max_entries: Option<usize>,
+    /// Buckets of the floors; few make them coarse.
+    pub floor_buckets: usize,
+    /// How long a restarted member waits for peers out of reach.
+    pub warm_max: Duration,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+impl Scenario {
+    /// Five nodes, six clients, strict levels, no faults.
+    #[must_use]
+    pub const fn calm(seed: u64) -> Self {
+        Self {
+            seed,
+            nodes: 5,
+            clients: 6,
+            keys: 10,
+            replicas: 3,
+            duration: Duration::from_secs(20),
+            think: Duration::from_millis(8),
+            writes: 400,
+            deletes: 200,
+            write_level: Level::Quorum,
+            read_level: Level::Quorum,
+            on_ambiguous: OnAmbiguous::Error,
+            max_entries: None,
+            floor_buckets: 16,
+            warm_max: Duration::from_secs(8),
+            faults: Faults {
+                loss: 0,
+                duplicate: 0,
+                straggle: 0,
+                crash_every: None,
+                crash_beyond_budget: false,
+                partition_every: None,
+                pause_every: None,
+                skew: Duration::ZERO,
+            },
+        }
+    }
+
+    /// As [`calm`](Self::calm), with every fault.
+    #[must_use]
+    pub const fn stormy(seed: u64) -> Self {
+        Self {
+            faults: Faults::all(),
+            ..Self::calm(seed)
+        }
+    }
+}

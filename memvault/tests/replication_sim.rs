@@ -1,0 +1,123 @@
+//! The cluster in the simulator: what the protocol promises holds under every fault, for many seeds.
+//!
+//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_sim` repeats that one.
+//! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
+
+use memvault::simulator::{Faults, Report, Scenario, run};
+use memvault::time::Duration;
+
+/// Runs a scenario for many seeds and gives each report to `check`.
+fn for_seeds(scenario: impl Fn(u64) -> Scenario, check: impl Fn(&Report) -> Vec<String>) -> Report {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    let seeds = match number("MEMVAULT_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(40),
+    };
+    let mut total = Report::default();
+    for seed in seeds {
+        let report = run(&scenario(seed));
+        let violations = check(&report);
+        assert!(
+            violations.is_empty(),
+            "seed {seed}: {violations:#?}\n{report:#?}"
+        );
+        total.writes += report.writes;
+        total.hits += report.hits;
+        total.misses += report.misses;
+        total.failures += report.failures;
+        total.crashes += report.crashes;
+    }
+    println!("{total:?}");
+    total
+}
+
+fn violations(report: &Report) -> Vec<String> {
+    report.violations.clone()
+}
+
+#[test]
+fn without_faults_every_request_succeeds() {
+    let total = for_seeds(Scenario::calm, violations);
+    assert_eq!(total.failures, 0);
+    assert!(total.hits > 1000, "{total:?}");
+}
+
+#[test]
+fn hits_are_linearizable_under_every_fault() {
+    let total = for_seeds(Scenario::stormy, violations);
+    assert!(total.crashes > 40 && total.hits > 1000, "{total:?}");
+}
+
+#[test]
+fn hits_are_linearizable_with_evictions() {
+    let scenario = |seed| Scenario {
+        max_entries: Some(3),
+        floor_buckets: 4,
+        ..Scenario::stormy(seed)
+    };
+    for_seeds(scenario, violations);
+}
+
+#[test]
+fn hits_are_linearizable_beyond_the_budget() {
+    let scenario = |seed| {
+        let faults = Faults {
+            crash_beyond_budget: true,
+            crash_every: Some(Duration::from_millis(700)),
+            ..Faults::all()
+        };
+        Scenario {
+            faults,
+            ..Scenario::stormy(seed)
+        }
+    };
+    for_seeds(scenario, violations);
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_within_the_budget() {
+    let scenario = |seed| Scenario {
+        deletes: 0,
+        warm_max: Duration::from_secs(8),
+        ..Scenario::stormy(seed)
+    };
+    for_seeds(scenario, |report| {
+        report
+            .lost
+            .iter()
+            .chain(&report.violations)
+            .cloned()
+            .collect()
+    });
+}
+
+#[test]
+fn kills_alone_fail_no_request_at_the_default_level() {
+    let scenario = |seed| {
+        let faults = Faults {
+            crash_every: Some(Duration::from_millis(2500)),
+            ..Faults::default()
+        };
+        Scenario {
+            write_level: Default::default(),
+            read_level: Default::default(),
+            on_ambiguous: Default::default(),
+            deletes: 0,
+            faults,
+            ..Scenario::calm(seed)
+        }
+    };
+    let total = for_seeds(scenario, |report| report.lost.clone());
+    assert_eq!(total.failures, 0);
+}
+
+#[test]
+fn equal_seeds_give_equal_runs() {
+    let (first, second) = (run(&Scenario::stormy(5)), run(&Scenario::stormy(5)));
+    assert_eq!(first.fingerprint, second.fingerprint);
+    assert_ne!(first.fingerprint, run(&Scenario::stormy(6)).fingerprint);
+}
