@@ -4,5 +4,6 @@
 //! file and from a one-line fuzz target: whatever one finds, the other can repeat.
 
 pub mod avl;
+pub mod message;
 pub mod ring;
 pub mod store;

@@ -65,7 +65,7 @@ pub use message::{
 pub use node::{Node, NodeStatistics, PeerStatus};
 pub use request::{Answer, Failure, Outcome, Request};
 pub use resolve::{Resolution, Vote, resolve};
-pub use wire::WireError;
+pub use wire::{HELLO, WireError};
 
 use crate::time::{Instant, Timestamp};
 

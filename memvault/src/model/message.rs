@@ -1,0 +1,314 @@
+//! Messages as bytes: any message survives the way through [`Message::encode`] and [`Message::decode`], and
+//! any bytes are either a message that survives it too or an error.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::replication::{
+    Body, Bytes, Entry, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, PulledEntry,
+    ReadReply, Refusal, Write, WriteReply,
+};
+use crate::resp::{Args, Span};
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// Builds a message of every kind from `program` and sends it through bytes; then takes `program` itself
+/// for the parts of a message.
+///
+/// # Panics
+///
+/// Panics if a message comes out different.
+pub fn run(program: &[u8]) {
+    let mut source = Source(program);
+    for kind in 0..KINDS {
+        survives(&Message {
+            id: source.u64(),
+            body: source.body(kind),
+        });
+    }
+    for name in NAMES {
+        if let Ok(message) = decode_parts(name.as_bytes(), program) {
+            survives(&message);
+        }
+    }
+}
+
+fn survives(message: &Message) {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes);
+    let spans = spans_of(&bytes);
+    assert_eq!(
+        Message::decode(Args::new(&bytes, &spans)).as_ref(),
+        Ok(message)
+    );
+}
+
+/// The bulk strings of one RESP array, found without the decoder under test elsewhere.
+fn spans_of(bytes: &[u8]) -> Vec<Span> {
+    let number = |at: usize| {
+        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+        digits.fold((0, at + 2), |(sum, end), digit| {
+            (sum * 10 + usize::from(digit - b'0'), end + 1)
+        })
+    };
+    assert_eq!(bytes[0], b'*');
+    let (count, mut at) = number(1);
+    let mut spans = Vec::new();
+    for _ in 0..count {
+        assert_eq!(bytes[at], b'$');
+        let (len, start) = number(at + 1);
+        spans.push(Span {
+            start: u32::try_from(start).unwrap(),
+            len: u32::try_from(len).unwrap(),
+        });
+        at = start + len + 2;
+    }
+    assert_eq!(at, bytes.len(), "nothing follows the array");
+    spans
+}
+
+/// A message of this name whose header and further parts are cut from `program`.
+fn decode_parts(name: &[u8], program: &[u8]) -> Result<Message, crate::replication::WireError> {
+    let mut source = Source(program);
+    let mut bytes = name.to_vec();
+    let mut spans = Vec::new();
+    spans.push(span(0, name.len()));
+    for _ in 0..source.u8() % 5 {
+        let len = usize::from(source.u8() % 80);
+        let start = bytes.len();
+        bytes.extend((0..len).map(|_| source.u8()));
+        spans.push(span(start, len));
+    }
+    Message::decode(Args::new(&bytes, &spans))
+}
+
+fn span(start: usize, len: usize) -> Span {
+    Span {
+        start: start as u32,
+        len: len as u32,
+    }
+}
+
+const KINDS: u8 = 14;
+const NAMES: [&str; 15] = [
+    "NODE.HELLO",
+    "NODE.REJECTED",
+    "NODE.PING",
+    "NODE.PONG",
+    "NODE.WRITE",
+    "NODE.WROTE",
+    "NODE.OFFER",
+    "NODE.OFFERED",
+    "NODE.READ",
+    "NODE.HELD",
+    "NODE.PULL",
+    "NODE.PULLED",
+    "NODE.FLUSH",
+    "NODE.FLUSHED",
+    "PING",
+];
+
+/// Values drawn from bytes; zeros after their end.
+struct Source<'a>(&'a [u8]);
+
+impl Source<'_> {
+    fn u8(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
+        self.0 = rest;
+        *first
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_be_bytes([self.u8(), self.u8(), self.u8(), self.u8()])
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from(self.u32()) << 32 | u64::from(self.u32())
+    }
+
+    fn flag(&mut self) -> bool {
+        self.u8() & 1 == 1
+    }
+
+    fn bytes(&mut self) -> Bytes {
+        let len = self.u8() % 40;
+        (0..len).map(|_| self.u8()).collect::<Vec<_>>().into()
+    }
+
+    fn text(&mut self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    fn version(&mut self) -> Version {
+        Version::new(self.u64(), self.u32())
+    }
+
+    fn option<T>(&mut self, some: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.flag().then(|| some(self))
+    }
+
+    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.u8() % 5).map(|_| one(self)).collect()
+    }
+
+    fn entry(&mut self) -> Entry {
+        Entry {
+            version: self.version(),
+            value: self.option(Self::bytes),
+            expire_at: self.option(|source| Timestamp::from_millis(source.u64())),
+        }
+    }
+
+    fn state(&mut self) -> NodeState {
+        match self.u8() % 4 {
+            0 => NodeState::Warming,
+            1 => NodeState::CatchingUp,
+            2 => NodeState::Serving,
+            _ => NodeState::Leaving,
+        }
+    }
+
+    fn body(&mut self, kind: u8) -> Body {
+        match kind {
+            0 => Body::Hello(Hello {
+                node_id: self.text(),
+                boot: self.u32(),
+                ring: self.u64(),
+                replicas: self.u8(),
+                is_member: self.flag(),
+            }),
+            1 => Body::Rejected(self.text()),
+            2 => Body::Ping,
+            3 => Body::Pong {
+                boot: self.u32(),
+                state: self.state(),
+                hlc: self.u64(),
+            },
+            4 => Body::Write(Write {
+                key: self.bytes(),
+                entry: self.entry(),
+                need: self.u8(),
+                first: self.flag(),
+                base: self.option(Self::version),
+                deadline: Timestamp::from_millis(self.u64()),
+            }),
+            5 => Body::Wrote(self.write_reply()),
+            6 => Body::Offer {
+                key: self.bytes(),
+                entry: self.entry(),
+                kind: self.offer_kind(),
+                base: self.option(Self::version),
+            },
+            7 => Body::Offered(self.offer_reply()),
+            8 => Body::Read { key: self.bytes() },
+            9 => Body::Held(self.read_reply()),
+            10 => Body::Pull {
+                cursor: self.u32(),
+                since: self.u64(),
+            },
+            11 => Body::Pulled(self.pull_reply()),
+            12 => Body::Flush {
+                version: self.version(),
+            },
+            _ => Body::Flushed,
+        }
+    }
+
+    fn offer_kind(&mut self) -> OfferKind {
+        match self.u8() % 4 {
+            0 => OfferKind::Write,
+            1 => OfferKind::Fence,
+            2 => OfferKind::Repair,
+            _ => OfferKind::Hint,
+        }
+    }
+
+    fn write_reply(&mut self) -> WriteReply {
+        match self.u8() % 8 {
+            0 => WriteReply::Done {
+                existed: self.flag(),
+            },
+            1 => WriteReply::Stale {
+                current: self.version(),
+            },
+            2 => WriteReply::Loading,
+            3 => WriteReply::WrongNode,
+            4 => WriteReply::Unreachable,
+            5 => WriteReply::Expired,
+            6 => WriteReply::Skew,
+            _ => WriteReply::TooLarge,
+        }
+    }
+
+    fn offer_reply(&mut self) -> OfferReply {
+        match self.u8() % 3 {
+            0 => OfferReply::Silent,
+            1 => OfferReply::Ack {
+                counted: self.flag(),
+            },
+            _ => OfferReply::Nack {
+                current: self.version(),
+                held: self.flag(),
+                counted: self.flag(),
+                refusal: match self.u8() % 3 {
+                    0 => Refusal::Stale,
+                    1 => Refusal::Skew,
+                    _ => Refusal::TooLarge,
+                },
+            },
+        }
+    }
+
+    fn read_reply(&mut self) -> ReadReply {
+        if self.flag() {
+            return ReadReply::Loading;
+        }
+        ReadReply::Holds {
+            entry: self.option(Self::entry),
+            unconfirmed: self.flag(),
+            floor: self.version(),
+        }
+    }
+
+    fn pull_reply(&mut self) -> PullReply {
+        if self.u8().is_multiple_of(8) {
+            return PullReply::Loading;
+        }
+        PullReply::Chunk {
+            entries: self.list(|source| PulledEntry {
+                key: source.bytes(),
+                entry: source.entry(),
+                unconfirmed: source.flag(),
+            }),
+            next: self.option(Self::u32),
+            floors: self.list(|source| (source.u32(), source.version())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use quickcheck::quickcheck;
+
+    use crate::chance::Chance;
+
+    quickcheck! {
+        fn any_message_survives_and_any_bytes_are_safe(program: Vec<u8>) -> bool {
+            super::run(&program);
+            true
+        }
+    }
+
+    #[test]
+    fn long_programs_reach_every_variant() {
+        let mut chance = Chance::new(1);
+        for _ in 0..500 {
+            let program: Vec<u8> = (0..600).map(|_| chance.next_u64() as u8).collect();
+            super::run(&program);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Bytes into messages. Nothing in them is trusted: no length, no count, no code.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::super::entry::{Bytes, Entry};
+use super::super::message::{
+    Body, Hello, OfferReply, PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
+};
+use super::{HELLO, WireError, kind, state};
+use crate::resp::Args;
+use crate::time::Timestamp;
+use crate::version::{VERSION_LEN, Version};
+
+/// The fixed fields that have not been read yet.
+pub(super) struct Header<'a>(&'a [u8]);
+
+impl<'a> Header<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let (taken, rest) = self
+            .0
+            .split_first_chunk::<N>()
+            .ok_or(WireError::Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn u8(&mut self) -> Result<u8, WireError> {
+        self.take().map(u8::from_be_bytes)
+    }
+
+    fn flag(&mut self) -> Result<bool, WireError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(WireError::BadValue),
+        }
+    }
+
+    fn u32(&mut self) -> Result<u32, WireError> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, WireError> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    fn version(&mut self) -> Result<Version, WireError> {
+        self.take::<VERSION_LEN>().map(Version::from_bytes)
+    }
+
+    fn base(&mut self) -> Result<Option<Version>, WireError> {
+        let given = self.flag()?;
+        let version = self.version()?;
+        Ok(given.then_some(version))
+    }
+
+    fn entry(&mut self, rest: &mut Rest<'a>) -> Result<Entry, WireError> {
+        let version = self.version()?;
+        let millis = self.u64()?;
+        let flags = self.u8()?;
+        if flags > 0b11 {
+            return Err(WireError::BadValue);
+        }
+        let value = if flags & 1 == 0 {
+            None
+        } else {
+            Some(rest.bytes()?)
+        };
+        let expire_at = (flags & 2 != 0).then_some(Timestamp::from_millis(millis));
+        Ok(Entry {
+            version,
+            value,
+            expire_at,
+        })
+    }
+}
+
+/// The parts of variable length that have not been read yet.
+pub(super) struct Rest<'a> {
+    args: Args<'a>,
+    next: usize,
+}
+
+impl<'a> Rest<'a> {
+    pub(super) const fn new(args: Args<'a>) -> Self {
+        Self { args, next: 0 }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.next >= self.args.len()
+    }
+
+    fn part(&mut self) -> Result<&[u8], WireError> {
+        let part = self.args.get(self.next).ok_or(WireError::Malformed)?;
+        self.next += 1;
+        Ok(part)
+    }
+
+    fn bytes(&mut self) -> Result<Bytes, WireError> {
+        self.part().map(Bytes::from)
+    }
+
+    fn text(&mut self) -> Result<String, WireError> {
+        let text = core::str::from_utf8(self.part()?).map_err(|_| WireError::BadValue)?;
+        Ok(String::from(text))
+    }
+}
+
+/// Reads the body of the message with this name.
+pub(super) fn read_body<'a>(
+    name: &[u8],
+    header: &mut Header<'a>,
+    rest: &mut Rest<'a>,
+) -> Result<Body, WireError> {
+    Ok(match name {
+        HELLO => Body::Hello(Hello {
+            boot: header.u32()?,
+            ring: header.u64()?,
+            replicas: header.u8()?,
+            is_member: header.flag()?,
+            node_id: rest.text()?,
+        }),
+        b"NODE.REJECTED" => Body::Rejected(rest.text()?),
+        b"NODE.PING" => Body::Ping,
+        b"NODE.PONG" => Body::Pong {
+            boot: header.u32()?,
+            state: state(header.u8()?)?,
+            hlc: header.u64()?,
+        },
+        b"NODE.WRITE" => Body::Write(Write {
+            need: header.u8()?,
+            first: header.flag()?,
+            base: header.base()?,
+            deadline: Timestamp::from_millis(header.u64()?),
+            key: rest.bytes()?,
+            entry: header.entry(rest)?,
+        }),
+        b"NODE.WROTE" => Body::Wrote(write_reply(header)?),
+        b"NODE.OFFER" => Body::Offer {
+            kind: kind(header.u8()?)?,
+            base: header.base()?,
+            key: rest.bytes()?,
+            entry: header.entry(rest)?,
+        },
+        b"NODE.OFFERED" => Body::Offered(offer_reply(header)?),
+        b"NODE.READ" => Body::Read { key: rest.bytes()? },
+        b"NODE.HELD" => Body::Held(read_reply(header, rest)?),
+        b"NODE.PULL" => Body::Pull {
+            cursor: header.u32()?,
+            since: header.u64()?,
+        },
+        b"NODE.PULLED" => Body::Pulled(pull_reply(header, rest)?),
+        b"NODE.FLUSH" => Body::Flush {
+            version: header.version()?,
+        },
+        b"NODE.FLUSHED" => Body::Flushed,
+        _ => return Err(WireError::UnknownMessage),
+    })
+}
+
+fn write_reply(header: &mut Header<'_>) -> Result<WriteReply, WireError> {
+    Ok(match header.u8()? {
+        0 => WriteReply::Done { existed: false },
+        1 => WriteReply::Done { existed: true },
+        2 => WriteReply::Stale {
+            current: header.version()?,
+        },
+        3 => WriteReply::Loading,
+        4 => WriteReply::WrongNode,
+        5 => WriteReply::Unreachable,
+        6 => WriteReply::Expired,
+        7 => WriteReply::Skew,
+        8 => WriteReply::TooLarge,
+        _ => return Err(WireError::BadValue),
+    })
+}
+
+fn offer_reply(header: &mut Header<'_>) -> Result<OfferReply, WireError> {
+    Ok(match header.u8()? {
+        0 => OfferReply::Silent,
+        1 => OfferReply::Ack { counted: false },
+        2 => OfferReply::Ack { counted: true },
+        3 => {
+            let (current, flags) = (header.version()?, header.u8()?);
+            let refusal = match header.u8()? {
+                0 => Refusal::Stale,
+                1 => Refusal::Skew,
+                2 => Refusal::TooLarge,
+                _ => return Err(WireError::BadValue),
+            };
+            OfferReply::Nack {
+                current,
+                held: flags & 2 != 0,
+                counted: flags & 1 != 0,
+                refusal,
+            }
+        }
+        _ => return Err(WireError::BadValue),
+    })
+}
+
+fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadReply, WireError> {
+    let code = header.u8()?;
+    if code == 0 {
+        return Ok(ReadReply::Loading);
+    }
+    let (unconfirmed, floor) = (header.flag()?, header.version()?);
+    let entry = match code {
+        1 => None,
+        2 => Some(header.entry(rest)?),
+        _ => return Err(WireError::BadValue),
+    };
+    Ok(ReadReply::Holds {
+        entry,
+        unconfirmed,
+        floor,
+    })
+}
+
+fn pull_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<PullReply, WireError> {
+    let code = header.u8()?;
+    if code == 0 {
+        return Ok(PullReply::Loading);
+    }
+    let next = header.u32()?;
+    let mut floors = Vec::new();
+    for _ in 0..header.u32()? {
+        floors.push((header.u32()?, header.version()?));
+    }
+    let mut entries = Vec::new();
+    for _ in 0..header.u32()? {
+        let unconfirmed = header.flag()?;
+        let key = rest.bytes()?;
+        entries.push(PulledEntry {
+            key,
+            entry: header.entry(rest)?,
+            unconfirmed,
+        });
+    }
+    Ok(PullReply::Chunk {
+        entries,
+        next: (code == 2).then_some(next),
+        floors,
+    })
+}

@@ -1,0 +1,199 @@
+//! Messages into bytes.
+
+use alloc::vec::Vec;
+
+use super::super::entry::Entry;
+use super::super::message::{Body, OfferReply, PullReply, ReadReply, Refusal, Write, WriteReply};
+use super::{kind_code, state_code};
+use crate::resp::encode;
+use crate::time::Timestamp;
+use crate::version::Version;
+
+/// A message taken apart: fixed fields in one part, everything of variable length in parts of its own.
+pub(super) struct Parts<'a> {
+    name: &'static [u8],
+    header: Vec<u8>,
+    rest: Vec<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(name: &'static [u8], id: u64) -> Self {
+        Self {
+            name,
+            header: id.to_be_bytes().to_vec(),
+            rest: Vec::new(),
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        encode::array(out, 2 + self.rest.len());
+        encode::bulk(out, self.name);
+        encode::bulk(out, &self.header);
+        for part in &self.rest {
+            encode::bulk(out, part);
+        }
+    }
+
+    fn u8(&mut self, value: u8) {
+        self.header.push(value);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.header.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.header.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn version(&mut self, version: Version) {
+        self.header.extend_from_slice(&version.to_bytes());
+    }
+
+    fn base(&mut self, base: Option<Version>) {
+        self.u8(u8::from(base.is_some()));
+        self.version(base.unwrap_or(Version::ZERO));
+    }
+
+    /// Version, expiry and whether there is a value; the value itself is a part of its own.
+    fn entry(&mut self, entry: &'a Entry) {
+        self.version(entry.version);
+        self.u64(entry.expire_at.map_or(0, Timestamp::as_millis));
+        self.u8(u8::from(entry.expire_at.is_some()) << 1 | u8::from(entry.value.is_some()));
+        if let Some(value) = &entry.value {
+            self.rest.push(value);
+        }
+    }
+
+    pub(super) fn add_body(&mut self, body: &'a Body) {
+        match body {
+            Body::Hello(hello) => {
+                self.u32(hello.boot);
+                self.u64(hello.ring);
+                self.u8(hello.replicas);
+                self.u8(u8::from(hello.is_member));
+                self.rest.push(hello.node_id.as_bytes());
+            }
+            Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
+            Body::Ping | Body::Flushed => {}
+            Body::Pong { boot, state, hlc } => {
+                self.u32(*boot);
+                self.u8(state_code(*state));
+                self.u64(*hlc);
+            }
+            Body::Write(write) => self.write_request(write),
+            Body::Wrote(reply) => self.write_reply(*reply),
+            Body::Offer {
+                key,
+                entry,
+                kind,
+                base,
+            } => {
+                self.u8(kind_code(*kind));
+                self.base(*base);
+                self.rest.push(key);
+                self.entry(entry);
+            }
+            Body::Offered(reply) => self.offer_reply(*reply),
+            Body::Read { key } => self.rest.push(key),
+            Body::Held(reply) => self.read_reply(reply),
+            Body::Pull { cursor, since } => {
+                self.u32(*cursor);
+                self.u64(*since);
+            }
+            Body::Pulled(reply) => self.pull_reply(reply),
+            Body::Flush { version } => self.version(*version),
+        }
+    }
+
+    fn write_request(&mut self, write: &'a Write) {
+        self.u8(write.need);
+        self.u8(u8::from(write.first));
+        self.base(write.base);
+        self.u64(write.deadline.as_millis());
+        self.rest.push(&write.key);
+        self.entry(&write.entry);
+    }
+
+    fn write_reply(&mut self, reply: WriteReply) {
+        let (code, current) = match reply {
+            WriteReply::Done { existed: false } => (0, None),
+            WriteReply::Done { existed: true } => (1, None),
+            WriteReply::Stale { current } => (2, Some(current)),
+            WriteReply::Loading => (3, None),
+            WriteReply::WrongNode => (4, None),
+            WriteReply::Unreachable => (5, None),
+            WriteReply::Expired => (6, None),
+            WriteReply::Skew => (7, None),
+            WriteReply::TooLarge => (8, None),
+        };
+        self.u8(code);
+        if let Some(current) = current {
+            self.version(current);
+        }
+    }
+
+    fn offer_reply(&mut self, reply: OfferReply) {
+        match reply {
+            OfferReply::Silent => self.u8(0),
+            OfferReply::Ack { counted } => self.u8(1 + u8::from(counted)),
+            OfferReply::Nack {
+                current,
+                held,
+                counted,
+                refusal,
+            } => {
+                self.u8(3);
+                self.version(current);
+                self.u8(u8::from(held) << 1 | u8::from(counted));
+                self.u8(match refusal {
+                    Refusal::Stale => 0,
+                    Refusal::Skew => 1,
+                    Refusal::TooLarge => 2,
+                });
+            }
+        }
+    }
+
+    fn read_reply(&mut self, reply: &'a ReadReply) {
+        match reply {
+            ReadReply::Loading => self.u8(0),
+            ReadReply::Holds {
+                entry,
+                unconfirmed,
+                floor,
+            } => {
+                self.u8(1 + u8::from(entry.is_some()));
+                self.u8(u8::from(*unconfirmed));
+                self.version(*floor);
+                if let Some(entry) = entry {
+                    self.entry(entry);
+                }
+            }
+        }
+    }
+
+    fn pull_reply(&mut self, reply: &'a PullReply) {
+        let PullReply::Chunk {
+            entries,
+            next,
+            floors,
+        } = reply
+        else {
+            return self.u8(0);
+        };
+        self.u8(1 + u8::from(next.is_some()));
+        self.u32(next.unwrap_or(0));
+        self.u32(u32::try_from(floors.len()).unwrap_or(u32::MAX));
+        for (bucket, floor) in floors {
+            self.u32(*bucket);
+            self.version(*floor);
+        }
+        self.u32(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        for pulled in entries {
+            self.u8(u8::from(pulled.unconfirmed));
+            self.rest.push(&pulled.key);
+            self.entry(&pulled.entry);
+        }
+    }
+}
