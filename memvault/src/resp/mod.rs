@@ -1,62 +1,30 @@
 //! RESP, the protocol of Redis: incremental, bounded decoders and an encoder into a caller's buffer.
 //!
+//! ```text
+//! bytes of a client --CommandDecoder--> Args         inline commands too
+//! bytes of a server --ReplyDecoder----> Reply        RESP2 and RESP3
+//!          Vec<u8>  <--encode----------- commands and replies
+//! ```
+//!
 //! Place: below [`connection`](crate::connection) and below the messages of [`replication`](crate::replication).
+//! Cost: one pass over the bytes, however they are split. Nothing here calls itself on what a peer sent.
+//! Limits: those of [`Limits`]; a command or reply lies in one piece in the caller's buffer until it is complete.
 
 pub mod encode;
 
-/// The arguments of one command, borrowed from the bytes they were decoded from. The first is the name.
-#[derive(Clone, Copy, Debug)]
-pub struct Args<'a> {
-    bytes: &'a [u8],
-    spans: &'a [Span],
-}
+mod args;
+mod command;
+mod double;
+mod error;
+mod inline;
+mod limits;
+mod number;
+mod protocol;
+mod reply;
 
-/// Where one argument lies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    /// First byte.
-    pub start: u32,
-    /// Length in bytes.
-    pub len: u32,
-}
-
-impl<'a> Args<'a> {
-    /// The arguments that lie in `bytes` where `spans` says. A span outside of `bytes` is no argument.
-    #[must_use]
-    pub const fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
-        Self { bytes, spans }
-    }
-
-    /// How many arguments there are, the name included.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// The argument at `position`; 0 is the name.
-    #[must_use]
-    pub fn get(&self, position: usize) -> Option<&'a [u8]> {
-        let span = self.spans.get(position)?;
-        let start = span.start as usize;
-        self.bytes.get(start..start.checked_add(span.len as usize)?)
-    }
-
-    /// The arguments from `position` on.
-    #[must_use]
-    pub fn from(&self, position: usize) -> Self {
-        let spans = self.spans.get(position..).unwrap_or(&[]);
-        Self { spans, ..*self }
-    }
-
-    /// The arguments in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
-        let args = *self;
-        (0..args.len()).map(move |position| args.get(position).unwrap_or(&[]))
-    }
-}
+pub use args::{Args, Span};
+pub use command::{CommandDecoder, Decoded};
+pub use error::DecodeError;
+pub use limits::Limits;
+pub use protocol::Protocol;
+pub use reply::{DecodedReply, Reply, ReplyDecoder, ReplyScanner, Scanned};

@@ -1,0 +1,58 @@
+//! The arguments of a command, in place.
+
+/// The arguments of one command, borrowed from the bytes they were decoded from. The first is the name.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    bytes: &'a [u8],
+    spans: &'a [Span],
+}
+
+/// Where one argument lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Length in bytes.
+    pub len: u32,
+}
+
+impl<'a> Args<'a> {
+    /// The arguments that lie in `bytes` where `spans` says. A span outside of `bytes` is no argument.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
+        Self { bytes, spans }
+    }
+
+    /// How many arguments there are, the name included.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The argument at `position`; 0 is the name.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<&'a [u8]> {
+        let span = self.spans.get(position)?;
+        let start = span.start as usize;
+        self.bytes.get(start..start.checked_add(span.len as usize)?)
+    }
+
+    /// The arguments from `position` on.
+    #[must_use]
+    pub fn from(&self, position: usize) -> Self {
+        let spans = self.spans.get(position..).unwrap_or(&[]);
+        Self { spans, ..*self }
+    }
+
+    /// The arguments in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+        let args = *self;
+        (0..args.len()).map(move |position| args.get(position).unwrap_or(&[]))
+    }
+}
