@@ -14,10 +14,10 @@ extern crate std;
 pub mod chance;
 pub mod time;
 
-pub mod arena;
+mod arena;
 pub mod cache;
-pub mod list;
-pub mod lru;
+mod list;
+mod lru;
 
 pub mod avl;
 pub mod hash;

@@ -1,1 +1,115 @@
-//! list
+//! The order of use: a doubly linked list whose links lie in the nodes themselves, as 32-bit indices.
+//!
+//! ```text
+//! newest <-> ... newer <-> node <-> older ... <-> oldest
+//! ```
+//! Place: over an [`Arena`], under the [`Lru`](crate::lru::Lru) heart.
+//! Cost: all operations O(1); 8 bytes per node, which also tell an occupied slot from a vacant one.
+//! Limits: a list must always be given the arena that it was built in.
+
+use core::num::NonZeroU32;
+
+use crate::arena::{Arena, Index};
+
+/// What lies in a slot: an entry and its neighbours.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<E> {
+    pub(crate) entry: E,
+    newer: Link,
+    older: Link,
+}
+
+impl<E> Node<E> {
+    /// A node that is in no list yet.
+    pub(crate) const fn new(entry: E) -> Self {
+        Self {
+            entry,
+            newer: Link::NIL,
+            older: Link::NIL,
+        }
+    }
+
+    pub(crate) fn newer(&self) -> Option<Index> {
+        self.newer.index()
+    }
+
+    pub(crate) fn older(&self) -> Option<Index> {
+        self.older.index()
+    }
+}
+
+/// Ends of the list. Invariant: both lead nowhere, or both lead to nodes without a neighbour on that side.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    newest: Link,
+    oldest: Link,
+}
+
+impl List {
+    pub(crate) const fn new() -> Self {
+        Self {
+            newest: Link::NIL,
+            oldest: Link::NIL,
+        }
+    }
+
+    pub(crate) fn newest(&self) -> Option<Index> {
+        self.newest.index()
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Index> {
+        self.oldest.index()
+    }
+
+    /// Puts a node that is in no list at the newest end.
+    pub(crate) fn push_newest<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
+        let (link, older) = (Link::to(index), self.newest);
+        let node = &mut nodes[index];
+        node.newer = Link::NIL;
+        node.older = older;
+        self.newest = link;
+        match older.index() {
+            Some(older) => nodes[older].newer = link,
+            None => self.oldest = link,
+        }
+    }
+
+    /// Takes a node out of the list.
+    pub(crate) fn unlink<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
+        let Node { newer, older, .. } = nodes[index];
+        match newer.index() {
+            Some(newer) => nodes[newer].older = older,
+            None => self.newest = older,
+        }
+        match older.index() {
+            Some(older) => nodes[older].newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    /// Moves a node to the newest end; touches nothing if it is there already.
+    pub(crate) fn promote<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
+        if self.newest != Link::to(index) {
+            self.unlink(nodes, index);
+            self.push_newest(nodes, index);
+        }
+    }
+}
+
+/// A neighbour's index plus one, or [`NIL`](Self::NIL). Never zero, which saves the arena its own tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Link(NonZeroU32);
+
+impl Link {
+    /// The link that leads nowhere.
+    const NIL: Self = Self(NonZeroU32::MAX);
+
+    const fn to(index: Index) -> Self {
+        // An arena has no slot at so high a position that this saturates.
+        Self(NonZeroU32::MIN.saturating_add(index.position()))
+    }
+
+    fn index(self) -> Option<Index> {
+        (self != Self::NIL).then(|| Index::new(self.0.get() - 1))
+    }
+}

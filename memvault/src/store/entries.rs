@@ -12,7 +12,7 @@ use ahash::RandomState;
 
 use super::budget::{Account, Config, TooLarge};
 use super::packed::{EntryRef, MAX_KEY_LEN, Meta, Packed, total_len};
-use super::recency::{Index, Lru};
+use crate::lru::{Index, Lru, MAX_SLOTS};
 
 /// Entries in the order of their last use, each in one allocation, within a budget that never overshoots.
 ///
@@ -288,7 +288,7 @@ impl<S: BuildHasher> Entries<S> {
         }
         let class = self.size_class(len);
         let limit = self.max_bytes();
-        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes());
+        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes(0));
         if needed > limit {
             return Err(TooLarge::Bytes { needed, limit });
         }
@@ -327,12 +327,12 @@ impl<S: BuildHasher> Entries<S> {
 
     /// Evicts, and grows arena and index, until there is room for one more entry of `class` bytes.
     fn make_slot(&mut self, class: usize, evicted: Evicted<'_>) {
-        let most = self.config.max_entries.unwrap_or(usize::MAX);
+        let most = self.config.max_entries.unwrap_or(MAX_SLOTS).min(MAX_SLOTS);
         loop {
             let room = self.max_bytes().checked_sub(self.bytes_used() + class);
-            if room
-                .is_some_and(|room| self.len() < most && self.lru.grow_within(room, most, rehash))
-            {
+            if room.is_some_and(|room| {
+                self.len() < most && self.lru.grow_within(room, most, 0, rehash)
+            }) {
                 return;
             }
             match self.lru.oldest() {

@@ -6,7 +6,6 @@
 mod budget;
 mod entries;
 mod packed;
-mod recency;
 
 pub use budget::{Config, TooLarge, round_up_to_16};
 pub use entries::{Entries, Evicted};

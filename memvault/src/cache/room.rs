@@ -1,0 +1,374 @@
+//! What goes on inside: finding, storing, weighing, expiring and making room.
+//!
+//! Order of steps: the caller's code (hash, comparison, weight, clock) runs before anything changes, and
+//! what leaves is handed to the hook or dropped when it is out. So a panic finds the cache valid.
+
+use core::borrow::Borrow;
+use core::hash::{BuildHasher, Hash};
+use core::mem;
+
+use super::column::NUMBER;
+use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
+use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::time::{Clock, Duration, Instant};
+
+impl<K, V, S, C, H> Cache<K, V, S, C, H> {
+    pub(super) fn from_builder(mut settings: Builder<K, V, S, C, H>) -> Self {
+        settings.max_entries = settings.max_entries.min(MAX_SLOTS);
+        // Without a budget to plan for, deadlines can wait for the first TTL.
+        settings.expiring &= settings.max_bytes.is_some();
+        Self {
+            lru: Lru::new(),
+            deadlines: Column::new(),
+            weights: Column::new(),
+            weight: 0,
+            lent: None,
+            settings,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Bytes in use: what keys and values own by the weight of the [budget](Builder::max_bytes), if there
+    /// is one, and what the cache itself has allocated, at full capacity. O(1).
+    ///
+    /// While arena or index grow, the old copy lives beside the new one; this counts the new one only.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let mut weight = self.weight;
+        if let Some(index) = self.lent {
+            let Pair { key, value } = self.lru.entry(index);
+            weight -= self.weight_of(index);
+            weight = weight.saturating_add((self.settings.weigh)(key, value));
+        }
+        self.own_bytes(self.settings.expiring)
+            .saturating_add(weight)
+    }
+
+    pub(super) fn deadline(&self, index: Index) -> Option<Instant> {
+        self.deadlines
+            .get(index)
+            .filter(|&deadline| deadline != NEVER)
+            .map(Instant::from_micros)
+    }
+
+    fn weight_of(&self, index: Index) -> usize {
+        self.weights.get(index).unwrap_or(0) as usize
+    }
+
+    /// The entry's value, to be [settled](Self::settle) later.
+    pub(super) fn lend(&mut self, index: Index) -> &mut V {
+        self.note_lent(index);
+        &mut self.lru.entry_mut(index).value
+    }
+
+    pub(super) const fn note_lent(&mut self, index: Index) {
+        if self.settings.max_bytes.is_some() {
+            self.lent = Some(index);
+        }
+    }
+
+    /// Gives the lent-out entry the weight that it has now.
+    pub(super) fn weigh_again(&mut self) {
+        // Taken first: a weight that panics must not make every later operation panic.
+        if let Some(index) = self.lent.take() {
+            let Pair { key, value } = self.lru.entry(index);
+            let weight = (self.settings.weigh)(key, value);
+            self.note_weight(index, weight);
+        }
+    }
+
+    fn note_weight(&mut self, index: Index, weight: usize) {
+        if let Some(old) = self.weights.replace(index, weight as u64) {
+            self.weight = self
+                .weight
+                .saturating_sub(old as usize)
+                .saturating_add(weight);
+        }
+    }
+
+    /// Leaves no entry and no memory; returns what held them.
+    pub(super) fn start_afresh(&mut self) -> Lru<Pair<K, V>> {
+        self.lent = None;
+        self.weight = 0;
+        self.deadlines = Column::new();
+        self.weights = Column::new();
+        mem::replace(&mut self.lru, Lru::new())
+    }
+
+    /// Bytes that each slot takes beside the arena, if entries expire or not.
+    const fn beside(&self, expiring: bool) -> usize {
+        (expiring as usize + self.settings.max_bytes.is_some() as usize) * NUMBER
+    }
+
+    /// Bytes that the cache itself takes if entries expire or not.
+    fn own_bytes(&self, expiring: bool) -> usize {
+        self.lru.arena_bytes() + self.lru.table_bytes() + self.lru.slots() * self.beside(expiring)
+    }
+}
+
+impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, V, S, C, H> {
+    pub(super) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        self.settings.hasher.hash_one(key)
+    }
+
+    pub(super) fn find<Q>(&self, hash: u64, key: &Q) -> Option<Index>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        self.lru.find(hash, |pair| pair.key.borrow() == key)
+    }
+
+    pub(super) fn find_live<Q>(&self, key: &Q) -> Option<Index>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.find(self.hash(key), key)
+            .filter(|&index| !self.is_due(index))
+    }
+
+    /// Finds a live entry, makes it the newest and counts a hit; else a miss.
+    pub(super) fn touch<Q>(&mut self, hash: u64, key: &Q) -> Option<Index>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        self.settle();
+        let found = self
+            .find(hash, key)
+            .and_then(|index| self.expire(index, hash));
+        match found {
+            Some(index) => {
+                self.stats.hits += 1;
+                self.lru.promote(index);
+            }
+            None => self.stats.misses += 1,
+        }
+        found
+    }
+
+    fn is_due(&self, index: Index) -> bool {
+        self.deadline(index)
+            .is_some_and(|deadline| deadline <= self.settings.clock.now())
+    }
+
+    /// The deadline of an entry stored now with this TTL.
+    pub(super) fn after(&self, ttl: Duration) -> u64 {
+        (self.settings.clock.now() + ttl).as_micros()
+    }
+
+    /// Removes the entry if it is past its time; else gives it back.
+    pub(super) fn expire(&mut self, index: Index, hash: u64) -> Option<Index> {
+        if !self.is_due(index) {
+            return Some(index);
+        }
+        let Pair { key, value } = self.take(index, hash);
+        self.stats.expirations += 1;
+        self.settings.hook.on_eviction(key, value, Cause::Expiry);
+        None
+    }
+
+    /// Takes an entry out.
+    pub(super) fn take(&mut self, index: Index, hash: u64) -> Pair<K, V> {
+        self.note_weight(index, 0);
+        self.lent = None;
+        self.lru.remove(index, hash)
+    }
+
+    /// The weight of an entry, if the limits allow for it.
+    pub(super) fn admit(&self, key: &K, value: &V) -> Result<usize, Reason> {
+        if self.settings.max_entries == 0 {
+            return Err(Reason::Entries);
+        }
+        let Some(limit) = self.settings.max_bytes else {
+            return Ok(0);
+        };
+        let weight = (self.settings.weigh)(key, value);
+        let needed = weight.saturating_add(Lru::<Pair<K, V>>::smallest_bytes(2 * NUMBER));
+        if needed > limit {
+            return Err(Reason::Bytes { needed, limit });
+        }
+        Ok(weight)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        key: K,
+        value: V,
+        deadline: u64,
+    ) -> Result<Option<V>, Refused<K, V>> {
+        self.settle();
+        let hash = self.hash(&key);
+        let found = self.find(hash, &key);
+        let weight = match self.admit(&key, &value) {
+            Ok(weight) => weight,
+            Err(reason) => return Err(Refused { key, value, reason }),
+        };
+        match found.and_then(|index| self.expire(index, hash)) {
+            Some(index) => Ok(Some(self.replace(index, value, weight, deadline))),
+            None => {
+                self.add(hash, Pair { key, value }, weight, deadline);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Gives an entry another value, and makes it the newest.
+    fn replace(&mut self, index: Index, value: V, weight: usize, deadline: u64) -> V {
+        self.lru.promote(index);
+        self.begin_deadlines(deadline);
+        let newest = self.lru.newest().unwrap_or(index);
+        self.make_room(
+            weight.saturating_sub(self.weight_of(newest)),
+            self.settings.expiring,
+        );
+        // The newest is spared, but may have moved.
+        let index = self.lru.newest().unwrap_or(index);
+        self.note_weight(index, weight);
+        self.deadlines.replace(index, deadline);
+        self.stats.insertions += 1;
+        mem::replace(&mut self.lru.entry_mut(index).value, value)
+    }
+
+    /// Adds an entry as the newest; the caller has looked that there is none and [admitted](Self::admit)
+    /// it.
+    pub(super) fn add(
+        &mut self,
+        hash: u64,
+        pair: Pair<K, V>,
+        weight: usize,
+        deadline: u64,
+    ) -> Index {
+        self.begin_deadlines(deadline);
+        self.make_slot(weight);
+        let hasher = &self.settings.hasher;
+        let index = self
+            .lru
+            .insert(hash, pair, |pair| hasher.hash_one(&pair.key));
+        self.note_weight(index, weight);
+        self.deadlines.replace(index, deadline);
+        self.stats.insertions += 1;
+        index
+    }
+
+    /// Makes sure that this deadline can be noted. The newest entry is spared, but may move.
+    pub(super) fn begin_deadlines(&mut self, deadline: u64) {
+        if deadline != NEVER && !self.settings.expiring {
+            self.make_room(0, true);
+            self.settings.expiring = true;
+            self.fit_columns();
+        }
+    }
+
+    /// Weighs what was lent out, and evicts what no longer fits.
+    pub(super) fn settle(&mut self) {
+        if self.lent.is_some() {
+            self.weigh_again();
+            self.keep_to_budget();
+        }
+    }
+
+    /// Whether the budget allows for `more` bytes.
+    fn fits(&self, more: usize, expiring: bool) -> bool {
+        let used = self
+            .own_bytes(expiring)
+            .saturating_add(self.weight)
+            .saturating_add(more);
+        self.settings.max_bytes.is_none_or(|limit| used <= limit)
+    }
+
+    /// Evicts, oldest first, until the budget is kept, in the end all.
+    pub(super) fn keep_to_budget(&mut self) {
+        self.make_room(0, self.settings.expiring);
+        if !self.fits(0, self.settings.expiring) {
+            self.evict_oldest();
+            self.start_afresh();
+        }
+    }
+
+    /// Evicts, oldest first, until there is room for `more` bytes, but spares the newest entry.
+    fn make_room(&mut self, more: usize, expiring: bool) {
+        while !self.fits(more, expiring) && self.lru.oldest() != self.lru.newest() {
+            self.evict_oldest();
+            self.shrink();
+        }
+        if !self.fits(more, expiring) {
+            self.compact(0);
+        }
+    }
+
+    /// Evicts, and grows arena and index, until there is room for one more entry of this weight.
+    fn make_slot(&mut self, weight: usize) {
+        while !self.grow(weight) {
+            if !self.lru.is_empty() {
+                self.evict_oldest();
+                self.shrink();
+            } else if self.lru.slots() > 0 {
+                self.start_afresh();
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn grow(&mut self, weight: usize) -> bool {
+        let expiring = self.settings.expiring;
+        if self.len() >= self.settings.max_entries || !self.fits(weight, expiring) {
+            return false;
+        }
+        let used = self.own_bytes(expiring) + self.weight + weight;
+        let room = self
+            .settings
+            .max_bytes
+            .map_or(usize::MAX, |limit| limit - used);
+        let (most, beside) = (self.settings.max_entries, self.beside(expiring));
+        let hasher = &self.settings.hasher;
+        let grown = self
+            .lru
+            .grow_within(room, most, beside, |pair| hasher.hash_one(&pair.key));
+        if grown {
+            self.fit_columns();
+        }
+        grown
+    }
+
+    fn fit_columns(&mut self) {
+        let slots = self.lru.slots();
+        if self.settings.max_bytes.is_some() {
+            self.weights.fit(slots, 0);
+        }
+        if self.settings.expiring {
+            self.deadlines.fit(slots, NEVER);
+        }
+    }
+
+    pub(super) fn evict_oldest(&mut self) {
+        let Some(oldest) = self.lru.oldest() else {
+            return;
+        };
+        let hash = self.hash(&self.lru.entry(oldest).key);
+        let Pair { key, value } = self.take(oldest, hash);
+        self.stats.evictions += 1;
+        self.settings.hook.on_eviction(key, value, Cause::Eviction);
+    }
+
+    /// Gives memory of an arena that has become sparse back to the budget. O(n), amortised.
+    fn shrink(&mut self) {
+        if self.settings.max_bytes.is_some() && self.len() < self.lru.slots() / 4 {
+            self.compact(self.len() * 2);
+        }
+    }
+
+    /// Moves all entries to an arena of so many slots, or as many as it takes, and to an index to suit.
+    pub(super) fn compact(&mut self, slots: usize) {
+        let order = || core::iter::successors(self.lru.oldest(), |&index| self.lru.newer(index));
+        let deadlines = self.deadlines.gather(order());
+        let weights = self.weights.gather(order());
+        let hasher = &self.settings.hasher;
+        self.lru.compact(slots, |pair| hasher.hash_one(&pair.key));
+        self.deadlines = deadlines;
+        self.weights = weights;
+        self.fit_columns();
+    }
+}
