@@ -1,0 +1,171 @@
+//! How a client is set up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use memvault::replication::{Config, Levels, Member, OnAmbiguous, Role};
+use smol::lock::Semaphore;
+
+use super::error::Error;
+use super::events::Subscribers;
+use super::promise::promise;
+use super::thread::{self, Readiness};
+use super::{Client, Shared};
+use crate::driver::{NodeAddress, Settings};
+
+/// Describes a cluster and how to use it. Everything but [`cluster`](Self::cluster) has a default.
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens before connect()"]
+pub struct Builder {
+    cluster: Vec<String>,
+    settings: Settings,
+    levels: Levels,
+    ready_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let name = format!("client-{:08x}", fastrand::u32(..));
+        let node = Config::new(Vec::new(), Role::Coordinator(name));
+        Self {
+            cluster: Vec::new(),
+            settings: Settings::new(node),
+            levels: Levels::default(),
+            ready_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Builder {
+    /// The members: `host:port`, or `id=host:port` where a member's id is not its address. All of them, in
+    /// any order; the same in every process.
+    pub fn cluster<N: Into<String>>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
+        self.cluster = nodes.into_iter().map(N::into).collect();
+        self
+    }
+
+    /// Replicas per key, 1 to 8; default 3. Must be what the members have.
+    pub const fn replicas(mut self, replicas: usize) -> Self {
+        self.settings.node.replicas = replicas;
+        self
+    }
+
+    /// How many replicas requests wait for; default [`Level::Auto`](memvault::replication::Level::Auto).
+    pub const fn levels(mut self, levels: Levels) -> Self {
+        self.levels = levels;
+        self
+    }
+
+    /// What to do with a write of unknown fate that was overtaken; default: write it again.
+    pub const fn on_ambiguous(mut self, on_ambiguous: OnAmbiguous) -> Self {
+        self.settings.node.on_ambiguous = on_ambiguous;
+        self
+    }
+
+    /// How long one connection attempt may take; default 1 s.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a request may take; default 1 s. Not longer than the members' own limit.
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.node.op_deadline = timeout;
+        self
+    }
+
+    /// How long [`connect`](Self::connect) waits for a cluster that is not there yet; default 5 s. With zero
+    /// it gives up as soon as each node was tried once.
+    pub const fn ready_timeout(mut self, timeout: Duration) -> Self {
+        self.ready_timeout = timeout;
+        self
+    }
+
+    /// Longest pause between attempts to connect to a node; default 5 s. They are jittered.
+    pub const fn reconnect_max(mut self, pause: Duration) -> Self {
+        self.settings.node.reconnect_max = pause;
+        self
+    }
+
+    /// Silence of a node after which a write goes to the next, and after which a read does; default 100 ms
+    /// and 30 ms.
+    pub const fn attempt_timeouts(mut self, write: Duration, read: Duration) -> Self {
+        self.settings.node.write_attempt = write;
+        self.settings.node.read_attempt = read;
+        self
+    }
+
+    /// Requests in flight above which further ones wait; default 65 536, at least 1.
+    pub const fn max_requests(mut self, requests: usize) -> Self {
+        self.settings.node.max_requests = requests;
+        self
+    }
+
+    /// Bytes that may wait to be sent to one node before its connection is closed; default 64 MiB.
+    pub const fn max_link_buffer(mut self, bytes: usize) -> Self {
+        self.settings.max_link_buffer = bytes;
+        self
+    }
+
+    /// Longest key in bytes; default 64 KiB. Not longer than the members' own limit.
+    pub const fn max_key_len(mut self, bytes: usize) -> Self {
+        self.settings.limits.max_key_len = bytes;
+        self
+    }
+
+    /// Longest value in bytes; default 64 MiB. Not longer than the members' own limit.
+    pub const fn max_value_len(mut self, bytes: usize) -> Self {
+        self.settings.limits.max_bulk_len = bytes;
+        self
+    }
+
+    /// Everything about the node behind the client, for settings that have no method of their own. Members
+    /// and role are overwritten.
+    pub fn node_config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.settings.node);
+        self
+    }
+
+    /// Connects, and waits until the cluster serves and every node was tried.
+    ///
+    /// # Errors
+    /// - [`Error::Address`], [`Error::Config`]: the description is wrong.
+    /// - [`Error::Unreachable`]: no node serves; it lists every node with the reason.
+    /// - [`Error::Thread`]: the operating system gives no thread.
+    pub async fn connect(mut self) -> Result<Client, Error> {
+        self.settle()?;
+        let max_requests = self.settings.node.max_requests.max(1);
+        let subscribers = Arc::new(Subscribers::default());
+        let (ready, readiness) = promise();
+        let wait = Readiness {
+            timeout: self.ready_timeout,
+            attempt: self.settings.connect_timeout,
+            ready,
+        };
+        let limits = self.settings.limits;
+        let orders = thread::start(self.settings, Arc::clone(&subscribers), wait)?;
+        let client = Client {
+            shared: Arc::new(Shared {
+                orders,
+                in_flight: Arc::new(Semaphore::new(max_requests)),
+                subscribers,
+                max_key_len: limits.max_key_len,
+                max_value_len: limits.max_bulk_len,
+            }),
+            levels: self.levels,
+        };
+        readiness.await.unwrap_or(Err(Error::Closed))?;
+        Ok(client)
+    }
+
+    /// Brings members and addresses into the settings.
+    fn settle(&mut self) -> Result<(), Error> {
+        let nodes = self.cluster.iter().map(|text| text.parse());
+        let nodes: Vec<NodeAddress> = nodes.collect::<Result<_, _>>()?;
+        self.settings.node.members = nodes.iter().map(|node| Member::new(&node.id)).collect();
+        let addresses = nodes.into_iter().map(|node| (node.id, node.address));
+        self.settings.addresses = addresses.collect::<BTreeMap<_, _>>();
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! How this node fares with each member: addresses, counters, reasons.
+
+use std::collections::BTreeMap;
+
+use memvault::replication::{Body, DownReason, Event, Message, NodeState, Now, PeerStatus};
+use memvault::ring::NodeIndex;
+use memvault::time::Instant;
+
+use super::latency::Latency;
+use super::link::LinkError;
+
+/// One member, as this node sees it, since its start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerReport {
+    /// The member's id.
+    pub id: String,
+    /// Where it is reached: `host:port`.
+    pub address: String,
+    /// Whether it can be reached.
+    pub is_up: bool,
+    /// Whether it is silent and not chosen.
+    pub is_suspect: bool,
+    /// What it said last that it can be used for.
+    pub state: NodeState,
+    /// Questions sent to it, without greetings and heartbeats.
+    pub requests: u64,
+    /// Of these, those that it has not answered yet.
+    pub in_flight: u64,
+    /// Of these, those that were lost with their connection.
+    pub failures: u64,
+    /// Connections that came about.
+    pub connects: u64,
+    /// Connections that broke or did not come about.
+    pub disconnects: u64,
+    /// Time from a question to its answer; a sample, one question at a time.
+    pub latency: Latency,
+    /// Why it could not be used last; `None` if it never failed.
+    pub last_failure: Option<String>,
+}
+
+/// What is kept of one member.
+#[derive(Default)]
+struct Peer {
+    id: String,
+    address: String,
+    requests: u64,
+    in_flight: u64,
+    failures: u64,
+    connects: u64,
+    disconnects: u64,
+    latency: Latency,
+    /// The question whose answer is being timed.
+    probe: Option<(u64, Instant)>,
+    last_failure: Option<String>,
+    /// Whether `last_failure` tells more than the end of the connection, which follows, will.
+    is_explained: bool,
+}
+
+/// What is kept of all members, by [`NodeIndex`].
+pub(super) struct PeerLog(Vec<Peer>);
+
+impl PeerLog {
+    /// The log of members with these ids; those not in `addresses` have their id as address.
+    pub(super) fn new(ids: Vec<String>, addresses: &BTreeMap<String, String>) -> Self {
+        let peer = |id: String| Peer {
+            address: addresses.get(&id).unwrap_or(&id).clone(),
+            id,
+            ..Peer::default()
+        };
+        Self(ids.into_iter().map(peer).collect())
+    }
+
+    pub(super) fn address(&self, node: NodeIndex) -> String {
+        let peer = self.0.get(node.as_usize());
+        peer.map_or_else(String::new, |peer| peer.address.clone())
+    }
+
+    pub(super) fn sent(&mut self, now: Now, node: NodeIndex, message: &Message) {
+        let Some(peer) = self.0.get_mut(node.as_usize()) else {
+            return;
+        };
+        if is_question(&message.body) {
+            peer.requests += 1;
+            peer.in_flight += 1;
+            if peer.probe.is_none() && message.id != 0 {
+                peer.probe = Some((message.id, now.instant));
+            }
+        }
+    }
+
+    pub(super) fn received(&mut self, now: Now, node: NodeIndex, message: &Message) {
+        let Some(peer) = self.0.get_mut(node.as_usize()) else {
+            return;
+        };
+        if is_answer(&message.body) {
+            peer.in_flight = peer.in_flight.saturating_sub(1);
+            if let Some((id, at)) = peer.probe
+                && id == message.id
+            {
+                peer.probe = None;
+                peer.latency.record(now.instant - at);
+            }
+        }
+    }
+
+    pub(super) fn connected(&mut self, node: NodeIndex) {
+        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+            peer.connects += 1;
+            peer.is_explained = false;
+        }
+    }
+
+    /// The node gave the link up: it was silent for too long.
+    pub(super) fn dropped(&mut self, node: NodeIndex) {
+        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+            peer.end("it accepted the connection but does not answer".to_owned());
+        }
+    }
+
+    pub(super) fn lost(&mut self, node: NodeIndex, error: &LinkError) {
+        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+            peer.end(error.to_string());
+        }
+    }
+
+    /// Takes note of what an event says about a member.
+    pub(super) fn note(&mut self, event: &Event) {
+        let (id, reason) = match event {
+            Event::Rejected { node, reason } => (node, reason.clone()),
+            Event::Down {
+                node,
+                reason: DownReason::Silent,
+            } => (node, "it no longer answers".to_owned()),
+            _ => return,
+        };
+        let peer = self.0.iter_mut().find(|peer| peer.id == *id);
+        if let Some(peer) = peer {
+            peer.last_failure = Some(reason);
+            peer.is_explained = matches!(event, Event::Rejected { .. });
+        }
+    }
+
+    pub(super) fn report(&self, status: PeerStatus) -> PeerReport {
+        let blank = Peer::default();
+        let peer = self.0.get(status.index.as_usize()).unwrap_or(&blank);
+        PeerReport {
+            id: status.id,
+            address: peer.address.clone(),
+            is_up: status.is_up,
+            is_suspect: status.is_suspect,
+            state: status.state,
+            requests: peer.requests,
+            in_flight: peer.in_flight,
+            failures: peer.failures,
+            connects: peer.connects,
+            disconnects: peer.disconnects,
+            latency: peer.latency.clone(),
+            last_failure: peer.last_failure.clone(),
+        }
+    }
+}
+
+impl Peer {
+    fn end(&mut self, reason: String) {
+        self.disconnects += 1;
+        self.failures += std::mem::take(&mut self.in_flight);
+        self.probe = None;
+        if !std::mem::take(&mut self.is_explained) {
+            self.last_failure = Some(reason);
+        }
+    }
+}
+
+const fn is_question(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Write(_)
+            | Body::Offer { .. }
+            | Body::Read { .. }
+            | Body::Pull { .. }
+            | Body::Flush { .. }
+    )
+}
+
+const fn is_answer(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Wrote(_) | Body::Offered(_) | Body::Held(_) | Body::Pulled(_) | Body::Flushed
+    )
+}
