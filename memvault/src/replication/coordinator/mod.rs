@@ -38,10 +38,18 @@ pub(super) struct Coordinator {
     jobs: Jobs,
     flushes: Flushes,
     operations: HashMap<u64, Operation, ahash::RandomState>,
-    attempts: TimerQueue<(u64, u8)>,
-    read_attempts: TimerQueue<(u64, u8)>,
-    pauses: TimerQueue<(u64, u8)>,
+    attempts: TimerQueue<Timer>,
+    read_attempts: TimerQueue<Timer>,
+    pauses: TimerQueue<Timer>,
     deadlines: TimerQueue<u64>,
+}
+
+/// A timer of an operation. Only the one started last counts: an operation never has two at once, or each
+/// would ask again and start another.
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    operation: u64,
+    round: u32,
 }
 
 /// What an input did to an operation.
@@ -55,7 +63,7 @@ enum Step {
 /// Pause before a request that found no replica looks again.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Low bits of a message id hold the stage of the operation.
-const STAGE_BITS: u32 = 8;
+const STAGE_BITS: u32 = 16;
 
 impl Coordinator {
     pub(super) fn new(cx: &Context, hasher: &ahash::RandomState) -> Self {
@@ -121,23 +129,49 @@ impl Coordinator {
         }
     }
 
-    /// Runs `input` on an operation that is still there and still at `stage`, if one is given.
+    /// Runs `input` on an operation that is still there.
     fn with(
         &mut self,
         cx: &mut Context,
         id: u64,
-        stage: Option<u8>,
         input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
     ) {
-        let Some(mut operation) = self.operations.remove(&id) else {
-            return;
-        };
-        let step = if stage.is_none_or(|stage| stage == operation.stage) {
-            input(&mut operation, cx, self)
-        } else {
-            Step::Wait
-        };
-        self.keep(cx, id, operation, step);
+        if let Some(mut operation) = self.operations.remove(&id) {
+            let step = input(&mut operation, cx, self);
+            self.keep(cx, id, operation, step);
+        }
+    }
+
+    /// Runs `input` on an operation that is still there and still at `stage`.
+    fn with_stage(
+        &mut self,
+        cx: &mut Context,
+        (id, stage): (u64, u16),
+        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
+    ) {
+        self.with(cx, id, |operation, cx, timers| {
+            if operation.stage == stage {
+                input(operation, cx, timers)
+            } else {
+                Step::Wait
+            }
+        });
+    }
+
+    /// Runs `input` on the operation whose timer went off, if it has not started another since.
+    fn with_timer(
+        &mut self,
+        cx: &mut Context,
+        timer: Timer,
+        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
+    ) {
+        self.with(cx, timer.operation, |operation, cx, timers| {
+            if operation.round == timer.round {
+                input(operation, cx, timers)
+            } else {
+                Step::Wait
+            }
+        });
     }
 
     pub(super) fn handle_wrote(
@@ -149,7 +183,7 @@ impl Coordinator {
         reply: WriteReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with(cx, id, None, |operation, cx, timers| {
+        self.with(cx, id, |operation, cx, timers| {
             operation.handle_wrote(cx, timers, now, id, from, stage, reply)
         });
     }
@@ -163,7 +197,7 @@ impl Coordinator {
         reply: ReadReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with(cx, id, Some(stage), |operation, cx, timers| {
+        self.with_stage(cx, (id, stage), |operation, cx, timers| {
             operation.handle_held(cx, timers, now, id, from, reply)
         });
     }
@@ -177,7 +211,7 @@ impl Coordinator {
         reply: OfferReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with(cx, id, Some(stage), |operation, cx, timers| {
+        self.with_stage(cx, (id, stage), |operation, cx, timers| {
             operation.handle_repaired(cx, timers, now, id, from, reply)
         });
     }
@@ -197,7 +231,7 @@ impl Coordinator {
             .collect();
         waiting.sort_unstable();
         for id in waiting {
-            self.with(cx, id, None, |operation, cx, timers| {
+            self.with(cx, id, |operation, cx, timers| {
                 operation.handle_lost(cx, timers, now, id)
             });
         }
@@ -206,22 +240,25 @@ impl Coordinator {
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_timeout(cx, now);
         while let Some(id) = self.deadlines.pop_due(now.instant) {
-            self.with(cx, id, None, |operation, cx, _| {
+            self.with(cx, id, |operation, cx, _| {
                 operation.handle_deadline(cx)
             });
         }
-        while let Some((id, stage)) = self.attempts.pop_due(now.instant) {
-            self.with(cx, id, Some(stage), |operation, cx, timers| {
+        while let Some(timer) = self.attempts.pop_due(now.instant) {
+            let id = timer.operation;
+            self.with_timer(cx, timer, |operation, cx, timers| {
                 operation.handle_silence(cx, timers, now, id)
             });
         }
-        while let Some((id, stage)) = self.read_attempts.pop_due(now.instant) {
-            self.with(cx, id, Some(stage), |operation, cx, timers| {
+        while let Some(timer) = self.read_attempts.pop_due(now.instant) {
+            let id = timer.operation;
+            self.with_timer(cx, timer, |operation, cx, timers| {
                 operation.handle_silence(cx, timers, now, id)
             });
         }
-        while let Some((id, stage)) = self.pauses.pop_due(now.instant) {
-            self.with(cx, id, Some(stage), |operation, cx, timers| {
+        while let Some(timer) = self.pauses.pop_due(now.instant) {
+            let id = timer.operation;
+            self.with_timer(cx, timer, |operation, cx, timers| {
                 operation.resume(cx, timers, now, id)
             });
         }
@@ -245,12 +282,12 @@ impl Coordinator {
 const OPERATION: u64 = 1 << 63;
 
 /// The id of a message about `operation` at `stage`.
-const fn join_id(operation: u64, stage: u8) -> u64 {
+const fn join_id(operation: u64, stage: u16) -> u64 {
     OPERATION | operation << STAGE_BITS | stage as u64
 }
 
-const fn split_id(id: u64) -> (u64, u8) {
-    ((id & !OPERATION) >> STAGE_BITS, (id & 0xff) as u8)
+const fn split_id(id: u64) -> (u64, u16) {
+    ((id & !OPERATION) >> STAGE_BITS, (id & 0xffff) as u16)
 }
 
 /// Whether an answer with this id belongs to a coordinator's operation.

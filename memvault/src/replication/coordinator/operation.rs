@@ -11,7 +11,7 @@ use super::super::update::{Decision, Update};
 use super::read::{Found, ReadPhase};
 use super::repair::RepairPhase;
 use super::write::WritePhase;
-use super::{Coordinator, Levels, Step};
+use super::{Coordinator, Levels, Step, Timer};
 use crate::ring::NodeIndex;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -49,7 +49,9 @@ pub(super) struct Operation {
     pub(super) task: Task,
     pub(super) levels: Levels,
     /// Distinguishes answers to what is asked now from answers to what was asked before.
-    pub(super) stage: u8,
+    pub(super) stage: u16,
+    /// Distinguishes the timer that counts from earlier ones.
+    pub(super) round: u32,
     pub(super) phase: Phase,
 }
 
@@ -70,6 +72,7 @@ impl Operation {
             task,
             levels,
             stage: 0,
+            round: 0,
             phase: Phase::Idle,
         }
     }
@@ -93,6 +96,15 @@ impl Operation {
             Task::Delete => {
                 self.begin_write(cx, timers, now, id, (None, None), None, Answer::Count(1))
             }
+        }
+    }
+
+    /// A timer for this operation; it replaces the one that was running.
+    pub(super) const fn timer(&mut self, id: u64) -> Timer {
+        self.round = self.round.wrapping_add(1);
+        Timer {
+            operation: id,
+            round: self.round,
         }
     }
 

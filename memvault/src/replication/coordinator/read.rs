@@ -114,7 +114,7 @@ impl Operation {
         if targets.is_empty() {
             if read.asked.is_empty() {
                 read.passed = ReplicaSet::EMPTY;
-                timers.pauses.start(now.instant, (id, stage));
+                timers.pauses.start(now.instant, self.timer(id));
             }
             return Step::Wait;
         }
@@ -123,7 +123,7 @@ impl Operation {
             let key = Bytes::clone(&self.key);
             cx.send(node, join_id(id, stage), Body::Read { key });
         }
-        timers.read_attempts.start(now.instant, (id, stage));
+        timers.read_attempts.start(now.instant, self.timer(id));
         Step::Wait
     }
 

@@ -63,7 +63,7 @@ impl Operation {
             };
             cx.send(node, join_id(id, self.stage), offer);
         }
-        timers.read_attempts.start(now.instant, (id, self.stage));
+        timers.read_attempts.start(now.instant, self.timer(id));
         self.evaluate_repair(cx, timers, now, id)
     }
 

@@ -26,7 +26,7 @@ pub(super) struct WritePhase {
     /// Whether the present tag was never sent to anyone.
     first: bool,
     /// The first stage at which the present tag was sent.
-    tag_stage: u8,
+    tag_stage: u16,
     /// Attempts in all, and with the present tag.
     pub(super) attempts: u32,
     undecided: u32,
@@ -107,13 +107,13 @@ impl Operation {
         self.stage = self.stage.wrapping_add(1);
         let message = write.message(cx, now, key, need);
         cx.send(leader, join_id(id, self.stage), Body::Write(message));
-        timers.attempts.start(now.instant, (id, self.stage));
+        timers.attempts.start(now.instant, self.timer(id));
         Step::Wait
     }
 
     fn pause(&mut self, timers: &mut Coordinator, now: Now, id: u64) -> Step {
         self.stage = self.stage.wrapping_add(1);
-        timers.pauses.start(now.instant, (id, self.stage));
+        timers.pauses.start(now.instant, self.timer(id));
         Step::Wait
     }
 
@@ -177,7 +177,7 @@ impl Operation {
         now: Now,
         id: u64,
         from: NodeIndex,
-        stage: u8,
+        stage: u16,
         reply: WriteReply,
     ) -> Step {
         let (current_stage, who) = (self.stage, self.replicas.set_of(from));
