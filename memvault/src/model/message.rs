@@ -226,7 +226,10 @@ impl Source<'_> {
     }
 
     fn write_reply(&mut self) -> WriteReply {
-        match self.u8() % 8 {
+        match self.u8() % 9 {
+            8 => WriteReply::Undecided {
+                current: self.version(),
+            },
             0 => WriteReply::Done {
                 existed: self.flag(),
             },

@@ -279,7 +279,17 @@ impl Pending {
         }
         let within_reach = self.replicas.filter(|node| cx.peers.counts(node));
         let possible = acks.or(within_reach).without(self.nacks);
-        (possible.len() < need).then_some((WriteReply::Unreachable, false))
+        if possible.len() >= need {
+            return None;
+        }
+        let reply = if self.nacks.is_empty() {
+            WriteReply::Unreachable
+        } else {
+            WriteReply::Undecided {
+                current: self.current,
+            }
+        };
+        Some((reply, false))
     }
 
     /// The followers within reach that have not answered yet.

@@ -154,6 +154,12 @@ pub enum WriteReply {
     WrongNode,
     /// Fewer replicas are within reach than needed; those within reach may have it.
     Unreachable,
+    /// Some replicas hold something newer and refuse for ever, others may have it, and too few are within
+    /// reach to tell which side wins. A new tag above `current` may succeed; the old one may yet turn up.
+    Undecided {
+        /// The newest version seen.
+        current: Version,
+    },
     /// The deadline has passed; whether it took effect is unknown.
     Expired,
     /// The tag is too far in the future: somebody's clock is wrong.

@@ -240,9 +240,7 @@ impl Coordinator {
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_timeout(cx, now);
         while let Some(id) = self.deadlines.pop_due(now.instant) {
-            self.with(cx, id, |operation, cx, _| {
-                operation.handle_deadline(cx)
-            });
+            self.with(cx, id, |operation, cx, _| operation.handle_deadline(cx));
         }
         while let Some(timer) = self.attempts.pop_due(now.instant) {
             let id = timer.operation;

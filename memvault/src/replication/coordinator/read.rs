@@ -52,6 +52,14 @@ pub(super) struct Vouch {
     floor: Version,
 }
 
+/// What those who answered have to do with one version.
+#[derive(Debug, Default)]
+pub(super) struct Votes {
+    pub(super) holders: ReplicaSet,
+    pub(super) willing: ReplicaSet,
+    pub(super) unwilling: ReplicaSet,
+}
+
 /// What a read found out.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -67,6 +75,24 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
+        self.prepare_read(cx, now);
+        self.ask(cx, timers, now, id)
+    }
+
+    /// Starts the read over a little later.
+    pub(super) fn begin_read_after_pause(
+        &mut self,
+        cx: &Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        self.prepare_read(cx, now);
+        timers.pauses.start(now.instant, self.timer(id));
+        Step::Wait
+    }
+
+    fn prepare_read(&mut self, cx: &Context, now: Now) {
         let settle = cx.config.settle;
         let settling = self
             .replicas
@@ -86,7 +112,6 @@ impl Operation {
             passed: ReplicaSet::EMPTY,
             answers: Vec::new(),
         });
-        self.ask(cx, timers, now, id)
     }
 
     /// Asks whoever should be asked next.
@@ -333,9 +358,13 @@ impl ReadPhase {
         } else {
             read_quorum(total)
         };
-        let waiting = self
-            .unheard(cx, replicas)
-            .without(replicas.filter(|node| cx.peers.state(node) == Some(NodeState::Warming)));
+        // One that is not known to be down, although no link is up yet, may hold what the others lack.
+        let waiting = replicas
+            .filter(|node| {
+                !cx.peers.is_down(node)
+                    && !(cx.peers.is_up(node) && cx.peers.state(node) == Some(NodeState::Warming))
+            })
+            .without(self.answered(replicas));
         if self.answers.len() < need {
             let possible = replicas.filter(|node| !cx.peers.is_down(node)).len();
             return if possible < need {
@@ -383,23 +412,21 @@ impl ReadPhase {
             .max_by_key(|entry| entry.version)
     }
 
-    /// Those who hold `version` for certain, and those who may be offered it.
-    pub(super) fn holders_and_others(
-        &self,
-        replicas: &Preference,
-        version: Version,
-    ) -> (ReplicaSet, ReplicaSet) {
-        let (mut holders, mut others) = (ReplicaSet::EMPTY, ReplicaSet::EMPTY);
+    /// Who holds `version`, who may be offered it, and who would refuse it.
+    pub(super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
+        let mut votes = Votes::default();
         for vouch in &self.answers {
-            let who = replicas.set_of(vouch.node);
             let vote = vouch.vote();
-            if vote.held == Some(version) {
-                holders = holders.or(who);
+            let set = if vote.held == Some(version) {
+                &mut votes.holders
             } else if vote.is_certain_of(version) {
-                others = others.or(who);
-            }
+                &mut votes.willing
+            } else {
+                &mut votes.unwilling
+            };
+            *set = set.or(replicas.set_of(vouch.node));
         }
-        (holders, others)
+        votes
     }
 
     /// Why nothing was found out in time.

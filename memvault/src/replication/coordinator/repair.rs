@@ -7,7 +7,7 @@ use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, OfferKind, OfferReply, Refusal};
 use super::super::preference::ReplicaSet;
 use super::operation::{Operation, Phase};
-use super::read::Found;
+use super::read::{Found, Votes};
 use super::{Coordinator, Step, join_id};
 use crate::ring::NodeIndex;
 
@@ -15,6 +15,8 @@ use crate::ring::NodeIndex;
 pub(super) struct RepairPhase {
     best: Entry,
     holders: ReplicaSet,
+    /// Who will not take it: it may have forgotten something newer.
+    refused: ReplicaSet,
     /// Who was offered it and has not answered.
     pub(super) asked: ReplicaSet,
 }
@@ -31,13 +33,18 @@ impl Operation {
         let Phase::Read(read) = &self.phase else {
             return Step::Wait;
         };
-        let (holders, asked) = read.holders_and_others(&self.replicas, best.version);
+        let Votes {
+            holders,
+            willing,
+            unwilling,
+        } = read.votes_on(&self.replicas, best.version);
         cx.statistics.read_repairs += 1;
         self.stage = self.stage.wrapping_add(1);
         self.phase = Phase::Repair(RepairPhase {
             best,
             holders,
-            asked,
+            refused: unwilling,
+            asked: willing,
         });
         self.repeat_repair(cx, timers, now, id)
     }
@@ -91,13 +98,15 @@ impl Operation {
                 cx.observe(now, current);
                 return self.begin_read(cx, timers, now, id);
             }
-            OfferReply::Ack { counted: false } | OfferReply::Nack { .. } | OfferReply::Silent => {}
+            OfferReply::Nack { .. } => repair.refused = repair.refused.or(who),
+            OfferReply::Ack { counted: false } | OfferReply::Silent => {}
         }
         repair.asked = repair.asked.without(who);
         self.evaluate_repair(cx, timers, now, id)
     }
 
-    /// Answers once a quorum holds it, or with a miss once that is out of reach.
+    /// Answers once a quorum holds it, or with a miss once too many refused. One that went away has not
+    /// refused: then the read starts over, for whoever is there by then.
     pub(super) fn evaluate_repair(
         &mut self,
         cx: &mut Context,
@@ -117,8 +126,11 @@ impl Operation {
         }
         let up = self.replicas.filter(|node| cx.peers.is_up(node));
         repair.asked = repair.asked.and(up);
-        if repair.holders.or(repair.asked).len() < quorum {
+        if self.replicas.len() - repair.refused.len() < quorum {
             return self.finish_read(cx, timers, now, id, Found::default());
+        }
+        if repair.holders.or(repair.asked).len() < quorum {
+            return self.begin_read_after_pause(cx, timers, now, id);
         }
         Step::Wait
     }

@@ -214,6 +214,12 @@ impl Operation {
                 }
                 self.send_write(cx, timers, now, id)
             }
+            WriteReply::Undecided { current } => {
+                cx.observe(now, current);
+                write.undecided += 1;
+                write.avoid = write.avoid.or(who);
+                self.send_write(cx, timers, now, id)
+            }
             WriteReply::WrongNode | WriteReply::Unreachable | WriteReply::Expired => {
                 write.avoid = write.avoid.or(who);
                 self.send_write(cx, timers, now, id)

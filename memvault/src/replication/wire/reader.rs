@@ -180,6 +180,9 @@ fn write_reply(header: &mut Header<'_>) -> Result<WriteReply, WireError> {
         6 => WriteReply::Expired,
         7 => WriteReply::Skew,
         8 => WriteReply::TooLarge,
+        9 => WriteReply::Undecided {
+            current: header.version()?,
+        },
         _ => return Err(WireError::BadValue),
     })
 }

@@ -126,6 +126,7 @@ impl<'a> Parts<'a> {
             WriteReply::Expired => (6, None),
             WriteReply::Skew => (7, None),
             WriteReply::TooLarge => (8, None),
+            WriteReply::Undecided { current } => (9, Some(current)),
         };
         self.u8(code);
         if let Some(current) = current {
