@@ -1,0 +1,160 @@
+"""The same bytes to MemVault and to a real redis-server: the same bytes have to come back.
+
+`requests.txt` holds the requests and the few differences, each with its reason. After it, random commands
+from fixed seeds go to both.
+"""
+
+import os
+import random
+import re
+import unittest
+
+import processes
+import wire
+
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requests.txt")
+SEEDS = range(20)
+
+
+class Case:
+    """One request of the table."""
+
+    def __init__(self, line, number):
+        self.line = line
+        self.number = number
+        self.differs = None
+        self.why = None
+
+
+def sections():
+    """The table: pairs of a section's name and its cases."""
+    found = []
+    with open(TABLE, encoding="utf-8") as table:
+        for number, line in enumerate(table, 1):
+            word, _, rest = line.rstrip("\n").partition(" ")
+            if word == "==":
+                found.append((rest, []))
+            elif word == "differs":
+                found[-1][1][-1].differs = rest
+            elif word == "why":
+                found[-1][1][-1].why = rest
+            elif line.strip() and word != "#" and not line.startswith("#"):
+                found[-1][1].append(Case(line.rstrip("\n"), number))
+    return found
+
+
+def nearly_same(a, b):
+    """Whether two replies are the same but for integers that differ by at most 2000."""
+    numbers = re.compile(rb"-?[0-9]+")
+    if numbers.sub(b"#", a) != numbers.sub(b"#", b):
+        return False
+    pairs = zip(numbers.findall(a), numbers.findall(b))
+    return all(abs(int(x) - int(y)) <= 2000 for x, y in pairs)
+
+
+@unittest.skipUnless(processes.have("redis-server"), "redis-server is not installed")
+class RepliesOfRedis(unittest.TestCase):
+    """Both servers run for all tests; each test begins with empty ones."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.redis = processes.start_redis()
+        cls.addClassCleanup(cls.redis.stop)
+        cls.ours = cls.start_ours()
+        cls.addClassCleanup(cls.ours.stop)
+
+    @classmethod
+    def start_ours(cls):
+        return processes.start_serve()
+
+    def connect_both(self):
+        both = []
+        for server in (self.redis, self.ours):
+            connection = wire.Connection(server)
+            self.addCleanup(connection.close)
+            self.assertEqual(connection.ask([b"FLUSHALL"]), b"+OK\r\n")
+            both.append(connection)
+        return both
+
+    def answers(self, both, line):
+        """What redis-server and what MemVault say."""
+        if line.startswith("raw "):
+            [data] = wire.arguments(line[4:])
+            fresh = [wire.Connection(server) for server in (self.redis, self.ours)]
+            replies = [connection.exchange(data) for connection in fresh]
+            for connection in fresh:
+                connection.close()
+            return replies
+        args = wire.arguments(line.removeprefix("about "))
+        return [connection.ask(args) for connection in both]
+
+    def check(self, case, redis, ours):
+        if case.differs is not None:
+            self.assertTrue(case.why, "a difference without a reason")
+            self.assertNotEqual(redis, ours, "no difference any more: remove it from the table")
+            self.assertRegex(ours, re.compile(rb"\A" + case.differs.encode() + rb"\Z"))
+        elif case.line.startswith("about "):
+            self.assertTrue(nearly_same(redis, ours), f"redis {redis!r}, MemVault {ours!r}")
+        else:
+            self.assertEqual(redis, ours, f"\n  redis    {redis!r}\n  MemVault {ours!r}")
+
+    def test_every_request_of_the_table(self):
+        count = 0
+        for name, cases in sections():
+            both = self.connect_both()
+            for case in cases:
+                with self.subTest(section=name, line=case.number, request=case.line):
+                    count += 1
+                    self.check(case, *self.answers(both, case.line))
+        self.assertGreater(count, 300, "the table has shrunk")
+
+    def test_random_commands(self):
+        for seed in SEEDS:
+            both = self.connect_both()
+            chance = random.Random(seed)
+            history = []
+            for _ in range(300):
+                args = random_command(chance)
+                history.append(b" ".join(args).decode())
+                redis, ours = (connection.ask(args) for connection in both)
+                if not nearly_same(redis, ours):
+                    self.fail(f"seed {seed}, after {history[-8:]}:\n  redis    {redis!r}\n  MemVault {ours!r}")
+
+
+def random_command(chance):
+    """A command on few keys, now and then with options that make no sense together."""
+    def key():
+        return chance.choice([b"a", b"b", b"c", b"d", b""])
+
+    def keys():
+        return [key() for _ in range(chance.randint(0, 4))]
+
+    def number():
+        return chance.choice([b"100000", b"200000", b"-1", b"0", b"x", b"300000"])
+
+    def set_options():
+        choices = [[b"NX"], [b"XX"], [b"GET"], [b"KEEPTTL"], [b"EX", number()], [b"PX", number()], [b"EX"]]
+        return sum(chance.sample(choices, chance.choice([0, 0, 1, 1, 2])), [])
+
+    def expire_options():
+        return chance.sample([b"NX", b"XX", b"GT", b"LT"], chance.choice([0, 0, 1, 2]))
+
+    value = chance.choice([b"", b"x", b"y", b"long value"])
+    return chance.choice([
+        lambda: [b"GET", key()],
+        lambda: [b"SET", key(), value, *set_options()],
+        lambda: [b"SET", key(), value, *set_options()],
+        lambda: [b"DEL", *keys()],
+        lambda: [b"UNLINK", *keys()],
+        lambda: [b"EXISTS", *keys()],
+        lambda: [b"MGET", *keys()],
+        lambda: [b"MSET", *sum(([k, value] for k in keys()), [])],
+        lambda: [chance.choice([b"TTL", b"PTTL", b"TYPE"]), key()],
+        lambda: [chance.choice([b"EXPIRE", b"PEXPIRE"]), key(), number(), *expire_options()],
+        lambda: [b"PERSIST", key()],
+        lambda: [b"DBSIZE"],
+    ])()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
