@@ -1,7 +1,9 @@
 //! Uses of the core, one module per part; each panics if an answer is wrong.
 
+mod cache;
 mod entries;
 mod replication;
+mod resp;
 mod ring;
 
 use core::fmt::Write;
@@ -11,7 +13,9 @@ use crate::runtime::Output;
 /// Runs all of them.
 pub fn all() {
     let parts: [(&str, fn()); _] = [
+        ("cache", cache::run),
         ("ring", ring::run),
+        ("resp", resp::run),
         ("entries", entries::run),
         ("replication", replication::run),
     ];
