@@ -27,6 +27,8 @@ pub(super) enum LinkError {
     Message(WireError),
     /// More waits to be sent than may.
     Overflow { limit: usize },
+    /// Nothing was heard for too long.
+    Idle(Duration),
     /// The connection was refused or failed.
     Connect(io::Error),
     /// The connection did not come about in time.
@@ -51,6 +53,11 @@ impl std::fmt::Display for LinkError {
             Self::Overflow { limit } => write!(
                 f,
                 "it reads too slowly: over {limit} bytes wait to be sent (max_link_buffer)"
+            ),
+            Self::Idle(timeout) => write!(
+                f,
+                "it was silent for {} s (idle_timeout)",
+                timeout.as_secs()
             ),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimeout(timeout) => write!(
@@ -196,8 +203,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Drops the first `len` bytes, and memory that only a large message needed.
     fn discard(&mut self, len: usize) {
-        self.buffer.copy_within(len..self.filled, 0);
-        self.filled -= len;
+        if len > 0 {
+            self.buffer.copy_within(len..self.filled, 0);
+            self.filled -= len;
+        }
         if self.buffer.len() > KEPT_BUFFER && self.filled < READ_SIZE {
             self.buffer.truncate(READ_SIZE);
             self.buffer.shrink_to_fit();

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use async_executor::Task;
 use memvault::replication::{Link, Message};
 use memvault::ring::NodeIndex;
+use memvault::time::Instant;
 
 use super::link::{LinkError, Outbox};
 
@@ -18,6 +20,8 @@ pub(super) struct Links {
     max_buffer: usize,
     /// Links with more to send than they may have; to be closed.
     overflown: VecDeque<Link>,
+    /// When to look for idle links again.
+    next_look: Instant,
 }
 
 /// The link to a member.
@@ -31,11 +35,28 @@ enum PeerLink {
 }
 
 /// A link that messages can be sent on.
-struct OpenLink {
+pub(super) struct OpenLink {
     outbox: Rc<Outbox>,
     /// Held so that the task ends with the link.
     _reader: Task<()>,
     writer: Task<()>,
+    heard_at: Instant,
+}
+
+impl OpenLink {
+    pub(super) const fn new(
+        outbox: Rc<Outbox>,
+        reader: Task<()>,
+        writer: Task<()>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            outbox,
+            _reader: reader,
+            writer,
+            heard_at: now,
+        }
+    }
 }
 
 impl Links {
@@ -46,6 +67,7 @@ impl Links {
             last_inbound: 0,
             max_buffer,
             overflown: VecDeque::new(),
+            next_look: Instant::ZERO,
         }
     }
 
@@ -59,17 +81,7 @@ impl Links {
         self.set(node, PeerLink::Connecting { _attempt: attempt });
     }
 
-    pub(super) fn open(
-        &mut self,
-        link: Link,
-        outbox: Rc<Outbox>,
-        (reader, writer): (Task<()>, Task<()>),
-    ) {
-        let open = OpenLink {
-            outbox,
-            _reader: reader,
-            writer,
-        };
+    pub(super) fn open(&mut self, link: Link, open: OpenLink) {
         match link {
             Link::Peer(node) => self.set(node, PeerLink::Open(open)),
             Link::Inbound(number) => {
@@ -101,17 +113,48 @@ impl Links {
         Some((link, LinkError::Overflow { limit }))
     }
 
-    /// Forgets a link. What is queued on an inbound one is still sent, as it may say why.
+    /// Forgets a link, and what is queued on it.
     pub(super) fn close(&mut self, link: Link) {
         match link {
             Link::Peer(node) => self.set(node, PeerLink::None),
             Link::Inbound(number) => {
-                if let Some(open) = self.inbound.remove(&number) {
-                    open.outbox.close();
-                    open.writer.detach();
-                }
+                self.inbound.remove(&number);
             }
         }
+    }
+
+    /// Forgets a link. If something is queued on an inbound one, returns the task that sends it, and then
+    /// closes the connection.
+    pub(super) fn part(&mut self, link: Link) -> Option<Task<()>> {
+        let Link::Inbound(number) = link else {
+            self.close(link);
+            return None;
+        };
+        let open = self.inbound.remove(&number)?;
+        let has_last_words = open.outbox.len() > 0;
+        open.outbox.close();
+        has_last_words.then_some(open.writer)
+    }
+
+    /// Something came in.
+    pub(super) fn heard(&mut self, now: Instant, link: Link) {
+        if let Link::Inbound(number) = link
+            && let Some(open) = self.inbound.get_mut(&number)
+        {
+            open.heard_at = now;
+        }
+    }
+
+    /// Inbound links on which nothing was heard for `timeout`. Looks at them now and then only; O(inbound
+    /// links) then.
+    pub(super) fn pop_idle(&mut self, now: Instant, timeout: Duration) -> Vec<Link> {
+        if now < self.next_look {
+            return Vec::new();
+        }
+        self.next_look = now + timeout / 4;
+        let idle = self.inbound.iter();
+        let idle = idle.filter(|(_, open)| now - open.heard_at > timeout);
+        idle.map(|(number, _)| Link::Inbound(*number)).collect()
     }
 
     fn get(&self, link: Link) -> Option<&OpenLink> {

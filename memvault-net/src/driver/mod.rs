@@ -20,72 +20,37 @@ mod address;
 mod alarm;
 mod clock;
 mod connect;
+mod drive;
 mod latency;
 mod link;
 mod links;
 mod peer;
 mod requests;
+mod settings;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use async_executor::{LocalExecutor, Task};
+use async_executor::LocalExecutor;
 use futures_lite::{AsyncRead, AsyncWrite};
 use memvault::replication::{
-    Action, Config, ConfigError, Event, Levels, Link, Message, Node, NodeState, NodeStatistics,
-    Now, Outcome, Request,
+    ConfigError, Event, Levels, Node, NodeState, NodeStatistics, Now, Outcome, Request,
 };
 use memvault::resp::Limits;
-use memvault::ring::NodeIndex;
-use memvault::store;
 
 pub use address::{AddressError, NodeAddress};
 pub use latency::Latency;
 pub use peer::PeerReport;
 pub use requests::{Completions, RequestIds};
+pub use settings::Settings;
 
 use alarm::Alarm;
 use clock::Clock;
-use link::{LinkError, Reader};
+use link::Reader;
 use links::Links;
 use peer::PeerLog;
 use requests::Requests;
-
-/// How a [`Driver`] and its node are set up.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The node: members, role, replicas, levels, time limits.
-    pub node: Config,
-    /// How much a member may store; ignored for a coordinator.
-    pub entries: store::Config,
-    /// Where members are reached, as `host:port`, by their id; a member that is not named here has its
-    /// address as its id. Host names are resolved anew for each attempt.
-    pub addresses: BTreeMap<String, String>,
-    /// How long a connection attempt may take, name resolution included; default 1 s.
-    pub connect_timeout: Duration,
-    /// Bytes that may wait to be sent on one link before it is closed; default 64 MiB. A single message may
-    /// be longer.
-    pub max_link_buffer: usize,
-    /// Limits of what members send. Those that would not let the node's own messages pass are raised.
-    pub limits: Limits,
-}
-
-impl Settings {
-    /// The default settings around this node.
-    #[must_use]
-    pub fn new(node: Config) -> Self {
-        Self {
-            node,
-            entries: store::Config::default(),
-            addresses: BTreeMap::new(),
-            connect_timeout: Duration::from_secs(1),
-            max_link_buffer: 64 << 20,
-            limits: Limits::default(),
-        }
-    }
-}
 
 /// A [`Node`] over TCP. A handle: clones drive the same node. The last one to go closes all links.
 ///
@@ -98,6 +63,7 @@ struct Inner {
     executor: Weak<LocalExecutor<'static>>,
     clock: Clock,
     connect_timeout: Duration,
+    idle_timeout: Duration,
     limits: Limits,
     node: RefCell<Node>,
     links: RefCell<Links>,
@@ -122,7 +88,7 @@ impl Driver {
     ) -> Result<Self, ConfigError> {
         let clock = Clock::start();
         let now = clock.now();
-        let floor_buckets = settings.node.floor_buckets;
+        let limits = settings.link_limits();
         let (boot, seed) = (fastrand::u32(..), fastrand::u64(..));
         let node = Node::new(settings.node, boot, seed, settings.entries, now)?;
         let ids: Vec<String> = node.peers().map(|peer| peer.id).collect();
@@ -130,7 +96,8 @@ impl Driver {
             executor: Rc::downgrade(executor),
             clock,
             connect_timeout: settings.connect_timeout,
-            limits: with_room_for_messages(settings.limits, floor_buckets),
+            idle_timeout: settings.idle_timeout,
+            limits,
             node: RefCell::new(node),
             links: RefCell::new(Links::new(ids.len(), settings.max_link_buffer)),
             requests: RefCell::new(Requests::new()),
@@ -260,209 +227,6 @@ impl Driver {
         let node = self.0.node.borrow();
         let log = self.0.peers.borrow();
         node.peers().map(|status| log.report(status)).collect()
-    }
-}
-
-impl Driver {
-    /// A handle that does not keep the driver alive.
-    pub(crate) fn downgrade(&self) -> WeakDriver {
-        WeakDriver(Rc::downgrade(&self.0))
-    }
-
-    /// Starts a task; `None` if the executor is gone.
-    fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
-        let executor = self.0.executor.upgrade()?;
-        Some(executor.spawn(future))
-    }
-
-    fn start_timer(&self) {
-        let (weak, alarm, clock) = (self.downgrade(), Rc::clone(&self.0.alarm), self.0.clock);
-        let timer = async move {
-            loop {
-                alarm.rings(clock).await;
-                let Some(driver) = weak.upgrade() else { return };
-                let now = driver.0.clock.now();
-                driver.0.node.borrow_mut().handle_timeout(now);
-                driver.drive(now);
-            }
-        };
-        if let Some(task) = self.spawn(timer) {
-            self.0.alarm.keep(task);
-        }
-    }
-
-    /// Does what the node asks, until it asks for nothing more.
-    fn drive(&self, now: Now) {
-        if self.0.driving.replace(true) {
-            return;
-        }
-        loop {
-            while let Some(action) = self.next_action() {
-                self.perform(now, action);
-            }
-            let Some((link, error)) = self.0.links.borrow_mut().pop_overflown() else {
-                break;
-            };
-            self.lose(now, link, &error);
-        }
-        self.0.driving.set(false);
-        self.0.alarm.set(self.0.node.borrow().poll_timeout());
-    }
-
-    fn next_action(&self) -> Option<Action> {
-        self.0.node.borrow_mut().poll_action()
-    }
-
-    fn perform(&self, now: Now, action: Action) {
-        match action {
-            Action::Connect(node) => self.connect(node),
-            Action::Disconnect(link) => {
-                if let Link::Peer(node) = link {
-                    self.0.peers.borrow_mut().dropped(node);
-                }
-                self.0.links.borrow_mut().close(link);
-            }
-            Action::Send(link, message) => {
-                if let Link::Peer(node) = link {
-                    self.0.peers.borrow_mut().sent(now, node, &message);
-                }
-                self.0.links.borrow_mut().send(link, &message);
-            }
-            Action::Complete(id, outcome) => {
-                let waiting = self.0.requests.borrow_mut().take(id);
-                if let Some(waiting) = waiting {
-                    waiting.complete(id, outcome);
-                }
-            }
-            Action::Event(event) => self.announce(&event),
-        }
-    }
-
-    fn announce(&self, event: &Event) {
-        self.0.peers.borrow_mut().note(event);
-        let level = match event {
-            Event::Up { .. } | Event::Rejoined { .. } | Event::StateChanged { .. } => {
-                log::Level::Info
-            }
-            _ => log::Level::Warn,
-        };
-        log::log!(level, "{event}");
-        for hook in self.0.on_event.borrow().iter() {
-            hook(event);
-        }
-    }
-
-    fn connect(&self, node: NodeIndex) {
-        let address = self.0.peers.borrow().address(node);
-        let timeout = self.0.connect_timeout;
-        let weak = self.downgrade();
-        let attempt = async move {
-            let result = connect::connect(&address, timeout).await;
-            let Some(driver) = weak.upgrade() else { return };
-            match result {
-                Ok(stream) => driver.connected(node, stream),
-                Err(error) => {
-                    log::debug!("connect node={address} error=\"{error}\"");
-                    driver.lose(driver.0.clock.now(), Link::Peer(node), &error);
-                }
-            }
-        };
-        if let Some(task) = self.spawn(attempt) {
-            self.0.links.borrow_mut().connecting(node, task);
-        }
-    }
-
-    fn connected(&self, node: NodeIndex, stream: async_net::TcpStream) {
-        let reader = Reader::new(stream.clone(), Vec::new(), self.0.limits);
-        self.open(Link::Peer(node), reader, stream);
-        let now = self.0.clock.now();
-        self.0.peers.borrow_mut().connected(node);
-        self.0.node.borrow_mut().handle_connected(now, node);
-        self.drive(now);
-    }
-
-    fn open<R, W>(&self, link: Link, mut reader: Reader<R>, writer: W)
-    where
-        R: AsyncRead + Unpin + 'static,
-        W: AsyncWrite + Unpin + 'static,
-    {
-        let outbox = Rc::new(link::Outbox::default());
-        let weak = self.downgrade();
-        let reading = async move {
-            loop {
-                let result = reader.read().await;
-                let Some(driver) = weak.upgrade() else { return };
-                driver.take_messages(link, reader.messages());
-                if let Err(error) = result {
-                    return driver.lose(driver.0.clock.now(), link, &error);
-                }
-            }
-        };
-        let weak = self.downgrade();
-        let queue = Rc::clone(&outbox);
-        let writing = async move {
-            if let Err(error) = link::write(queue, writer).await
-                && let Some(driver) = weak.upgrade()
-            {
-                driver.lose(driver.0.clock.now(), link, &LinkError::Io(error));
-            }
-        };
-        if let (Some(reader), Some(writer)) = (self.spawn(reading), self.spawn(writing)) {
-            self.0
-                .links
-                .borrow_mut()
-                .open(link, outbox, (reader, writer));
-        }
-    }
-
-    fn take_messages(&self, link: Link, messages: impl Iterator<Item = Message>) {
-        let now = self.0.clock.now();
-        for message in messages {
-            if !self.0.links.borrow().is_open(link) {
-                return;
-            }
-            if let Link::Peer(node) = link {
-                self.0.peers.borrow_mut().received(now, node, &message);
-            }
-            self.0.node.borrow_mut().handle_message(now, link, message);
-            self.drive(now);
-        }
-    }
-
-    /// Tells the node that a link is gone, or did not come about.
-    fn lose(&self, now: Now, link: Link, error: &LinkError) {
-        self.0.links.borrow_mut().close(link);
-        match link {
-            Link::Peer(node) => {
-                self.0.peers.borrow_mut().lost(node, error);
-                self.0.node.borrow_mut().handle_disconnected(now, node);
-            }
-            Link::Inbound(number) => {
-                if !matches!(error, LinkError::Closed) {
-                    log::warn!("inbound link {number} closed: {error}");
-                }
-                self.0.node.borrow_mut().handle_inbound_closed(number);
-            }
-        }
-        self.drive(now);
-    }
-}
-
-/// The limits, raised where a low limit for values would keep messages from passing: the fixed fields of a
-/// message are one argument, and a piece of a warm-up has hundreds of entries.
-fn with_room_for_messages(limits: Limits, floor_buckets: usize) -> Limits {
-    const FIELDS: usize = 1 << 20;
-    const BYTES_PER_FLOOR: usize = 16;
-    let max_bulk_len = limits
-        .max_bulk_len
-        .max(FIELDS.saturating_add(floor_buckets.saturating_mul(BYTES_PER_FLOOR)));
-    Limits {
-        max_bulk_len,
-        max_arguments: limits.max_arguments.max(1 << 14),
-        max_command_len: limits
-            .max_command_len
-            .max(max_bulk_len.saturating_mul(2).saturating_add(FIELDS)),
-        ..limits
     }
 }
 

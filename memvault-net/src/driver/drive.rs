@@ -1,0 +1,227 @@
+//! What happens between two inputs: the node's actions are carried out, its links are served.
+
+use std::rc::Rc;
+
+use async_executor::Task;
+use async_io::Timer;
+use async_net::TcpStream;
+use futures_lite::{AsyncRead, AsyncWrite, FutureExt};
+use memvault::replication::{Action, Event, Link, Message, Now};
+use memvault::ring::NodeIndex;
+
+use super::connect::connect;
+use super::link::{self, LinkError, Outbox, Reader};
+use super::links::OpenLink;
+use super::{Driver, WeakDriver};
+
+impl Driver {
+    /// A handle that does not keep the driver alive.
+    pub(crate) fn downgrade(&self) -> WeakDriver {
+        WeakDriver(Rc::downgrade(&self.0))
+    }
+
+    /// Starts a task; `None` if the executor is gone.
+    fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
+        let executor = self.0.executor.upgrade()?;
+        Some(executor.spawn(future))
+    }
+
+    pub(super) fn start_timer(&self) {
+        let (weak, alarm, clock) = (self.downgrade(), Rc::clone(&self.0.alarm), self.0.clock);
+        let timer = async move {
+            loop {
+                alarm.rings(clock).await;
+                let Some(driver) = weak.upgrade() else { return };
+                let now = driver.0.clock.now();
+                driver.0.node.borrow_mut().handle_timeout(now);
+                driver.drive(now);
+                driver.close_idle(now);
+            }
+        };
+        if let Some(task) = self.spawn(timer) {
+            self.0.alarm.keep(task);
+        }
+    }
+
+    /// Does what the node asks, until it asks for nothing more.
+    pub(super) fn drive(&self, now: Now) {
+        if self.0.driving.replace(true) {
+            return;
+        }
+        loop {
+            while let Some(action) = self.next_action() {
+                self.perform(now, action);
+            }
+            let Some((link, error)) = self.0.links.borrow_mut().pop_overflown() else {
+                break;
+            };
+            self.lose(now, link, &error);
+        }
+        self.0.driving.set(false);
+        self.0.alarm.set(self.0.node.borrow().poll_timeout());
+    }
+
+    fn next_action(&self) -> Option<Action> {
+        self.0.node.borrow_mut().poll_action()
+    }
+
+    fn perform(&self, now: Now, action: Action) {
+        match action {
+            Action::Connect(node) => self.connect(node),
+            Action::Disconnect(link) => {
+                if let Link::Peer(node) = link {
+                    self.0.peers.borrow_mut().dropped(node);
+                }
+                self.part(link);
+            }
+            Action::Send(link, message) => {
+                if let Link::Peer(node) = link {
+                    self.0.peers.borrow_mut().sent(now, node, &message);
+                }
+                self.0.links.borrow_mut().send(link, &message);
+            }
+            Action::Complete(id, outcome) => {
+                let waiting = self.0.requests.borrow_mut().take(id);
+                if let Some(waiting) = waiting {
+                    waiting.complete(id, outcome);
+                }
+            }
+            Action::Event(event) => self.announce(&event),
+        }
+    }
+
+    /// Closes a link, but still sends what is queued on an inbound one, as it may say why.
+    fn part(&self, link: Link) {
+        let last_words = self.0.links.borrow_mut().part(link);
+        let timeout = self.0.connect_timeout;
+        if let Some(writer) = last_words {
+            let too_late = async move {
+                Timer::after(timeout).await;
+            };
+            if let Some(task) = self.spawn(writer.or(too_late)) {
+                task.detach();
+            }
+        }
+    }
+
+    /// Closes inbound links on which nothing was heard for too long: whoever opened them is gone.
+    fn close_idle(&self, now: Now) {
+        let idle = self
+            .0
+            .links
+            .borrow_mut()
+            .pop_idle(now.instant, self.0.idle_timeout);
+        for link in idle {
+            self.lose(now, link, &LinkError::Idle(self.0.idle_timeout));
+        }
+    }
+
+    fn announce(&self, event: &Event) {
+        self.0.peers.borrow_mut().note(event);
+        let level = match event {
+            Event::Up { .. } | Event::Rejoined { .. } | Event::StateChanged { .. } => {
+                log::Level::Info
+            }
+            _ => log::Level::Warn,
+        };
+        log::log!(level, "{event}");
+        for hook in self.0.on_event.borrow().iter() {
+            hook(event);
+        }
+    }
+
+    fn connect(&self, node: NodeIndex) {
+        let address = self.0.peers.borrow().address(node);
+        let timeout = self.0.connect_timeout;
+        let weak = self.downgrade();
+        let attempt = async move {
+            let result = connect(&address, timeout).await;
+            let Some(driver) = weak.upgrade() else { return };
+            match result {
+                Ok(stream) => driver.connected(node, stream),
+                Err(error) => {
+                    log::debug!("connect node={address} error=\"{error}\"");
+                    driver.lose(driver.0.clock.now(), Link::Peer(node), &error);
+                }
+            }
+        };
+        if let Some(task) = self.spawn(attempt) {
+            self.0.links.borrow_mut().connecting(node, task);
+        }
+    }
+
+    fn connected(&self, node: NodeIndex, stream: TcpStream) {
+        let reader = Reader::new(stream.clone(), Vec::new(), self.0.limits);
+        self.open(Link::Peer(node), reader, stream);
+        let now = self.0.clock.now();
+        self.0.peers.borrow_mut().connected(node);
+        self.0.node.borrow_mut().handle_connected(now, node);
+        self.drive(now);
+    }
+
+    pub(super) fn open<R, W>(&self, link: Link, mut reader: Reader<R>, writer: W)
+    where
+        R: AsyncRead + Unpin + 'static,
+        W: AsyncWrite + Unpin + 'static,
+    {
+        let outbox = Rc::new(Outbox::default());
+        let weak = self.downgrade();
+        let reading = async move {
+            loop {
+                let result = reader.read().await;
+                let Some(driver) = weak.upgrade() else { return };
+                driver.take_messages(link, reader.messages());
+                if let Err(error) = result {
+                    return driver.lose(driver.0.clock.now(), link, &error);
+                }
+            }
+        };
+        let weak = self.downgrade();
+        let queue = Rc::clone(&outbox);
+        let writing = async move {
+            if let Err(error) = link::write(queue, writer).await
+                && let Some(driver) = weak.upgrade()
+            {
+                driver.lose(driver.0.clock.now(), link, &LinkError::Io(error));
+            }
+        };
+        if let (Some(reader), Some(writer)) = (self.spawn(reading), self.spawn(writing)) {
+            let now = self.0.clock.now().instant;
+            let open = OpenLink::new(outbox, reader, writer, now);
+            self.0.links.borrow_mut().open(link, open);
+        }
+    }
+
+    fn take_messages(&self, link: Link, messages: impl Iterator<Item = Message>) {
+        let now = self.0.clock.now();
+        self.0.links.borrow_mut().heard(now.instant, link);
+        for message in messages {
+            if !self.0.links.borrow().is_open(link) {
+                return;
+            }
+            if let Link::Peer(node) = link {
+                self.0.peers.borrow_mut().received(now, node, &message);
+            }
+            self.0.node.borrow_mut().handle_message(now, link, message);
+            self.drive(now);
+        }
+    }
+
+    /// Tells the node that a link is gone, or did not come about.
+    fn lose(&self, now: Now, link: Link, error: &LinkError) {
+        self.0.links.borrow_mut().close(link);
+        match link {
+            Link::Peer(node) => {
+                self.0.peers.borrow_mut().lost(node, error);
+                self.0.node.borrow_mut().handle_disconnected(now, node);
+            }
+            Link::Inbound(number) => {
+                if !matches!(error, LinkError::Closed) {
+                    log::warn!("inbound link {number} closed: {error}");
+                }
+                self.0.node.borrow_mut().handle_inbound_closed(number);
+            }
+        }
+        self.drive(now);
+    }
+}

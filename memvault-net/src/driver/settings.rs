@@ -1,0 +1,63 @@
+//! How a driver is set up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use memvault::replication::Config;
+use memvault::resp::Limits;
+use memvault::store;
+
+/// How a [`Driver`] and its node are set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The node: members, role, replicas, levels, time limits.
+    pub node: Config,
+    /// How much a member may store; ignored for a coordinator.
+    pub entries: store::Config,
+    /// Where members are reached, as `host:port`, by their id; a member that is not named here has its
+    /// address as its id. Host names are resolved anew for each attempt.
+    pub addresses: BTreeMap<String, String>,
+    /// How long a connection attempt may take, name resolution included; default 1 s.
+    pub connect_timeout: Duration,
+    /// Silence after which a connection that somebody opened to this node is closed; default 60 s. Nodes give
+    /// a sign of life every [`Config::heartbeat`].
+    pub idle_timeout: Duration,
+    /// Bytes that may wait to be sent on one link before it is closed; default 64 MiB. A single message may
+    /// be longer.
+    pub max_link_buffer: usize,
+    /// Limits of what members send. Those that would not let the node's own messages pass are raised.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The default settings around this node.
+    #[must_use]
+    pub fn new(node: Config) -> Self {
+        Self {
+            node,
+            entries: store::Config::default(),
+            addresses: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(60),
+            max_link_buffer: 64 << 20,
+            limits: Limits::default(),
+        }
+    }
+
+    /// What a link may carry: `limits`, raised where a low limit for values would keep messages from
+    /// passing. The fixed fields of a message are one argument, and a piece of a warm-up has many entries.
+    pub(super) fn link_limits(&self) -> Limits {
+        const FIELDS: usize = 1 << 20;
+        const BYTES_PER_FLOOR: usize = 16;
+        let floors = self.node.floor_buckets.saturating_mul(BYTES_PER_FLOOR);
+        let limits = self.limits;
+        let max_bulk_len = limits.max_bulk_len.max(FIELDS.saturating_add(floors));
+        let room = max_bulk_len.saturating_mul(2).saturating_add(FIELDS);
+        Limits {
+            max_bulk_len,
+            max_arguments: limits.max_arguments.max(1 << 14),
+            max_command_len: limits.max_command_len.max(room),
+            ..limits
+        }
+    }
+}
