@@ -40,6 +40,8 @@ pub enum ExpireCondition {
     IfLater,
     /// The new one must be earlier (`LT`); no expiry is the latest of all.
     IfEarlier,
+    /// The key must have one, and the new one must be earlier (`XX LT`).
+    IfSomeEarlier,
 }
 
 impl ExpireCondition {
@@ -52,6 +54,7 @@ impl ExpireCondition {
             Self::IfSome => present.is_some(),
             Self::IfLater => present.is_some_and(|present| new > present),
             Self::IfEarlier => present.is_none_or(|present| new < present),
+            Self::IfSomeEarlier => present.is_some_and(|present| new < present),
         }
     }
 }

@@ -1,5 +1,74 @@
-//! Commands of clients.
+//! Commands of clients: a table of what there is, and a parser from arguments to what has to be done.
+//!
+//! ```text
+//! Args --lookup(name)--> Spec --takes(len)--> Data::parse or Session::parse
+//!                        table                on keys       on connection and node
+//! ```
+//!
+//! Place: between [`resp`](crate::resp), which knows no command, and [`store`](crate::store), which knows
+//! no bytes of the wire. Error texts are those of Redis 7 and stand in one place, [`CommandError`].
+//! Cost: linear in the arguments; a parsed command borrows them and allocates nothing.
 
+mod data;
+mod error;
 mod expiry;
+mod glob;
+mod number;
+mod options;
+mod session;
+mod table;
 
+pub use data::{Context, Data, ExpiryForm, Set, SetReply};
+pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry};
+pub use session::{Client, Config, Describe, Hello, Session};
+pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
+
+pub(crate) use glob::matches;
+pub(crate) use number::memory;
+
+use crate::resp::Args;
+
+/// A parsed command.
+#[derive(Clone, Copy, Debug)]
+pub enum Command<'a> {
+    /// On keys: for an [`Engine`](crate::connection::Engine).
+    Data(Data<'a>),
+    /// On the connection or on the node: for a [`Connection`](crate::connection::Connection).
+    Session(Session<'a>),
+}
+
+impl<'a> Command<'a> {
+    /// Parses the arguments of a command, of which the first is its name.
+    ///
+    /// # Errors
+    /// If there is no such command, or its arguments are wrong.
+    ///
+    /// # Examples
+    /// ```
+    /// use memvault::command::{Command, Context, Data};
+    /// use memvault::resp::{CommandDecoder, Limits};
+    /// use memvault::time::Timestamp;
+    ///
+    /// let mut decoder = CommandDecoder::new(Limits::default());
+    /// let context = Context { now: Timestamp::from_millis(0), max_key_len: 1024 };
+    /// let decoded = decoder.decode(b"get greeting\r\n")?.expect("a whole line");
+    /// let command = Command::parse(&decoded.args, &context).expect("a correct command");
+    /// assert!(matches!(command, Command::Data(Data::Get(b"greeting"))));
+    /// # Ok::<(), memvault::resp::DecodeError>(())
+    /// ```
+    #[inline]
+    pub fn parse(args: &Args<'a>, context: &Context) -> Result<Self, CommandError<'a>> {
+        let name = args.get(0).unwrap_or(&[]);
+        let spec = lookup(name).ok_or(CommandError::Unknown(*args))?;
+        if !spec.takes(args.len()) {
+            return Err(CommandError::Arity(spec.name));
+        }
+        if let Some(data) = Data::parse(spec, args, context)? {
+            return Ok(Self::Data(data));
+        }
+        Session::parse(spec, args)?
+            .map(Self::Session)
+            .ok_or(CommandError::Unknown(*args))
+    }
+}

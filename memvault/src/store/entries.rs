@@ -272,6 +272,11 @@ impl<S: BuildHasher> Entries<S> {
         Ok(())
     }
 
+    /// Whether such an entry could be stored if all others went.
+    pub(crate) fn fits(&self, key: &[u8], value: &[u8], meta: &Meta) -> Result<(), TooLarge> {
+        self.check(key, total_len(key, value, meta)).map(|_| ())
+    }
+
     pub(crate) fn remove_at(&mut self, index: Index) {
         self.forget(index);
         let hash = self.lru.entry(index).hash();

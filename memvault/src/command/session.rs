@@ -1,0 +1,251 @@
+//! Commands on the connection and on the node: from arguments to what has to be done.
+
+use super::error::CommandError;
+use super::number::integer;
+use super::table::{Name, Spec};
+use crate::resp::{Args, Protocol};
+
+/// A command on the connection itself, or on the node as a whole.
+#[derive(Clone, Copy, Debug)]
+pub enum Session<'a> {
+    /// `PING`, with what to answer if that is not `PONG`.
+    Ping(Option<&'a [u8]>),
+    /// `ECHO`.
+    Echo(&'a [u8]),
+    /// `HELLO`.
+    Hello(Hello<'a>),
+    /// `AUTH`: user, if one is named, and password.
+    Auth(Option<&'a [u8]>, &'a [u8]),
+    /// `SELECT 0`.
+    Select,
+    /// `CLIENT`.
+    Client(Client<'a>),
+    /// `INFO`: the names of sections.
+    Info(Args<'a>),
+    /// `CONFIG`.
+    Config(Config<'a>),
+    /// `COMMAND`.
+    Command(Describe<'a>),
+    /// `QUIT`.
+    Quit,
+    /// `RESET`.
+    Reset,
+}
+
+/// What `HELLO` asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hello<'a> {
+    /// The version of the protocol to go on with; `None` leaves it.
+    pub protocol: Option<Protocol>,
+    /// User and password.
+    pub auth: Option<(&'a [u8], &'a [u8])>,
+    /// The name of the connection.
+    pub name: Option<&'a [u8]>,
+}
+
+/// What `CLIENT` does.
+#[derive(Clone, Copy, Debug)]
+pub enum Client<'a> {
+    /// `CLIENT ID`.
+    Id,
+    /// `CLIENT INFO`.
+    Info,
+    /// `CLIENT GETNAME`.
+    Name,
+    /// `CLIENT SETNAME`.
+    SetName(&'a [u8]),
+    /// `CLIENT SETINFO LIB-NAME`, which is kept for `CLIENT INFO`.
+    SetLibrary(&'a [u8]),
+    /// `CLIENT SETINFO LIB-VER`, likewise.
+    SetLibraryVersion(&'a [u8]),
+    /// `CLIENT NO-EVICT`, `CLIENT NO-TOUCH`: accepted, without effect.
+    NoEffect,
+}
+
+/// What `CONFIG` does.
+#[derive(Clone, Copy, Debug)]
+pub enum Config<'a> {
+    /// `CONFIG GET` of the settings that match one of these patterns.
+    Get(Args<'a>),
+    /// `CONFIG SET`: names and values by turns.
+    Set(Args<'a>),
+    /// `CONFIG RESETSTAT`: sets the counters to zero.
+    ResetStatistics,
+}
+
+/// What `COMMAND` tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Describe<'a> {
+    /// How many commands there are.
+    Count,
+    /// Their names.
+    List,
+    /// Arity, flags and key positions of these; of all if none is named.
+    Info(Args<'a>),
+    /// The documentation of these; of all if none is named.
+    Docs(Args<'a>),
+}
+
+impl<'a> Session<'a> {
+    /// Parses the arguments of a command of the table; `None` if it is one on keys.
+    ///
+    /// # Errors
+    /// If an option or a subcommand does not exist, or a number is none.
+    pub fn parse(spec: &'static Spec, args: &Args<'a>) -> Result<Option<Self>, CommandError<'a>> {
+        let first = args.get(1).unwrap_or(&[]);
+        Ok(Some(match spec.id {
+            Name::Ping if args.len() > 2 => return Err(CommandError::Arity(spec.name)),
+            Name::Ping => Self::Ping(args.get(1)),
+            Name::Echo => Self::Echo(first),
+            Name::Hello => Self::Hello(hello(args)?),
+            Name::Auth => match (args.len(), args.get(2)) {
+                (2, _) => Self::Auth(None, first),
+                (3, Some(password)) => Self::Auth(Some(first), password),
+                _ => return Err(CommandError::Syntax),
+            },
+            Name::Select => match integer(first) {
+                Some(0) => Self::Select,
+                Some(number) if i32::try_from(number).is_ok() => {
+                    return Err(CommandError::DatabaseIndex);
+                }
+                _ => return Err(CommandError::NotAnInteger),
+            },
+            Name::Client => Self::Client(client(args)?),
+            Name::Info => Self::Info(args.from(1)),
+            Name::Config => Self::Config(config(args)?),
+            Name::Command => Self::Command(describe(args)?),
+            Name::Quit => Self::Quit,
+            Name::Reset => Self::Reset,
+            _ => return Ok(None),
+        }))
+    }
+}
+
+fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
+    let mut hello = Hello::default();
+    if let Some(version) = args.get(1) {
+        let version = integer(version).ok_or(CommandError::VersionNotAnInteger)?;
+        let protocol = Protocol::from_version(version).ok_or(CommandError::UnsupportedVersion)?;
+        hello.protocol = Some(protocol);
+    }
+    let mut options = args.from(2).iter();
+    while let Some(option) = options.next() {
+        let left = options.len();
+        if option.eq_ignore_ascii_case(b"auth") && left >= 2 {
+            hello.auth = options.next().zip(options.next());
+        } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
+            hello.name = options.next();
+            check_word(hello.name.unwrap_or(&[]), CommandError::ClientName)?;
+        } else {
+            return Err(CommandError::HelloOption(option));
+        }
+    }
+    Ok(hello)
+}
+
+/// Finds a subcommand by its name and checks how many arguments it has; `-n` means at least `n`.
+fn subcommand<'a>(
+    args: &Args<'a>,
+    command: &'static str,
+    table: &[(&'static str, isize)],
+) -> Result<usize, CommandError<'a>> {
+    let name = args.get(1).unwrap_or(&[]);
+    let of = |full: &'static str| full.split_once('|').map_or(full, |(_, own)| own);
+    let found = table
+        .iter()
+        .position(|(full, _)| of(full).as_bytes().eq_ignore_ascii_case(name))
+        .ok_or(CommandError::UnknownSubcommand { command, name })?;
+    let (full, arity) = table[found];
+    let len = isize::try_from(args.len()).unwrap_or(isize::MAX);
+    if if arity < 0 {
+        len < -arity
+    } else {
+        len != arity
+    } {
+        return Err(CommandError::Arity(full));
+    }
+    Ok(found)
+}
+
+fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
+    const TABLE: [(&str, isize); 7] = [
+        ("client|id", 2),
+        ("client|info", 2),
+        ("client|getname", 2),
+        ("client|setname", 3),
+        ("client|setinfo", 4),
+        ("client|no-evict", 3),
+        ("client|no-touch", 3),
+    ];
+    let third = args.get(2).unwrap_or(&[]);
+    Ok(match subcommand(args, "CLIENT", &TABLE)? {
+        0 => Client::Id,
+        1 => Client::Info,
+        2 => Client::Name,
+        3 => {
+            check_word(third, CommandError::ClientName)?;
+            Client::SetName(third)
+        }
+        4 => client_info(third, args.get(3).unwrap_or(&[]))?,
+        _ if third.eq_ignore_ascii_case(b"on") || third.eq_ignore_ascii_case(b"off") => {
+            Client::NoEffect
+        }
+        _ => return Err(CommandError::Syntax),
+    })
+}
+
+fn client_info<'a>(option: &'a [u8], value: &'a [u8]) -> Result<Client<'a>, CommandError<'a>> {
+    if option.eq_ignore_ascii_case(b"lib-name") {
+        check_word(value, CommandError::ClientInfo("lib-name"))?;
+        Ok(Client::SetLibrary(value))
+    } else if option.eq_ignore_ascii_case(b"lib-ver") {
+        check_word(value, CommandError::ClientInfo("lib-ver"))?;
+        Ok(Client::SetLibraryVersion(value))
+    } else {
+        Err(CommandError::UnknownClientInfo(option))
+    }
+}
+
+/// Names of clients appear in lists, one a line, fields with blanks between.
+fn check_word<'a>(word: &[u8], error: CommandError<'a>) -> Result<(), CommandError<'a>> {
+    if word.iter().all(u8::is_ascii_graphic) && word.len() <= LONGEST_WORD {
+        Ok(())
+    } else {
+        Err(error)
+    }
+}
+
+/// Most bytes of a name that a connection keeps.
+const LONGEST_WORD: usize = 1024;
+
+fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
+    const TABLE: [(&str, isize); 3] = [
+        ("config|get", -3),
+        ("config|set", -4),
+        ("config|resetstat", 2),
+    ];
+    Ok(match subcommand(args, "CONFIG", &TABLE)? {
+        0 => Config::Get(args.from(2)),
+        1 if !args.len().is_multiple_of(2) => return Err(CommandError::Arity("config|set")),
+        1 => Config::Set(args.from(2)),
+        _ => Config::ResetStatistics,
+    })
+}
+
+fn describe<'a>(args: &Args<'a>) -> Result<Describe<'a>, CommandError<'a>> {
+    const TABLE: [(&str, isize); 4] = [
+        ("command|count", 2),
+        ("command|list", 2),
+        ("command|info", -2),
+        ("command|docs", -2),
+    ];
+    if args.len() < 2 {
+        return Ok(Describe::Info(args.from(1)));
+    }
+    Ok(match subcommand(args, "COMMAND", &TABLE)? {
+        0 => Describe::Count,
+        1 => Describe::List,
+        2 => Describe::Info(args.from(2)),
+        _ => Describe::Docs(args.from(2)),
+    })
+}

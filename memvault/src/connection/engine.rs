@@ -1,0 +1,98 @@
+//! [`Engine`]: whatever carries out the commands on keys for a [`Connection`](super::Connection).
+
+use alloc::vec::Vec;
+use core::fmt::Display;
+use core::hash::BuildHasher;
+
+use super::facts::Facts;
+use super::info::{Fields, Section};
+use crate::command::{Data, SettingError};
+use crate::resp::{Args, Protocol};
+use crate::store::Store;
+use crate::time::Timestamp;
+
+/// A command on keys, as a client sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The present.
+    pub now: Timestamp,
+    /// The version of the protocol that the reply has to be in.
+    pub protocol: Protocol,
+    /// The arguments as they came, for whoever passes them on.
+    pub args: Args<'a>,
+    /// What they mean.
+    pub command: Data<'a>,
+}
+
+/// What became of a [`Call`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// It is carried out, and its reply is in the output.
+    Done,
+    /// It is under way, and nothing was written: the reply will be supplied under this id by
+    /// [`Connection::complete`](super::Connection::complete). Never twice the same on one connection.
+    Deferred(u64),
+}
+
+/// Carries out commands on keys, and knows the facts about the node that `INFO` and `CONFIG` tell.
+///
+/// [`Store`] is one that never defers. A server of several threads defers what another thread has to do; a
+/// node of a cluster defers what it has to ask others for.
+pub trait Engine {
+    /// Whether commands of one connection on the same key take effect in the order in which they were
+    /// executed, also while they are deferred. If not, the connection holds a command back until those
+    /// before it on the same key are done, unless all of them only read, or only write.
+    const KEEPS_ORDER: bool = true;
+
+    /// Carries out a command: appends its reply to `out`, or defers it and appends nothing.
+    fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution;
+
+    /// Tells what it knows for a section of `INFO`.
+    fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>);
+
+    /// Shows each of its settings, by name and value, for `CONFIG GET`.
+    fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display));
+
+    /// Changes a setting, for `CONFIG SET`. `name` is one that [`settings`](Self::settings) shows, in lower
+    /// case.
+    ///
+    /// # Errors
+    /// If the setting is fixed or cannot take the value; it stays as it is then.
+    fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError>;
+
+    /// Sets the counters to zero, for `CONFIG RESETSTAT`.
+    fn reset_statistics(&mut self);
+
+    /// Takes note that a connection has executed `commands` commands, of whatever kind.
+    fn count_commands(&mut self, commands: u64);
+}
+
+impl<S: BuildHasher> Engine for Store<S> {
+    #[inline]
+    fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
+        Self::execute(self, call.now, call.protocol, &call.command, out);
+        Execution::Done
+    }
+
+    fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
+        Facts::of_store(self).write(now, section, fields);
+    }
+
+    fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
+        Facts::of_store(self).settings(show);
+    }
+
+    fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError> {
+        let (max_bytes, max_entries) = Facts::of_store(self).changed_limits(name, value)?;
+        self.set_limits(max_bytes, max_entries);
+        Ok(())
+    }
+
+    fn reset_statistics(&mut self) {
+        Self::reset_statistics(self);
+    }
+
+    fn count_commands(&mut self, commands: u64) {
+        Self::count_commands(self, commands);
+    }
+}

@@ -1,0 +1,147 @@
+//! What a plain node tells of its store.
+
+use core::fmt::Display;
+use core::hash::BuildHasher;
+
+use super::info::{Fields, Section};
+use crate::command::{SettingError, memory};
+use crate::store::{Entries, Statistics, Store};
+use crate::time::Timestamp;
+
+/// The state of a store in numbers. Those of several, such as one per thread, can be added up.
+///
+/// It writes the sections of `INFO` and shows the settings of `CONFIG` that depend on nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Counters.
+    pub statistics: Statistics,
+    /// Entries.
+    pub keys: usize,
+    /// Entries that have an expiry.
+    pub expiring: usize,
+    /// The sum of these expiries, in Unix milliseconds.
+    pub expiry_sum: u128,
+    /// Bytes in use, as the limit counts them.
+    pub bytes_used: usize,
+    /// The limit of bytes; `None` means no limit.
+    pub max_bytes: Option<usize>,
+    /// The limit of entries; `None` means no limit.
+    pub max_entries: Option<usize>,
+}
+
+impl Facts {
+    /// The state of a store.
+    pub fn of_store<S: BuildHasher>(store: &Store<S>) -> Self {
+        Self::of_entries(store.entries(), *store.statistics())
+    }
+
+    /// The state of entries that somebody else keeps the counters of.
+    pub fn of_entries<S: BuildHasher>(entries: &Entries<S>, statistics: Statistics) -> Self {
+        let (expiring, expiry_sum) = entries.expiring();
+        Self {
+            statistics,
+            keys: entries.len(),
+            expiring,
+            expiry_sum,
+            bytes_used: entries.bytes_used(),
+            max_bytes: entries.config().max_bytes,
+            max_entries: entries.config().max_entries,
+        }
+    }
+
+    /// Adds the state of another store, its limits included.
+    pub fn add(&mut self, other: &Self) {
+        let sum = |a: Option<usize>, b: Option<usize>| a.zip(b).map(|(a, b)| a + b);
+        self.statistics.add(&other.statistics);
+        self.keys += other.keys;
+        self.expiring += other.expiring;
+        self.expiry_sum += other.expiry_sum;
+        self.bytes_used += other.bytes_used;
+        self.max_bytes = sum(self.max_bytes, other.max_bytes);
+        self.max_entries = sum(self.max_entries, other.max_entries);
+    }
+
+    /// Writes the lines of a section of `INFO`; none for a section that it knows nothing of.
+    pub fn write(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
+        match section {
+            Section::Memory => {
+                fields.field("used_memory", self.bytes_used);
+                fields.field("maxmemory", self.max_bytes.unwrap_or(0));
+                fields.field("maxmemory_policy", POLICY);
+                fields.field("max_entries", self.max_entries.unwrap_or(0));
+            }
+            Section::Stats => {
+                let Statistics {
+                    hits,
+                    misses,
+                    expired,
+                    evicted,
+                    commands,
+                } = self.statistics;
+                fields.field("total_commands_processed", commands);
+                fields.field("expired_keys", expired);
+                fields.field("evicted_keys", evicted);
+                fields.field("keyspace_hits", hits);
+                fields.field("keyspace_misses", misses);
+            }
+            Section::Replication => {
+                fields.field("role", "master");
+                fields.field("connected_slaves", 0);
+            }
+            Section::Keyspace if self.keys > 0 => fields.field("db0", self.keyspace(now)),
+            Section::Server | Section::Clients | Section::Keyspace => {}
+        }
+    }
+
+    fn keyspace(&self, now: Timestamp) -> impl Display {
+        let mean = self
+            .expiry_sum
+            .checked_div(self.expiring as u128)
+            .unwrap_or(0);
+        let left = mean.saturating_sub(u128::from(now.as_millis()));
+        alloc::format!(
+            "keys={},expires={},avg_ttl={left}",
+            self.keys,
+            self.expiring
+        )
+    }
+
+    /// Shows the settings of a store, for `CONFIG GET`.
+    ///
+    /// Those that clients look for although they cannot be changed here are among them: nothing is ever
+    /// saved, and there is one database.
+    pub fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
+        show("maxmemory", &self.max_bytes.unwrap_or(0));
+        show("max-entries", &self.max_entries.unwrap_or(0));
+        show("maxmemory-policy", &POLICY);
+        show("save", &"");
+        show("appendonly", &"no");
+        show("databases", &1);
+    }
+
+    /// The limits of bytes and of entries after the setting `name` was changed, for `CONFIG SET`.
+    ///
+    /// # Errors
+    /// If the setting is none of the two limits, or the value is no number.
+    pub fn changed_limits(
+        &self,
+        name: &str,
+        value: &[u8],
+    ) -> Result<(Option<usize>, Option<usize>), SettingError> {
+        let number = |problem| {
+            let number = memory(value).and_then(|number| usize::try_from(number).ok());
+            // Zero says that there is no limit.
+            number
+                .map(|number| (number > 0).then_some(number))
+                .ok_or(problem)
+        };
+        match name {
+            "maxmemory" => Ok((number(SettingError::NotMemory)?, self.max_entries)),
+            "max-entries" => Ok((self.max_bytes, number(SettingError::NotANumber)?)),
+            _ => Err(SettingError::Immutable),
+        }
+    }
+}
+
+/// The policy of Redis that an exact LRU order comes closest to.
+const POLICY: &str = "allkeys-lru";

@@ -1,0 +1,93 @@
+//! `INFO`: sections of names and values, one a line.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{Display, Write};
+
+use crate::resp::Args;
+
+/// A section of `INFO`, named as in Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The process and its release.
+    Server,
+    /// Connections.
+    Clients,
+    /// Memory in use, and its limit.
+    Memory,
+    /// Counters.
+    Stats,
+    /// The cluster, if there is one.
+    Replication,
+    /// How many keys there are.
+    Keyspace,
+}
+
+impl Section {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 6] = [
+        Self::Server,
+        Self::Clients,
+        Self::Memory,
+        Self::Stats,
+        Self::Replication,
+        Self::Keyspace,
+    ];
+
+    /// The name, as the heading of the section has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "Server",
+            Self::Clients => "Clients",
+            Self::Memory => "Memory",
+            Self::Stats => "Stats",
+            Self::Replication => "Replication",
+            Self::Keyspace => "Keyspace",
+        }
+    }
+
+    /// Whether `INFO` with these arguments asks for it.
+    pub(super) fn is_asked_for(self, names: &Args<'_>) -> bool {
+        let is = |name: &[u8], expected: &str| name.eq_ignore_ascii_case(expected.as_bytes());
+        names.is_empty()
+            || names.iter().any(|name| {
+                ["all", "default", "everything", self.name()]
+                    .into_iter()
+                    .any(|expected| is(name, expected))
+            })
+    }
+}
+
+/// Takes the lines of a section.
+#[derive(Debug)]
+pub struct Fields<'a>(&'a mut String);
+
+impl<'a> Fields<'a> {
+    /// Appends the lines to `text`.
+    pub const fn new(text: &'a mut String) -> Self {
+        Self(text)
+    }
+
+    /// Adds a line.
+    pub fn field(&mut self, name: &str, value: impl Display) {
+        // A String takes everything.
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+}
+
+/// The text of the sections that are asked for; `tell` adds the lines of each.
+pub(super) fn text(names: &Args<'_>, mut tell: impl FnMut(Section, &mut Fields<'_>)) -> Vec<u8> {
+    let mut text = String::new();
+    for section in Section::ALL {
+        if section.is_asked_for(names) {
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            // A String takes everything.
+            let _ = write!(text, "# {}\r\n", section.name());
+            tell(section, &mut Fields::new(&mut text));
+        }
+    }
+    text.into_bytes()
+}

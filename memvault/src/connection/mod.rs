@@ -1,0 +1,369 @@
+//! [`Connection`]: one client's whole state, from the bytes it sends to the bytes it gets.
+//!
+//! ```text
+//!        input_space, commit            process(now, engine)              output, consume_output
+//! socket -------------------> input --> decode --> parse --> execute --> output ----------------> socket
+//!                                       resp/      command/  Engine         ^
+//!                                                               |  deferred |
+//!                                                               +-----------+ complete(id, reply)
+//! ```
+//!
+//! Place: called by whoever has the socket; everything between the two arrows happens in
+//! [`Connection::process`].
+//! Cost: no allocation per command once the buffers have grown; see [`Buffers`] for what an idle connection
+//! holds.
+//! Limits: those of [`Limits`](crate::resp::Limits) for what comes in, and of [`Config`] for what goes out.
+
+mod describe;
+mod engine;
+mod facts;
+mod info;
+mod input;
+mod order;
+mod replies;
+mod session;
+mod settings;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+pub use engine::{Call, Engine, Execution};
+pub use facts::Facts;
+pub use info::{Fields, Section};
+
+use crate::command::{Command, CommandError, Context};
+use crate::resp::{Args, CommandDecoder, Limits, Protocol, encode};
+use crate::time::Timestamp;
+use input::Input;
+use order::Order;
+use replies::Replies;
+use session::Peer;
+
+/// How much a client may make a connection hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// What a client may send.
+    pub limits: Limits,
+    /// Bytes of output above which no further command is executed until some are written; default 64 KiB.
+    /// The reply of one command may be longer.
+    pub max_output_len: usize,
+    /// Commands under way above which no further one is executed; default 1024.
+    pub max_deferred: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::DEFAULT,
+            max_output_len: 64 << 10,
+            max_deferred: 1024,
+        }
+    }
+}
+
+/// Why [`Connection::process`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "whoever has the socket has to act on it"]
+pub enum Progress {
+    /// All that came is executed: write the output, and read more.
+    NeedInput,
+    /// There is too much output: write it, then process again. Read nothing until then.
+    NeedOutput,
+    /// A deferred reply has to come first: write the output, and process again after
+    /// [`complete`](Connection::complete). Read nothing until then.
+    NeedReply,
+    /// The client is done, or sent what is no command: write the output, then close.
+    Close,
+    /// A node is calling: hand socket and [`input`](Connection::input) over. Only ever the first command.
+    Peer,
+}
+
+/// The state of one client.
+///
+/// # Examples
+/// ```
+/// use memvault::connection::{Config, Connection, Progress};
+/// use memvault::store::{self, Store};
+/// use memvault::time::Timestamp;
+///
+/// let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+/// let mut store = Store::new(store::Config::default(), hasher);
+/// let mut client = Connection::new(1, "127.0.0.1:50000", Config::default());
+///
+/// let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\nGET k\r\n"; // as read from a socket
+/// client.input_space()[..bytes.len()].copy_from_slice(bytes);
+/// client.commit(bytes.len());
+/// let progress = client.process(Timestamp::from_millis(0), &mut store);
+/// assert_eq!(progress, Progress::NeedInput);
+/// assert_eq!(client.output(), b"+OK\r\n$5\r\nvalue\r\n");
+/// client.consume_output(client.output().len()); // after the socket took them
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    decoder: CommandDecoder,
+    input: Input,
+    replies: Replies,
+    order: Order,
+    peer: Peer,
+    config: Config,
+    /// Whether no command has come yet.
+    is_fresh: bool,
+    /// Whether the last reply is in the output or under way.
+    is_closing: bool,
+}
+
+/// A pair of large buffers that many connections of one thread use by turns.
+///
+/// A connection that has neither an incomplete command nor unwritten output needs no buffer of its own.
+/// [`Connection::borrow_buffers`] before reading and [`Connection::return_buffers`] after writing keep an
+/// idle connection at a few hundred bytes, and the buffer that is used next warm in the processor's cache.
+#[derive(Debug)]
+pub struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Buffers {
+    /// Bytes of input that fit at first. A buffer that grows beyond [`LARGEST`](Self::LARGEST) is not kept.
+    pub const LEN: usize = 64 << 10;
+    /// Most bytes that a buffer may have to be kept for the next connection.
+    pub const LARGEST: usize = 1 << 20;
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self {
+            input: vec![0; Self::LEN],
+            output: Vec::new(),
+        }
+    }
+}
+
+/// What one command did to the connection.
+enum Step {
+    Next,
+    Close,
+    HoldBack,
+    Peer,
+}
+
+impl Connection {
+    /// Least length of [`input_space`](Self::input_space), in bytes.
+    pub const MIN_INPUT_SPACE: usize = 16 << 10;
+
+    /// The state of a client that has just connected, under an id that no other has, from `address`.
+    #[must_use]
+    pub fn new(id: u64, address: &str, config: Config) -> Self {
+        Self {
+            decoder: CommandDecoder::new(config.limits),
+            input: Input::default(),
+            replies: Replies::default(),
+            order: Order::default(),
+            peer: Peer::new(id, address),
+            config,
+            is_fresh: true,
+            is_closing: false,
+        }
+    }
+
+    /// Where to read bytes of the client to: at least [`MIN_INPUT_SPACE`](Self::MIN_INPUT_SPACE) bytes,
+    /// whose present content means nothing.
+    pub fn input_space(&mut self) -> &mut [u8] {
+        self.input.space(Self::MIN_INPUT_SPACE)
+    }
+
+    /// Takes over the first `n` bytes of [`input_space`](Self::input_space).
+    pub fn commit(&mut self, n: usize) {
+        self.input.commit(n);
+    }
+
+    /// Executes what has come, as far as that goes, and appends the replies to the output.
+    ///
+    /// Call it after [`commit`](Self::commit), and again after what it asked for has happened.
+    pub fn process<E: Engine>(&mut self, now: Timestamp, engine: &mut E) -> Progress {
+        let mut commands = 0;
+        let progress = loop {
+            if self.is_closing {
+                break match self.replies.deferred() {
+                    0 => Progress::Close,
+                    _ => Progress::NeedReply,
+                };
+            }
+            if self.replies.ready().len() >= self.config.max_output_len {
+                break Progress::NeedOutput;
+            }
+            if self.replies.deferred() >= self.config.max_deferred {
+                break Progress::NeedReply;
+            }
+            match self.step(now, engine, &mut commands) {
+                Some(Step::Next) => {}
+                Some(Step::Close) => self.is_closing = true,
+                Some(Step::HoldBack) => break Progress::NeedReply,
+                Some(Step::Peer) => break Progress::Peer,
+                None => break Progress::NeedInput,
+            }
+        };
+        if commands > 0 {
+            engine.count_commands(commands);
+        }
+        progress
+    }
+
+    /// Decodes and executes one command; `None` if none is complete.
+    #[inline]
+    fn step<E: Engine>(
+        &mut self,
+        now: Timestamp,
+        engine: &mut E,
+        commands: &mut u64,
+    ) -> Option<Step> {
+        let (args, consumed) = match self.decoder.decode(self.input.bytes()) {
+            Ok(Some(decoded)) => (decoded.args, decoded.consumed),
+            Ok(None) => return None,
+            Err(error) => {
+                encode::error_fmt(self.replies.target(), format_args!("ERR {error}"));
+                return Some(Step::Close);
+            }
+        };
+        let mut step = Step::Next;
+        if !args.is_empty() {
+            let context = Context {
+                now,
+                max_key_len: self.config.limits.max_key_len,
+            };
+            let command = Command::parse(&args, &context);
+            let mut turn = Turn {
+                replies: &mut self.replies,
+                order: &mut self.order,
+                peer: &mut self.peer,
+            };
+            step = match command {
+                Ok(Command::Data(command)) => {
+                    let protocol = turn.peer.protocol;
+                    turn.execute(
+                        engine,
+                        &Call {
+                            now,
+                            protocol,
+                            args,
+                            command,
+                        },
+                    )
+                }
+                Ok(Command::Session(command)) => {
+                    let out = turn.replies.target();
+                    match turn.peer.execute(now, engine, &command, out) {
+                        true => Step::Close,
+                        false => Step::Next,
+                    }
+                }
+                Err(CommandError::Unknown(args)) if self.is_fresh && is_node_hello(&args) => {
+                    return Some(Step::Peer);
+                }
+                Err(error) => {
+                    error.encode(turn.replies.target());
+                    Step::Next
+                }
+            };
+            if matches!(step, Step::HoldBack) {
+                return Some(step);
+            }
+            *commands += 1;
+            self.is_fresh = false;
+        }
+        self.input.consume(consumed);
+        Some(step)
+    }
+
+    /// Supplies the reply that an [`Engine`] deferred under this id: `write` appends it. Returns whether the
+    /// connection was waiting for it.
+    ///
+    /// Afterwards there may be output, and after [`Progress::NeedReply`] more to
+    /// [`process`](Self::process).
+    pub fn complete(&mut self, id: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.order.complete(id);
+        self.replies.complete(id, write)
+    }
+
+    /// Replies that can be written now.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        self.replies.ready()
+    }
+
+    /// The first `n` bytes of [`output`](Self::output) are written.
+    pub fn consume_output(&mut self, n: usize) {
+        self.replies.consume(n);
+    }
+
+    /// Bytes that have come and are not executed yet.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        self.input.bytes()
+    }
+
+    /// Commands under way: replies that [`complete`](Self::complete) has to supply.
+    #[must_use]
+    pub fn deferred(&self) -> usize {
+        self.replies.deferred()
+    }
+
+    /// The id that the connection was made with.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.peer.id()
+    }
+
+    /// The name that the client gave itself; empty if none.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.peer.name()
+    }
+
+    /// The version of the protocol that the client speaks.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.peer.protocol
+    }
+
+    /// Goes on in the shared buffers, before something is read or executed.
+    pub fn borrow_buffers(&mut self, buffers: &mut Buffers) {
+        self.input.borrow(&mut buffers.input);
+        self.replies.borrow(&mut buffers.output);
+    }
+
+    /// Gives the shared buffers back, after output was written. What is neither executed nor written stays
+    /// in buffers of the connection's own.
+    pub fn return_buffers(&mut self, buffers: &mut Buffers) {
+        self.input.give_back(&mut buffers.input);
+        self.replies.give_back(&mut buffers.output);
+    }
+}
+
+/// The parts of a connection that a command changes.
+struct Turn<'a> {
+    replies: &'a mut Replies,
+    order: &'a mut Order,
+    peer: &'a mut Peer,
+}
+
+impl Turn<'_> {
+    #[inline]
+    fn execute<E: Engine>(&mut self, engine: &mut E, call: &Call<'_>) -> Step {
+        if !E::KEEPS_ORDER && self.order.holds_back(&call.command) {
+            return Step::HoldBack;
+        }
+        if let Execution::Deferred(id) = engine.execute(call, self.replies.target()) {
+            self.replies.defer(id);
+            if !E::KEEPS_ORDER {
+                self.order.begin(id, &call.command);
+            }
+        }
+        Step::Next
+    }
+}
+
+fn is_node_hello(args: &Args<'_>) -> bool {
+    args.get(0)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"NODE.HELLO"))
+}

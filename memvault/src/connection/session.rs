@@ -1,0 +1,178 @@
+//! What a connection knows of its client, and the commands on that.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::describe::describe;
+use super::engine::Engine;
+use super::{info, settings};
+use crate::command::{Client, CommandError, Config, Hello, Session};
+use crate::resp::{Protocol, encode};
+use crate::time::Timestamp;
+
+/// Whose connection it is, and what was agreed with it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    id: u64,
+    address: Box<str>,
+    pub(super) protocol: Protocol,
+    name: Option<Box<[u8]>>,
+    library: Option<Box<[u8]>>,
+    library_version: Option<Box<[u8]>>,
+}
+
+impl Peer {
+    pub(super) fn new(id: u64, address: &str) -> Self {
+        Self {
+            id,
+            address: address.into(),
+            protocol: Protocol::Resp2,
+            name: None,
+            library: None,
+            library_version: None,
+        }
+    }
+
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.as_deref().unwrap_or(&[])
+    }
+
+    /// Carries out a command and appends its reply. Returns whether the connection ends with it.
+    pub(super) fn execute<E: Engine>(
+        &mut self,
+        now: Timestamp,
+        engine: &mut E,
+        command: &Session<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let protocol = self.protocol;
+        match command {
+            Session::Ping(None) => encode::simple(out, b"PONG"),
+            Session::Ping(Some(text)) | Session::Echo(text) => encode::bulk(out, text),
+            Session::Select => encode::simple(out, b"OK"),
+            Session::Hello(hello) => self.hello(hello, out),
+            Session::Auth(user, _) => match user {
+                None => CommandError::NoPassword.encode(out),
+                Some(user) if *user == DEFAULT_USER => encode::simple(out, b"OK"),
+                Some(_) => CommandError::WrongPassword.encode(out),
+            },
+            Session::Client(client) => self.client(client, out),
+            Session::Info(names) => {
+                let text = info::text(names, |section, fields| engine.info(now, section, fields));
+                encode::verbatim(out, protocol, *b"txt", &text);
+            }
+            Session::Config(config) => configure(engine, config, protocol, out),
+            Session::Command(what) => describe(what, protocol, out),
+            Session::Quit => encode::simple(out, b"OK"),
+            Session::Reset => {
+                self.protocol = Protocol::Resp2;
+                self.name = None;
+                encode::simple(out, b"RESET");
+            }
+        }
+        matches!(command, Session::Quit)
+    }
+
+    fn hello(&mut self, hello: &Hello<'_>, out: &mut Vec<u8>) {
+        if hello.auth.is_some_and(|(user, _)| user != DEFAULT_USER) {
+            return CommandError::WrongPassword.encode(out);
+        }
+        if let Some(name) = hello.name {
+            self.name = some(name);
+        }
+        self.protocol = hello.protocol.unwrap_or(self.protocol);
+        encode::map(out, self.protocol, 7);
+        for (field, value) in [
+            ("server", "memvault"),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ] {
+            encode::bulk(out, field.as_bytes());
+            encode::bulk(out, value.as_bytes());
+        }
+        encode::bulk(out, b"proto");
+        encode::integer(out, self.protocol.version());
+        encode::bulk(out, b"id");
+        encode::integer(out, i64::try_from(self.id).unwrap_or(i64::MAX));
+        for (field, value) in [("mode", "standalone"), ("role", "master")] {
+            encode::bulk(out, field.as_bytes());
+            encode::bulk(out, value.as_bytes());
+        }
+        encode::bulk(out, b"modules");
+        encode::array(out, 0);
+    }
+
+    fn client(&mut self, client: &Client<'_>, out: &mut Vec<u8>) {
+        match client {
+            Client::Id => {
+                return encode::integer(out, i64::try_from(self.id).unwrap_or(i64::MAX));
+            }
+            Client::Info => {
+                let text = self.to_string();
+                return encode::verbatim(out, self.protocol, *b"txt", text.as_bytes());
+            }
+            Client::Name => {
+                return match &self.name {
+                    Some(name) => encode::bulk(out, name),
+                    None => encode::null(out, self.protocol),
+                };
+            }
+            Client::SetName(name) => self.name = some(name),
+            Client::SetLibrary(name) => self.library = some(name),
+            Client::SetLibraryVersion(version) => self.library_version = some(version),
+            Client::NoEffect => {}
+        }
+        encode::simple(out, b"OK");
+    }
+}
+
+impl core::fmt::Display for Peer {
+    /// The line of `CLIENT INFO`.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let text = |bytes: &Option<Box<[u8]>>| {
+            bytes.as_deref().map_or_else(String::new, |bytes| {
+                String::from_utf8_lossy(bytes).into_owned()
+            })
+        };
+        writeln!(
+            f,
+            "id={} addr={} name={} db=0 flags=N user=default resp={} lib-name={} lib-ver={}",
+            self.id,
+            self.address,
+            text(&self.name),
+            self.protocol.version(),
+            text(&self.library),
+            text(&self.library_version)
+        )
+    }
+}
+
+/// The one user there is; no password is asked for.
+const DEFAULT_USER: &[u8] = b"default";
+
+/// An empty name is none.
+fn some(name: &[u8]) -> Option<Box<[u8]>> {
+    (!name.is_empty()).then(|| name.into())
+}
+
+fn configure<E: Engine>(
+    engine: &mut E,
+    config: &Config<'_>,
+    protocol: Protocol,
+    out: &mut Vec<u8>,
+) {
+    match config {
+        Config::Get(patterns) => return settings::show(engine, patterns, protocol, out),
+        Config::Set(pairs) => {
+            if let Err(error) = settings::change(engine, pairs) {
+                return error.encode(out);
+            }
+        }
+        Config::ResetStatistics => engine.reset_statistics(),
+    }
+    encode::simple(out, b"OK");
+}

@@ -1,0 +1,53 @@
+//! `CONFIG`: the settings of the engine, by name.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::engine::Engine;
+use crate::command::{CommandError, matches};
+use crate::resp::{Args, Protocol, encode};
+
+/// Answers `CONFIG GET`: the settings whose name matches one of the patterns.
+pub(super) fn show<E: Engine>(
+    engine: &E,
+    patterns: &Args<'_>,
+    protocol: Protocol,
+    out: &mut Vec<u8>,
+) {
+    let mut found: Vec<(String, String)> = Vec::new();
+    engine.settings(&mut |name, value| {
+        let asked = |pattern: &[u8]| matches(pattern, name.as_bytes());
+        if patterns.iter().any(asked) {
+            found.push((name.to_string(), value.to_string()));
+        }
+    });
+    encode::map(out, protocol, found.len());
+    for (name, value) in found {
+        encode::bulk(out, name.as_bytes());
+        encode::bulk(out, value.as_bytes());
+    }
+}
+
+/// Carries out `CONFIG SET`: all names are looked at before the first value is set.
+pub(super) fn change<'a, E: Engine>(
+    engine: &mut E,
+    pairs: &Args<'a>,
+) -> Result<(), CommandError<'a>> {
+    let mut changes = Vec::new();
+    for name in pairs.iter().step_by(2) {
+        let mut found = None;
+        engine.settings(&mut |known, _| {
+            if known.as_bytes().eq_ignore_ascii_case(name) {
+                found = Some(known.to_string());
+            }
+        });
+        changes.push((name, found.ok_or(CommandError::UnknownSetting(name))?));
+    }
+    let values = pairs.iter().skip(1).step_by(2);
+    for ((name, known), value) in changes.iter().zip(values) {
+        engine
+            .change_setting(known, value)
+            .map_err(|reason| CommandError::Setting { name, reason })?;
+    }
+    Ok(())
+}

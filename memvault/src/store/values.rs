@@ -1,0 +1,149 @@
+//! Commands of a [`Store`] that read and set values.
+
+use alloc::vec::Vec;
+use core::hash::BuildHasher;
+
+use super::budget::TooLarge;
+use super::execute::{Found, Store};
+use super::packed::Meta;
+use crate::command::{CommandError, Condition, Expiry, Set, SetReply};
+use crate::resp::{Args, Protocol, encode};
+use crate::time::Timestamp;
+
+impl<S: BuildHasher> Store<S> {
+    #[inline]
+    pub(super) fn get(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        key: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        match self.read(now, key) {
+            Some(index) => {
+                self.entries.promote(index);
+                encode::bulk(out, self.entries.value(index));
+            }
+            None => encode::null(out, protocol),
+        }
+    }
+
+    pub(super) fn get_many(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        keys: Args<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let (start, limit) = (out.len(), self.max_reply_len);
+        encode::array(out, keys.len());
+        for key in keys.iter() {
+            self.get(now, protocol, key, out);
+            if out.len() - start > limit {
+                out.truncate(start);
+                return CommandError::ReplyTooLong { limit }.encode(out);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        set: &Set<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let found = self.look_up(now, set.key);
+        if set.condition == Condition::Always && set.reply == SetReply::Done {
+            match self.store(now, set, &found) {
+                Ok(()) => encode::simple(out, b"OK"),
+                Err(reason) => CommandError::TooLarge(reason).encode(out),
+            }
+        } else {
+            self.set_if(now, protocol, set, &found, out);
+        }
+    }
+
+    fn set_if(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        set: &Set<'_>,
+        found: &Found,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        let holds = match set.condition {
+            Condition::Always => true,
+            Condition::IfAbsent => found.index.is_none(),
+            Condition::IfPresent => found.index.is_some(),
+        };
+        match (set.reply, holds) {
+            (SetReply::Done, true) => encode::simple(out, b"OK"),
+            (SetReply::Done, false) => encode::null(out, protocol),
+            (SetReply::Flag, _) => encode::integer(out, i64::from(holds)),
+            (SetReply::Former, _) => match found.index {
+                Some(index) => encode::bulk(out, self.entries.value(index)),
+                None => encode::null(out, protocol),
+            },
+        }
+        if set.reply == SetReply::Former {
+            let (hits, misses) = (&mut self.statistics.hits, &mut self.statistics.misses);
+            *(if found.index.is_some() { hits } else { misses }) += 1;
+        }
+        if holds && let Err(reason) = self.store(now, set, found) {
+            out.truncate(start);
+            CommandError::TooLarge(reason).encode(out);
+        }
+    }
+
+    /// Stores the value of a `SET` whose conditions hold; a value whose time is over is not stored at all.
+    #[inline]
+    fn store(&mut self, now: Timestamp, set: &Set<'_>, found: &Found) -> Result<(), TooLarge> {
+        let expire_at = match set.expiry {
+            Expiry::None => None,
+            Expiry::Keep => found.index.and_then(|index| self.entries.expire_at(index)),
+            Expiry::At(at) => Some(at),
+        };
+        if expire_at.is_some_and(|at| at <= now) {
+            if let Some(index) = found.index {
+                self.entries.remove_at(index);
+            }
+            return Ok(());
+        }
+        let evicted = &mut self.statistics.evicted;
+        self.entries.put(
+            found.hash,
+            found.index,
+            set.key,
+            set.value,
+            &Meta::expiring(expire_at),
+            &mut |_| *evicted += 1,
+        )
+    }
+
+    /// Sets all or, if one of them would never fit, none.
+    pub(super) fn set_many(&mut self, now: Timestamp, pairs: Args<'_>, out: &mut Vec<u8>) {
+        let keys = pairs.iter().step_by(2);
+        let values = pairs.iter().skip(1).step_by(2);
+        let meta = Meta::default();
+        for (key, value) in keys.zip(values) {
+            if let Err(reason) = self.entries.fits(key, value, &meta) {
+                return CommandError::TooLarge(reason).encode(out);
+            }
+        }
+        for at in (0..pairs.len()).step_by(2) {
+            let (Some(key), Some(value)) = (pairs.get(at), pairs.get(at + 1)) else {
+                break;
+            };
+            let Found { hash, index } = self.look_up(now, key);
+            let evicted = &mut self.statistics.evicted;
+            let put = self
+                .entries
+                .put(hash, index, key, value, &meta, &mut |_| *evicted += 1);
+            debug_assert!(put.is_ok(), "whether it fits was asked before");
+        }
+        encode::simple(out, b"OK");
+    }
+}
