@@ -34,5 +34,7 @@ pub mod replication;
 pub mod simulator;
 pub mod transport;
 
+pub mod cluster;
+
 #[cfg(any(test, fuzzing))]
 pub mod model;

@@ -1,0 +1,307 @@
+//! Plain Redis clients, served by a [`Node`] for the whole cluster: commands become requests, outcomes become
+//! replies.
+//!
+//! ```text
+//! Connection --Call--> ClusterEngine --handle_request(id)--> Node
+//!     ^                     | id: who waits, in which form      | Action::Complete(id, outcome)
+//!     |                     v                                   v
+//!     +---- complete(id, Waiting::encode) <---- Requests::take(id) <---- driver
+//! ```
+//!
+//! Place: on top of [`connection`](crate::connection) and [`replication`](crate::replication); used by whoever
+//! drives a node and listens for clients too, be it a member or a gateway.
+//! Cost: one look-up in a hash table per request, beside what the node does.
+//! Limits: a command on several keys is carried out key by key, not atomically; `GETDEL` is not available.
+
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+
+use crate::command::{CommandError, Data, ExpiryForm, SetReply, SettingError};
+use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
+use crate::replication::{Answer, Bytes, Levels, Node, NodeState, Now, Outcome, Request};
+use crate::resp::{Args, Protocol, encode};
+use crate::store::{Statistics, Store};
+use crate::time::Timestamp;
+
+/// The requests of clients that a [`Node`] carries out, and for whom; `C` is how the driver names a client.
+#[derive(Debug)]
+pub struct Requests<C> {
+    last_id: u64,
+    waiting: HashMap<u64, Waiting<C>, RandomState>,
+    commands: u64,
+}
+
+impl<C> Requests<C> {
+    /// No requests. `hasher` need not be secret: ids are ours.
+    #[must_use]
+    pub const fn new(hasher: RandomState) -> Self {
+        Self {
+            last_id: 0,
+            waiting: HashMap::with_hasher(hasher),
+            commands: 0,
+        }
+    }
+
+    /// An id that no request of this node had before, also for requests of the driver's own.
+    pub const fn fresh_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Who waits for the outcome of a request, once; `None` if it was not begun by a [`ClusterEngine`].
+    pub fn take(&mut self, id: u64) -> Option<Waiting<C>> {
+        self.waiting.remove(&id)
+    }
+
+    /// How many requests of clients are under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether no request of a client is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// A client that waits for an outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting<C> {
+    /// The client, as the driver named it.
+    pub client: C,
+    form: Form,
+    protocol: Protocol,
+}
+
+/// How an answer becomes a reply.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// As it is.
+    Plain,
+    /// 1 if it was done, 0 if not.
+    Flag,
+    /// The length of the value.
+    Length,
+    /// The type of the value.
+    Type,
+    /// When the key expires.
+    Expiry(ExpiryForm),
+}
+
+impl<C> Waiting<C> {
+    /// Appends the reply for `outcome`: to be called by [`Connection::complete`].
+    ///
+    /// [`Connection::complete`]: crate::connection::Connection::complete
+    pub fn encode(&self, now: Timestamp, outcome: &Outcome, out: &mut Vec<u8>) {
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(failure) => return encode::error_fmt(out, format_args!("{failure}")),
+        };
+        match (answer, self.form) {
+            (Answer::Done, Form::Flag) => encode::integer(out, 1),
+            (Answer::NotDone, Form::Flag) => encode::integer(out, 0),
+            (Answer::Done, _) => encode::simple(out, b"OK"),
+            (Answer::NotDone, _) => encode::null(out, self.protocol),
+            (Answer::Value(value), Form::Length) => {
+                encode::integer(out, value.as_ref().map_or(0, |value| value.len() as i64));
+            }
+            (Answer::Value(value), _) => self.value(value.as_ref(), out),
+            (Answer::Values(values), _) => self.values(values, out),
+            (Answer::Count(count), Form::Type) => {
+                encode::simple(out, if *count > 0 { b"string" } else { b"none" });
+            }
+            (Answer::Count(count), _) => encode::integer(out, *count),
+            (Answer::Expiry(expiry), form) => {
+                let Form::Expiry(form) = form else { return };
+                encode::integer(out, form.number(now, *expiry));
+            }
+        }
+    }
+
+    fn value(&self, value: Option<&Bytes>, out: &mut Vec<u8>) {
+        match value {
+            Some(value) => encode::bulk(out, value),
+            None => encode::null(out, self.protocol),
+        }
+    }
+
+    fn values(&self, values: &[Option<Bytes>], out: &mut Vec<u8>) {
+        let limit = Store::<RandomState>::MAX_REPLY_LEN;
+        let total = values
+            .iter()
+            .flatten()
+            .fold(0, |sum: usize, value| sum + value.len());
+        if total > limit {
+            return CommandError::ReplyTooLong { limit }.encode(out);
+        }
+        encode::array(out, values.len());
+        for value in values {
+            self.value(value.as_ref(), out);
+        }
+    }
+}
+
+/// Carries out the commands of one client on the whole cluster.
+///
+/// Made for one call of [`Connection::process`](crate::connection::Connection::process), which has to get the
+/// same time; afterwards the driver does what the node asks for.
+pub struct ClusterEngine<'a, C> {
+    /// The node that coordinates.
+    pub node: &'a mut Node,
+    /// Where it is noted who waits.
+    pub requests: &'a mut Requests<C>,
+    /// Whose commands they are.
+    pub client: C,
+    /// The present.
+    pub now: Now,
+    /// How many replicas to wait for.
+    pub levels: Levels,
+}
+
+impl<C: Clone> Engine for ClusterEngine<'_, C> {
+    const KEEPS_ORDER: bool = false;
+
+    fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
+        let Some((request, form)) = request(&call.command) else {
+            match call.command {
+                Data::Count => encode::integer(out, self.facts().keys as i64),
+                _ => CommandError::NotInCluster("getdel").encode(out),
+            }
+            return Execution::Done;
+        };
+        let id = self.requests.fresh_id();
+        let waiting = Waiting {
+            client: self.client.clone(),
+            form,
+            protocol: call.protocol,
+        };
+        self.requests.waiting.insert(id, waiting);
+        self.node.handle_request(self.now, id, request, self.levels);
+        Execution::Deferred(id)
+    }
+
+    fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
+        self.facts().write(now, section, fields);
+        if section == Section::Replication {
+            self.replication(fields);
+        }
+    }
+
+    fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
+        self.facts().settings(show);
+        let config = self.node.config();
+        show("replicas", &config.replicas);
+        show("write-level", &self.levels.write.name());
+        show("read-level", &self.levels.read.name());
+    }
+
+    /// Everything in a cluster is fixed at its start.
+    fn change_setting(&mut self, _name: &str, _value: &[u8]) -> Result<(), SettingError> {
+        Err(SettingError::Immutable)
+    }
+
+    /// Only the count of commands: the counters of a node are for ever.
+    fn reset_statistics(&mut self) {
+        self.requests.commands = 0;
+    }
+
+    fn count_commands(&mut self, commands: u64) {
+        self.requests.commands += commands;
+    }
+}
+
+impl<C> ClusterEngine<'_, C> {
+    fn facts(&self) -> Facts {
+        let counted = self.node.statistics();
+        let statistics = Statistics {
+            hits: counted.hits,
+            misses: counted.misses,
+            commands: self.requests.commands,
+            ..Statistics::default()
+        };
+        match self.node.entries() {
+            Some(entries) => Facts::of_entries(entries, statistics),
+            None => Facts {
+                statistics,
+                ..Facts::default()
+            },
+        }
+    }
+
+    fn replication(&self, fields: &mut Fields<'_>) {
+        let counted = self.node.statistics();
+        fields.field("node_state", self.node.state().name());
+        fields.field("replicas", self.node.config().replicas);
+        fields.field("requests_in_flight", self.requests.len());
+        fields.field("failed_requests", counted.failed_requests);
+        fields.field("failovers", counted.failovers);
+        fields.field("retags", counted.retags);
+        fields.field("degraded_writes", counted.degraded_writes);
+        fields.field("read_repairs", counted.read_repairs);
+        fields.field("clock_skews", counted.clock_skews);
+        for (position, peer) in self.node.peers().enumerate() {
+            let link = match (peer.is_up, peer.is_suspect) {
+                (false, _) => "down",
+                (true, true) => "silent",
+                (true, false) => "up",
+            };
+            let state: NodeState = peer.state;
+            fields.field(
+                &alloc::format!("node{position}"),
+                format_args!("id={},link={link},state={}", peer.id, state.name()),
+            );
+        }
+    }
+}
+
+/// The request that a command becomes, and the form of its reply; `None` if it becomes none.
+fn request(command: &Data<'_>) -> Option<(Request, Form)> {
+    let many = |keys: Args<'_>| keys.iter().map(Bytes::from).collect();
+    Some(match *command {
+        Data::Get(key) => (Request::Get(key.into()), Form::Plain),
+        Data::Length(key) => (Request::Get(key.into()), Form::Length),
+        Data::GetMany(keys) => (Request::GetMany(many(keys)), Form::Plain),
+        Data::Set(set) => {
+            let request = Request::Set {
+                key: set.key.into(),
+                value: set.value.into(),
+                expiry: set.expiry,
+                condition: set.condition,
+                return_old: set.reply == SetReply::Former,
+            };
+            let form = match set.reply {
+                SetReply::Flag => Form::Flag,
+                SetReply::Done | SetReply::Former => Form::Plain,
+            };
+            (request, form)
+        }
+        Data::SetMany(pairs) => {
+            let keys = pairs.iter().step_by(2);
+            let values = pairs.iter().skip(1).step_by(2);
+            let pairs = keys
+                .zip(values)
+                .map(|(key, value)| (key.into(), value.into()));
+            (Request::SetMany(pairs.collect()), Form::Plain)
+        }
+        Data::Delete(keys) => (Request::Delete(many(keys)), Form::Plain),
+        Data::Exists(keys) => (Request::Exists(many(keys)), Form::Plain),
+        Data::Type(key) => (Request::Exists([Bytes::from(key)].into()), Form::Type),
+        Data::Expiry { key, form } => (Request::Expiry(key.into()), Form::Expiry(form)),
+        Data::Expire { key, at, condition } => {
+            let (key, at) = (key.into(), Some(at));
+            (Request::Expire { key, at, condition }, Form::Plain)
+        }
+        Data::Persist(key) => {
+            let (key, at) = (key.into(), None);
+            let condition = Default::default();
+            (Request::Expire { key, at, condition }, Form::Plain)
+        }
+        Data::Flush => (Request::Flush, Form::Plain),
+        Data::Count | Data::GetDelete(_) => return None,
+    })
+}
