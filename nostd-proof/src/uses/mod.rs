@@ -5,6 +5,7 @@ mod entries;
 mod replication;
 mod resp;
 mod ring;
+mod store;
 
 use core::fmt::Write;
 
@@ -17,6 +18,7 @@ pub fn all() {
         ("ring", ring::run),
         ("resp", resp::run),
         ("entries", entries::run),
+        ("store", store::run),
         ("replication", replication::run),
     ];
     for (name, run) in parts {
