@@ -275,7 +275,7 @@ fn a_node_that_never_answers_is_left_out() {
     let listeners = vec![listener(), listener()];
     let silent = listener();
     let addresses = listeners.iter().chain([&silent]).map(address).collect();
-    let cluster = Cluster::start_some(addresses, listeners, 3);
+    let cluster = Cluster::start_some(addresses, listeners, 3, Duration::from_secs(2));
     let client = cluster.client();
     fill(&client, 50);
     check(&client, 50);
@@ -284,7 +284,7 @@ fn a_node_that_never_answers_is_left_out() {
 
 #[test]
 fn with_no_node_alive_requests_fail_at_once_and_succeed_when_one_is_back() {
-    let mut cluster = Cluster::start(2, 2);
+    let mut cluster = Cluster::start_impatient(2, 2);
     let client = cluster.client();
     all_serve(&client, &cluster);
     cluster.kill(0);
@@ -390,16 +390,33 @@ fn dropped_futures_never_mix_up_replies() {
 fn requests_beyond_the_limit_wait_for_their_turn() {
     let cluster = Cluster::start(1, 1);
     let client = block_on(cluster.builder().max_requests(2).connect()).expect("it comes up");
-    let requests = (0..100).map(|number| client.set(key(number), value(number)));
+    let begun = || block_on(client.statistics()).expect("statistics").requests;
+    let before = begun();
+    let thaw = cluster.freeze(0);
     let executor = async_executor::LocalExecutor::new();
+    let requests = (0..100).map(|number| client.set(key(number), value(number)));
     let tasks: Vec<_> = requests.map(|request| executor.spawn(request)).collect();
-    let all = async {
+    while executor.try_tick() {}
+    assert_eq!(begun() - before, 2);
+    drop(thaw);
+    block_on(executor.run(async {
         for task in tasks {
             task.await.expect("it is served in the end");
         }
-    };
-    block_on(executor.run(all));
+    }));
     check(&client, 100);
+}
+
+#[test]
+fn a_request_with_many_keys_is_one_request() {
+    let cluster = Cluster::start(1, 1);
+    let client = block_on(cluster.builder().max_requests(1).connect()).expect("it comes up");
+    let keys = || (0..500).map(key);
+    block_on(client.mset(keys().map(|key| (key.clone(), key)))).expect("a write");
+    let found = block_on(client.mget(keys())).expect("a read");
+    for (key, value) in keys().zip(found) {
+        assert_eq!(value.as_deref(), Some(key.as_bytes()));
+    }
 }
 
 #[test]
@@ -530,6 +547,25 @@ fn unreachable_nodes_are_listed_with_what_is_wrong_with_each() {
         "{text}"
     );
     assert!(line(&address(&silent)).contains("answer"), "{text}");
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_costs_its_time_limit() {
+    let full = listener();
+    rustix::net::listen(&full, 0).expect("it is bound");
+    // Nobody accepts: once the queue is full, the system answers no further attempts.
+    let target = full.local_addr().expect("it is bound");
+    let brief = Duration::from_millis(200);
+    let queued: Vec<_> = (0..4)
+        .map(|_| TcpStream::connect_timeout(&target, brief))
+        .collect();
+    assert!(queued.iter().any(Result::is_err), "the queue is full");
+    let builder = Client::builder().cluster([address(&full)]);
+    let builder = builder.connect_timeout(brief).ready_timeout(Duration::ZERO);
+    let text = block_on(builder.connect())
+        .expect_err("it hangs")
+        .to_string();
+    assert!(text.contains("no connection within 200 ms"), "{text}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub struct Builder {
     cluster: Vec<String>,
     settings: Settings,
     levels: Levels,
+    max_requests: usize,
     ready_timeout: Duration,
 }
 
@@ -32,6 +33,7 @@ impl Default for Builder {
             cluster: Vec::new(),
             settings: Settings::new(node),
             levels: Levels::default(),
+            max_requests: 65_536,
             ready_timeout: Duration::from_secs(5),
         }
     }
@@ -98,7 +100,7 @@ impl Builder {
 
     /// Requests in flight above which further ones wait; default 65 536, at least 1.
     pub const fn max_requests(mut self, requests: usize) -> Self {
-        self.settings.node.max_requests = requests;
+        self.max_requests = requests;
         self
     }
 
@@ -135,7 +137,8 @@ impl Builder {
     /// - [`Error::Thread`]: the operating system gives no thread.
     pub async fn connect(mut self) -> Result<Client, Error> {
         self.settle()?;
-        let max_requests = self.settings.node.max_requests.max(1);
+        // A node refuses what is too much; here, callers wait.
+        self.settings.node.max_requests = usize::MAX;
         let subscribers = Arc::new(Subscribers::default());
         let (ready, readiness) = promise();
         let wait = Readiness {
@@ -148,7 +151,7 @@ impl Builder {
         let client = Client {
             shared: Arc::new(Shared {
                 orders,
-                in_flight: Arc::new(Semaphore::new(max_requests)),
+                in_flight: Arc::new(Semaphore::new(self.max_requests.max(1))),
                 subscribers,
                 max_key_len: limits.max_key_len,
                 max_value_len: limits.max_bulk_len,

@@ -21,6 +21,7 @@ pub(crate) struct Cluster {
     pub(crate) addresses: Vec<String>,
     pub(crate) members: Vec<Option<Node>>,
     replicas: usize,
+    warm_max: Duration,
 }
 
 /// A running member.
@@ -35,7 +36,14 @@ impl Cluster {
     pub(crate) fn start(count: usize, replicas: usize) -> Self {
         let listeners: Vec<TcpListener> = (0..count).map(|_| listener()).collect();
         let addresses = listeners.iter().map(address).collect();
-        Self::start_some(addresses, listeners, replicas)
+        Self::start_some(addresses, listeners, replicas, Duration::from_secs(10))
+    }
+
+    /// Starts `count` members that serve soon even if they do not find each other.
+    pub(crate) fn start_impatient(count: usize, replicas: usize) -> Self {
+        let listeners: Vec<TcpListener> = (0..count).map(|_| listener()).collect();
+        let addresses = listeners.iter().map(address).collect();
+        Self::start_some(addresses, listeners, replicas, Duration::from_secs(2))
     }
 
     /// Starts members that listen here, of a cluster that has these addresses.
@@ -43,13 +51,15 @@ impl Cluster {
         addresses: Vec<String>,
         listeners: Vec<TcpListener>,
         replicas: usize,
+        warm_max: Duration,
     ) -> Self {
-        let start = |listener| Some(Node::start(&addresses, replicas, listener));
+        let start = |listener| Some(Node::start(&addresses, replicas, warm_max, listener));
         let members = listeners.into_iter().map(start).collect();
         Self {
             addresses,
             members,
             replicas,
+            warm_max,
         }
     }
 
@@ -80,7 +90,12 @@ impl Cluster {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        self.members[member] = Some(Node::start(&self.addresses, self.replicas, listener));
+        self.members[member] = Some(Node::start(
+            &self.addresses,
+            self.replicas,
+            self.warm_max,
+            listener,
+        ));
     }
 
     /// Stops a member without closing its sockets, until the returned guard is dropped.
@@ -93,12 +108,18 @@ impl Cluster {
 }
 
 impl Node {
-    fn start(addresses: &[String], replicas: usize, listener: TcpListener) -> Self {
+    fn start(
+        addresses: &[String],
+        replicas: usize,
+        warm_max: Duration,
+        listener: TcpListener,
+    ) -> Self {
         let (stop, stopped) = async_channel::bounded(1);
         let (freeze, freezes) = async_channel::bounded(1);
         let members = addresses.iter().map(Member::new).collect();
         let mut config = Config::new(members, Role::Member(address(&listener)));
         config.replicas = replicas;
+        config.warm_max = warm_max;
         config.reconnect_max = Duration::from_millis(200);
         let thread = thread::spawn(move || serve(listener, config, &stopped, freezes));
         Self {
