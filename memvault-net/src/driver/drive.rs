@@ -83,7 +83,7 @@ impl Driver {
             Action::Complete(id, outcome) => {
                 let waiting = self.0.requests.borrow_mut().take(id);
                 if let Some(waiting) = waiting {
-                    waiting.complete(id, outcome);
+                    waiting.complete(now.wall, id, outcome);
                 }
             }
             Action::Event(event) => self.announce(&event),

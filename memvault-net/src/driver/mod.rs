@@ -34,15 +34,17 @@ use std::time::Duration;
 
 use async_executor::LocalExecutor;
 use futures_lite::{AsyncRead, AsyncWrite};
+use memvault::cluster::ClusterEngine;
 use memvault::replication::{
-    ConfigError, Event, Levels, Node, NodeState, NodeStatistics, Now, Outcome, Request,
+    ConfigError, Event, Levels, Node, NodeState, NodeStatistics, Outcome, Request,
 };
 use memvault::resp::Limits;
+use memvault::time::Timestamp;
 
 pub use address::{AddressError, NodeAddress};
 pub use latency::Latency;
 pub use peer::PeerReport;
-pub use requests::{Completions, RequestIds};
+pub use requests::Caller;
 pub use settings::Settings;
 
 use alarm::Alarm;
@@ -135,13 +137,6 @@ impl Driver {
         self.begin(id, request, levels);
     }
 
-    /// Begins a request whose outcome `to` is told; returns the request's id.
-    pub fn submit(&self, request: Request, levels: Levels, to: &Rc<dyn Completions>) -> u64 {
-        let id = self.0.requests.borrow_mut().expect_for(Rc::downgrade(to));
-        self.begin(id, request, levels);
-        id
-    }
-
     fn begin(&self, id: u64, request: Request, levels: Levels) {
         let now = self.0.clock.now();
         self.0
@@ -151,24 +146,42 @@ impl Driver {
         self.drive(now);
     }
 
-    /// Runs `input` on the node, for callers that begin requests themselves: each id drawn from the
-    /// [`RequestIds`] is answered to `to`. Afterwards the driver does what the node asks.
+    /// Has the commands of one client of a server carried out by the cluster: `process` gets an engine for
+    /// [`Connection::process`](memvault::connection::Connection::process), and the time to call it with.
+    /// Afterwards the driver does what the node asks; replies that are deferred go to `caller`, some of them
+    /// before this returns.
     ///
     /// # Panics
-    /// If `input` calls this driver.
-    pub fn with_node<R>(
+    /// If `process` calls this driver, or if [`Caller::complete`] needs something that is borrowed meanwhile:
+    /// borrow the connection within `process`.
+    pub fn with_engine<R>(
         &self,
-        to: &Rc<dyn Completions>,
-        input: impl FnOnce(&mut Node, Now, &mut RequestIds<'_>) -> R,
+        caller: &Rc<dyn Caller>,
+        levels: Levels,
+        process: impl FnOnce(Timestamp, &mut ClusterEngine<'_, Rc<dyn Caller>>) -> R,
     ) -> R {
         let now = self.0.clock.now();
         let result = {
-            let mut requests = self.0.requests.borrow_mut();
-            let mut ids = RequestIds::new(&mut requests, to);
-            input(&mut self.0.node.borrow_mut(), now, &mut ids)
+            let mut engine = ClusterEngine {
+                node: &mut self.0.node.borrow_mut(),
+                requests: &mut self.0.requests.borrow_mut().clients,
+                client: Rc::clone(caller),
+                now,
+                levels,
+            };
+            process(now.wall, &mut engine)
         };
         self.drive(now);
         result
+    }
+
+    /// The levels that the node's settings name.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        self.inspect(|node| Levels {
+            write: node.config().write_level,
+            read: node.config().read_level,
+        })
     }
 
     /// Takes over a connection that somebody opened to this node, with the bytes already read from it.

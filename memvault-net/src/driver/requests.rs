@@ -3,47 +3,36 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use memvault::cluster;
 use memvault::replication::Outcome;
+use memvault::time::Timestamp;
 
-/// Whoever wants to be told what became of requests.
-pub trait Completions {
-    /// The request with this id, as the driver gave it, has this outcome.
+/// A client of a server, whose commands the cluster carries out; see
+/// [`Driver::with_engine`](super::Driver::with_engine).
+pub trait Caller {
+    /// The reply to the command that was deferred under this id is there: `encode` appends it.
     ///
-    /// Called while the driver is at work: keep the outcome and wake whoever uses it. A request that is
-    /// begun from here is carried out, but not before this returns.
-    fn complete(&self, request: u64, outcome: Outcome);
+    /// To be handed to [`Connection::complete`](memvault::connection::Connection::complete). Called while the
+    /// driver is at work: note the reply and wake whoever sends it, but do not go on with the next command
+    /// from here.
+    fn complete(&self, request: u64, encode: &mut dyn FnMut(&mut Vec<u8>));
 }
 
-/// The source of request ids: no two requests of a driver share one.
-pub struct RequestIds<'a> {
-    requests: &'a mut Requests,
-    to: &'a Rc<dyn Completions>,
-}
-
-impl<'a> RequestIds<'a> {
-    pub(super) const fn new(requests: &'a mut Requests, to: &'a Rc<dyn Completions>) -> Self {
-        Self { requests, to }
-    }
-
-    /// An id for a request that is about to begin.
-    pub fn fresh(&mut self) -> u64 {
-        self.requests.expect_for(Rc::downgrade(self.to))
-    }
-}
-
-/// Who waits for which request.
+/// Who waits for which request. One counter gives all ids, so that no two requests of a node share one.
 pub(super) struct Requests {
-    last: u64,
-    waiting: HashMap<u64, Waiting, ahash::RandomState>,
+    /// Requests that are commands of clients.
+    pub(super) clients: cluster::Requests<Rc<dyn Caller>>,
+    /// Requests of this program.
+    own: HashMap<u64, Box<dyn FnOnce(Outcome)>, ahash::RandomState>,
 }
 
 /// Whoever waits for one outcome.
 pub(super) enum Waiting {
-    Once(Box<dyn FnOnce(Outcome)>),
-    Sink(Weak<dyn Completions>),
+    Own(Box<dyn FnOnce(Outcome)>),
+    Client(cluster::Waiting<Rc<dyn Caller>>),
 }
 
 /// Where the outcome of one request is left for the future that waits for it.
@@ -58,8 +47,8 @@ impl Requests {
         let seed = || fastrand::u64(..);
         let hasher = ahash::RandomState::with_seeds(seed(), seed(), seed(), seed());
         Self {
-            last: 0,
-            waiting: HashMap::with_hasher(hasher),
+            clients: cluster::Requests::new(hasher.clone()),
+            own: HashMap::with_hasher(hasher),
         }
     }
 
@@ -85,34 +74,28 @@ impl Requests {
 
     /// A fresh id whose outcome is given to `then`.
     pub(super) fn expect_once(&mut self, then: impl FnOnce(Outcome) + 'static) -> u64 {
-        self.insert(Waiting::Once(Box::new(then)))
+        let id = self.clients.fresh_id();
+        self.own.insert(id, Box::new(then));
+        id
     }
 
-    /// A fresh id whose outcome `sink` is told.
-    pub(super) fn expect_for(&mut self, sink: Weak<dyn Completions>) -> u64 {
-        self.insert(Waiting::Sink(sink))
-    }
-
-    fn insert(&mut self, waiting: Waiting) -> u64 {
-        self.last += 1;
-        self.waiting.insert(self.last, waiting);
-        self.last
-    }
-
+    /// Who waits for this request.
     pub(super) fn take(&mut self, id: u64) -> Option<Waiting> {
-        self.waiting.remove(&id)
+        match self.clients.take(id) {
+            Some(waiting) => Some(Waiting::Client(waiting)),
+            None => self.own.remove(&id).map(Waiting::Own),
+        }
     }
 }
 
 impl Waiting {
-    /// Hands the outcome over, if anyone still wants it.
-    pub(super) fn complete(self, id: u64, outcome: Outcome) {
+    /// Hands the outcome over.
+    pub(super) fn complete(self, wall: Timestamp, id: u64, outcome: Outcome) {
         match self {
-            Self::Once(then) => then(outcome),
-            Self::Sink(sink) => {
-                if let Some(sink) = sink.upgrade() {
-                    sink.complete(id, outcome);
-                }
+            Self::Own(then) => then(outcome),
+            Self::Client(waiting) => {
+                let mut encode = |out: &mut Vec<u8>| waiting.encode(wall, &outcome, out);
+                waiting.client.complete(id, &mut encode);
             }
         }
     }
