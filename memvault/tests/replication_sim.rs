@@ -20,16 +20,13 @@ fn for_seeds(scenario: impl Fn(u64) -> Scenario, check: impl Fn(&Report) -> Vec<
     let mut total = Report::default();
     for seed in seeds {
         let report = run(&scenario(seed));
-        let violations = check(&report);
+        let mut violations = check(&report);
+        violations.extend_from_slice(&report.inconsistencies);
         assert!(
             violations.is_empty(),
             "seed {seed}: {violations:#?}\n{report:#?}"
         );
-        total.writes += report.writes;
-        total.hits += report.hits;
-        total.misses += report.misses;
-        total.failures += report.failures;
-        total.crashes += report.crashes;
+        total.add(&report);
     }
     println!("{total:?}");
     total
@@ -76,6 +73,11 @@ fn hits_are_linearizable_beyond_the_budget() {
         }
     };
     for_seeds(scenario, violations);
+}
+
+#[test]
+fn hits_are_linearizable_in_clusters_of_any_size() {
+    for_seeds(Scenario::varied, violations);
 }
 
 #[test]

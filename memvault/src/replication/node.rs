@@ -20,11 +20,12 @@ use super::replica::Replica;
 use super::request::Request;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
+use crate::hash::token;
 use crate::ring::{NodeIndex, Ring, RingError};
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
-use crate::version::Hlc;
+use crate::version::{Hlc, Version};
 
 /// Counters of a [`Node`] since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -569,6 +570,12 @@ impl Node {
     #[must_use]
     pub fn entries(&self) -> Option<&Entries> {
         self.member.as_ref().map(|member| &member.replica.entries)
+    }
+
+    /// What a member holds of `key`, and the floor of its bucket.
+    pub(crate) fn held(&self, key: &[u8]) -> Option<(Option<store::EntryRef<'_>>, Version)> {
+        let replica = &self.member.as_ref()?.replica;
+        Some((replica.entries.peek(key), replica.floors.at(token(key))))
     }
 }
 

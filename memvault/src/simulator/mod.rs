@@ -11,11 +11,17 @@
 //! assert!(report.violations.is_empty());
 //! ```
 
+mod agenda;
+mod audit;
+mod event;
 pub mod history;
 mod network;
 mod process;
+mod report;
 mod scenario;
+mod workload;
 mod world;
 
+pub use report::Report;
 pub use scenario::{Faults, Scenario};
-pub use world::{Report, run};
+pub use world::run;

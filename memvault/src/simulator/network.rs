@@ -77,23 +77,22 @@ impl Network {
             .collect()
     }
 
-    /// When each copy of a message arrives; none if it is lost.
-    pub(super) fn deliveries(&self, from: usize, to: usize, chance: &mut Chance) -> Vec<Duration> {
-        let copies = if chance.one_in_thousand(self.faults.duplicate) {
-            2
-        } else {
-            1
-        };
-        let mut deliveries = Vec::new();
-        for _ in 0..copies {
-            if self.is_cut(from, to) || chance.one_in_thousand(self.faults.loss) {
-                continue;
+    /// When each copy of a message arrives, if it does; there may be two.
+    pub(super) fn deliveries(
+        &self,
+        from: usize,
+        to: usize,
+        chance: &mut Chance,
+    ) -> [Option<Duration>; 2] {
+        let is_doubled = chance.one_in_thousand(self.faults.duplicate);
+        [true, is_doubled].map(|is_sent| {
+            if !is_sent || self.is_cut(from, to) || chance.one_in_thousand(self.faults.loss) {
+                return None;
             }
             let straggles = chance.one_in_thousand(self.faults.straggle);
             let extra = chance.duration_below(if straggles { STRAGGLER } else { JITTER });
-            deliveries.push(LATENCY + extra);
-        }
-        deliveries
+            Some(LATENCY + extra)
+        })
     }
 
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {

@@ -1,5 +1,6 @@
 //! What is simulated: cluster, workload, faults.
 
+use crate::chance::Chance;
 use crate::replication::{Level, OnAmbiguous};
 use crate::time::Duration;
 
@@ -117,6 +118,29 @@ impl Scenario {
         Self {
             faults: Faults::all(),
             ..Self::calm(seed)
+        }
+    }
+
+    /// As [`stormy`](Self::stormy), with a cluster, a workload and a memory limit drawn from the seed.
+    #[must_use]
+    pub fn varied(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let mut between =
+            |low: usize, high: usize| low + chance.below((high - low) as u64 + 1) as usize;
+        let nodes = between(1, 7);
+        let keys = between(2, 30);
+        Self {
+            nodes,
+            clients: between(2, 9),
+            keys,
+            replicas: between(1, 5),
+            think: Duration::from_millis(between(1, 20) as u64),
+            writes: between(100, 900) as u64,
+            deletes: between(0, 500) as u64,
+            max_entries: (between(0, 1) == 0).then_some(between(1, keys)),
+            floor_buckets: 1 << between(0, 8),
+            warm_max: Duration::from_millis(between(500, 8000) as u64),
+            ..Self::stormy(seed)
         }
     }
 }

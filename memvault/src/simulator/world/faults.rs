@@ -1,0 +1,86 @@
+//! What goes wrong: crashes, pauses, partitions, clocks.
+
+use super::super::event::Event;
+use super::super::process::Process;
+use super::World;
+use super::links::index;
+use crate::replication::{Link, NodeState};
+use crate::time::{Duration, Instant};
+
+impl World<'_> {
+    /// Schedules the next fault, if it comes before the end: the last seconds are calm.
+    pub(super) fn schedule_fault(&mut self, mean: Option<Duration>, event: Event) {
+        let Some(mean) = mean else { return };
+        let after = mean / 4 + self.chance.duration_below(mean * 3 / 2);
+        if self.now + after < Instant::ZERO + self.scenario.duration {
+            self.schedule(after, event);
+        }
+    }
+
+    pub(super) fn draw_skew(&mut self, number: usize) {
+        let offset = self.chance.duration_below(self.scenario.faults.skew * 2);
+        if let Some(process) = self.processes.get_mut(number) {
+            process.wall_offset = offset;
+        }
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.schedule_fault(self.scenario.faults.crash_every, Event::Crash);
+        let members = self.processes.get(..self.scenario.nodes).unwrap_or(&[]);
+        let serves = |process: &Process| {
+            process
+                .node
+                .as_ref()
+                .is_some_and(|node| node.state() == NodeState::Serving)
+        };
+        if !self.scenario.faults.crash_beyond_budget && !members.iter().all(serves) {
+            return;
+        }
+        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
+        let Some(process) = self
+            .processes
+            .get_mut(victim)
+            .filter(|process| process.node.is_some())
+        else {
+            return;
+        };
+        process.node = None;
+        self.report.crashes += 1;
+        for (id, connection) in self.network.close_all_of(victim) {
+            if connection.to == victim {
+                self.notify_closed(connection.from, Link::Peer(index(victim)));
+            } else {
+                self.notify_closed(connection.to, Link::Inbound(id));
+            }
+        }
+        let quick = self.chance.one_in_thousand(500);
+        let longest = Duration::from_millis(if quick { 3 } else { 600 });
+        let after = self.chance.duration_below(longest);
+        self.schedule(after, Event::Restart { process: victim });
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.schedule_fault(self.scenario.faults.pause_every, Event::Pause);
+        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
+        let until = self.now + self.chance.duration_below(Duration::from_millis(900));
+        if let Some(process) = self.processes.get_mut(victim) {
+            process.paused_until = until;
+            self.report.pauses += 1;
+        }
+    }
+
+    pub(super) fn partition(&mut self) {
+        self.report.partitions += 1;
+        self.network
+            .partition(self.scenario.nodes, &mut self.chance);
+        let heal = self.chance.duration_below(Duration::from_millis(700));
+        self.schedule(heal, Event::Heal);
+        self.schedule_fault(self.scenario.faults.partition_every, Event::Partition);
+    }
+
+    pub(super) fn skew_jump(&mut self) {
+        let process = self.chance.below(self.processes.len() as u64) as usize;
+        self.draw_skew(process);
+        self.schedule(Duration::from_secs(2), Event::SkewJump);
+    }
+}
