@@ -14,11 +14,17 @@ use super::workload::{key_name, number_of};
 use crate::replication::Node;
 use crate::version::Version;
 
-/// The highest versions seen of one key at one member.
-#[derive(Clone, Copy, Default)]
+/// What was seen last of one key at one member.
+#[derive(Clone, Copy, Debug, Default)]
 struct Mark {
-    version: Version,
+    held: Option<Version>,
     floor: Version,
+}
+
+impl Mark {
+    fn version(&self) -> Version {
+        self.held.unwrap_or(self.floor).max(self.floor)
+    }
 }
 
 /// Remembers what every member had, and compares.
@@ -57,34 +63,29 @@ impl Audit {
             let Some((held, floor)) = node.held(key) else {
                 return;
             };
-            if floor < mark.floor {
-                let was = mark.floor;
+            let held_version = held.as_ref().and_then(|held| held.meta.version);
+            if (held_version, floor) == (mark.held, mark.floor) {
+                continue;
+            }
+            let version = held_version.unwrap_or(floor).max(floor);
+            if floor < mark.floor || version < mark.version() {
                 self.violations.push(format!(
-                    "member {member}: a floor went down from {was:?} to {floor:?}"
+                    "member {member}: a key went down from {mark:?} to {held_version:?}, floor {floor:?}"
                 ));
             }
-            let mut version = floor;
-            if let Some(held) = held {
-                version = held.meta.version.unwrap_or(Version::ZERO).max(floor);
+            *mark = Mark {
+                held: held_version,
+                floor,
+            };
+            if let (Some(held), Some(version)) = (held, held_version) {
                 let value = (!held.meta.tombstone).then(|| number_of(held.value));
-                let known = *self
-                    .values
-                    .entry(held.meta.version.unwrap_or_default())
-                    .or_insert(value);
+                let known = *self.values.entry(version).or_insert(value);
                 if known != value {
                     self.violations.push(format!(
-                        "member {member}: version {:?} is {value:?} here and {known:?} elsewhere",
-                        held.meta.version
+                        "member {member}: {version:?} is {value:?} here and {known:?} elsewhere"
                     ));
                 }
             }
-            if version < mark.version {
-                let was = mark.version;
-                self.violations.push(format!(
-                    "member {member}: a key went down from {was:?} to {version:?}"
-                ));
-            }
-            *mark = Mark { version, floor };
         }
     }
 }

@@ -1,0 +1,130 @@
+//! What can be seen of a node from outside.
+
+use alloc::string::String;
+
+use super::super::config::Config;
+use super::super::message::NodeState;
+use super::Node;
+use crate::hash::token;
+use crate::ring::{NodeIndex, Ring};
+use crate::store::{Entries, EntryRef};
+use crate::version::Version;
+
+/// Counters of a [`Node`] since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeStatistics {
+    /// Requests begun.
+    pub requests: u64,
+    /// Requests that ended with a failure.
+    pub failed_requests: u64,
+    /// Reads that found a value.
+    pub hits: u64,
+    /// Reads that found none.
+    pub misses: u64,
+    /// Operations that went on with another replica because one was lost or silent.
+    pub failovers: u64,
+    /// Writes that started over under a new tag.
+    pub retags: u64,
+    /// Writes acknowledged by fewer replicas than a quorum.
+    pub degraded_writes: u64,
+    /// Replicas offered a newer version by a reader.
+    pub read_repairs: u64,
+    /// Versions from too far in the future.
+    pub clock_skews: u64,
+    /// Tags forgotten early because there were more than `max_tags`.
+    pub dropped_tags: u64,
+}
+
+/// What a [`Node`] knows of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// The member's place on the ring.
+    pub index: NodeIndex,
+    /// The member's id.
+    pub id: String,
+    /// Whether it can be reached.
+    pub is_up: bool,
+    /// Whether it is silent and not chosen.
+    pub is_suspect: bool,
+    /// What it said last that it can be used for.
+    pub state: NodeState,
+}
+
+impl Node {
+    /// Whether this node does its part: a member serves, a coordinator has a member in view.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        match &self.member {
+            Some(member) => member.replica.state == NodeState::Serving,
+            None => {
+                let peers = &self.cx.peers;
+                peers.indices().any(|node| {
+                    peers.is_live(node) && peers.state(node) == Some(NodeState::Serving)
+                })
+            }
+        }
+    }
+
+    /// What this node can be used for; a coordinator always serves.
+    #[must_use]
+    pub fn state(&self) -> NodeState {
+        self.member
+            .as_ref()
+            .map_or(NodeState::Serving, |member| member.replica.state)
+    }
+
+    /// The members, as this node sees them.
+    pub fn peers(&self) -> impl Iterator<Item = PeerStatus> + '_ {
+        let peers = &self.cx.peers;
+        peers.indices().map(|index| PeerStatus {
+            index,
+            id: peers.id(index),
+            is_up: peers.is_up(index),
+            is_suspect: peers.is_suspect(index),
+            state: peers.state(index).unwrap_or(NodeState::Warming),
+        })
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub fn statistics(&self) -> NodeStatistics {
+        let dropped = self
+            .member
+            .as_ref()
+            .map_or(0, |member| member.replica.dropped_tags());
+        NodeStatistics {
+            dropped_tags: dropped,
+            ..self.cx.statistics
+        }
+    }
+
+    /// Operations in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.coordinator.in_flight()
+    }
+
+    /// Where keys go.
+    #[must_use]
+    pub const fn ring(&self) -> &Ring {
+        &self.cx.ring
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.cx.config
+    }
+
+    /// The entries of a member.
+    #[must_use]
+    pub fn entries(&self) -> Option<&Entries> {
+        self.member.as_ref().map(|member| &member.replica.entries)
+    }
+
+    /// What a member holds of `key`, and the floor of its bucket.
+    pub(crate) fn held(&self, key: &[u8]) -> Option<(Option<EntryRef<'_>>, Version)> {
+        let replica = &self.member.as_ref()?.replica;
+        Some((replica.entries.peek(key), replica.floors.at(token(key))))
+    }
+}
