@@ -15,12 +15,16 @@ mod expiry;
 mod glob;
 mod number;
 mod options;
+mod owned;
+mod scatter;
 mod session;
 mod table;
 
 pub use data::{Context, Data, ExpiryForm, Set, SetReply};
 pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry};
+pub use owned::OwnedArgs;
+pub use scatter::{Gather, Part, Placement, place};
 pub use session::{Client, Config, Describe, Hello, Session};
 pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
 
