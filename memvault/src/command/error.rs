@@ -26,6 +26,8 @@ pub enum CommandError<'a> {
     Syntax,
     /// A number was expected.
     NotAnInteger,
+    /// A number beyond 32 bits where an index was expected.
+    NotAnIndex,
     /// An expiry that is no time, or too far away.
     InvalidExpiry(&'static str),
     /// `EXPIRE` and its kin have no such option.
@@ -190,6 +192,9 @@ impl CommandError<'_> {
     const fn constant(&self) -> &'static str {
         match self {
             Self::NotAnInteger => "ERR value is not an integer or out of range",
+            Self::NotAnIndex => {
+                "ERR value is out of range, value must between -2147483648 and 2147483647"
+            }
             Self::NxWithOthers => {
                 "ERR NX and XX, GT or LT options at the same time are not compatible"
             }

@@ -14,8 +14,8 @@ pub enum Session<'a> {
     Echo(&'a [u8]),
     /// `HELLO`.
     Hello(Hello<'a>),
-    /// `AUTH`: user, if one is named, and password.
-    Auth(Option<&'a [u8]>, &'a [u8]),
+    /// `AUTH` of the default user, who needs no password.
+    Auth,
     /// `SELECT 0`.
     Select,
     /// `CLIENT`.
@@ -37,8 +37,6 @@ pub enum Session<'a> {
 pub struct Hello<'a> {
     /// The version of the protocol to go on with; `None` leaves it.
     pub protocol: Option<Protocol>,
-    /// User and password.
-    pub auth: Option<(&'a [u8], &'a [u8])>,
     /// The name of the connection.
     pub name: Option<&'a [u8]>,
 }
@@ -98,9 +96,10 @@ impl<'a> Session<'a> {
             Name::Ping => Self::Ping(args.get(1)),
             Name::Echo => Self::Echo(first),
             Name::Hello => Self::Hello(hello(args)?),
-            Name::Auth => match (args.len(), args.get(2)) {
-                (2, _) => Self::Auth(None, first),
-                (3, Some(password)) => Self::Auth(Some(first), password),
+            Name::Auth => match args.len() {
+                2 => return Err(CommandError::NoPassword),
+                3 if first == DEFAULT_USER => Self::Auth,
+                3 => return Err(CommandError::WrongPassword),
                 _ => return Err(CommandError::Syntax),
             },
             Name::Select => match integer(first) {
@@ -108,7 +107,8 @@ impl<'a> Session<'a> {
                 Some(number) if i32::try_from(number).is_ok() => {
                     return Err(CommandError::DatabaseIndex);
                 }
-                _ => return Err(CommandError::NotAnInteger),
+                Some(_) => return Err(CommandError::NotAnIndex),
+                None => return Err(CommandError::NotAnInteger),
             },
             Name::Client => Self::Client(client(args)?),
             Name::Info => Self::Info(args.from(1)),
@@ -121,6 +121,9 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The one user there is; no password is asked for.
+const DEFAULT_USER: &[u8] = b"default";
+
 fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
     let mut hello = Hello::default();
     if let Some(version) = args.get(1) {
@@ -132,7 +135,10 @@ fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
     while let Some(option) = options.next() {
         let left = options.len();
         if option.eq_ignore_ascii_case(b"auth") && left >= 2 {
-            hello.auth = options.next().zip(options.next());
+            let (user, _password) = (options.next(), options.next());
+            if user != Some(DEFAULT_USER) {
+                return Err(CommandError::WrongPassword);
+            }
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             hello.name = options.next();
             check_word(hello.name.unwrap_or(&[]), CommandError::ClientName)?;
@@ -226,7 +232,7 @@ fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
     ];
     Ok(match subcommand(args, "CONFIG", &TABLE)? {
         0 => Config::Get(args.from(2)),
-        1 if !args.len().is_multiple_of(2) => return Err(CommandError::Arity("config|set")),
+        1 if !args.len().is_multiple_of(2) => return Err(CommandError::Syntax),
         1 => Config::Set(args.from(2)),
         _ => Config::ResetStatistics,
     })
@@ -235,7 +241,7 @@ fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
 fn describe<'a>(args: &Args<'a>) -> Result<Describe<'a>, CommandError<'a>> {
     const TABLE: [(&str, isize); 4] = [
         ("command|count", 2),
-        ("command|list", 2),
+        ("command|list", -2),
         ("command|info", -2),
         ("command|docs", -2),
     ];
@@ -244,6 +250,7 @@ fn describe<'a>(args: &Args<'a>) -> Result<Describe<'a>, CommandError<'a>> {
     }
     Ok(match subcommand(args, "COMMAND", &TABLE)? {
         0 => Describe::Count,
+        1 if args.len() > 2 => return Err(CommandError::Syntax),
         1 => Describe::List,
         2 => Describe::Info(args.from(2)),
         _ => Describe::Docs(args.from(2)),

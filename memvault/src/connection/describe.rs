@@ -25,7 +25,7 @@ pub(super) fn describe(what: &Describe<'_>, protocol: Protocol, out: &mut Vec<u8
             for name in names.iter() {
                 match lookup(name) {
                     Some(spec) => entry(spec, protocol, out),
-                    None => encode::null_array(out, protocol),
+                    None => encode::null(out, protocol),
                 }
             }
         }

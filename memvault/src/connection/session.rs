@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::describe::describe;
 use super::engine::Engine;
 use super::{info, settings};
-use crate::command::{Client, CommandError, Config, Hello, Session};
+use crate::command::{Client, Config, Hello, Session};
 use crate::resp::{Protocol, encode};
 use crate::time::Timestamp;
 
@@ -54,13 +54,8 @@ impl Peer {
         match command {
             Session::Ping(None) => encode::simple(out, b"PONG"),
             Session::Ping(Some(text)) | Session::Echo(text) => encode::bulk(out, text),
-            Session::Select => encode::simple(out, b"OK"),
+            Session::Select | Session::Auth => encode::simple(out, b"OK"),
             Session::Hello(hello) => self.hello(hello, out),
-            Session::Auth(user, _) => match user {
-                None => CommandError::NoPassword.encode(out),
-                Some(user) if *user == DEFAULT_USER => encode::simple(out, b"OK"),
-                Some(_) => CommandError::WrongPassword.encode(out),
-            },
             Session::Client(client) => self.client(client, out),
             Session::Info(names) => {
                 let text = info::text(names, |section, fields| engine.info(now, section, fields));
@@ -79,9 +74,6 @@ impl Peer {
     }
 
     fn hello(&mut self, hello: &Hello<'_>, out: &mut Vec<u8>) {
-        if hello.auth.is_some_and(|(user, _)| user != DEFAULT_USER) {
-            return CommandError::WrongPassword.encode(out);
-        }
         if let Some(name) = hello.name {
             self.name = some(name);
         }
@@ -150,9 +142,6 @@ impl core::fmt::Display for Peer {
         )
     }
 }
-
-/// The one user there is; no password is asked for.
-const DEFAULT_USER: &[u8] = b"default";
 
 /// An empty name is none.
 fn some(name: &[u8]) -> Option<Box<[u8]>> {

@@ -1,0 +1,494 @@
+//! Requests as bytes, and the bytes that come back.
+
+#[path = "commands/client.rs"]
+mod client;
+#[path = "commands/replies.rs"]
+mod replies;
+
+use client::{NOW, connection, drain, feed, send, store, store_of, text};
+use memvault::connection::{Config, Connection, Progress};
+use memvault::resp::Limits;
+use memvault::time::Timestamp;
+use replies::Case;
+
+/// Runs a group of commands on one connection; `split` says into which portions their bytes fall.
+fn check(before: &str, cases: &[Case], split: impl Fn(&[u8]) -> usize) {
+    let (mut store, mut connection) = (store(), connection());
+    let _ = send(&mut connection, &mut store, NOW, before.as_bytes());
+    for (command, expected) in cases {
+        let line = [command.as_bytes(), b"\r\n"].concat();
+        let (first, second) = line.split_at(split(&line));
+        let (mut replied, _) = send(&mut connection, &mut store, NOW, first);
+        replied.extend(send(&mut connection, &mut store, NOW, second).0);
+        assert_eq!(text(&replied), text(expected.as_bytes()), "{command}");
+    }
+}
+
+const GROUPS: [&[Case]; 7] = [
+    replies::READ_AND_SET,
+    replies::SET_OPTIONS,
+    replies::SEVERAL_KEYS,
+    replies::RELATIVES_OF_SET,
+    replies::EXPIRY,
+    replies::CONNECTION,
+    replies::HANDSHAKE,
+];
+
+#[test]
+fn replies_are_those_of_redis_byte_for_byte() {
+    for cases in GROUPS {
+        check("", cases, <[u8]>::len);
+        check("", cases, |line| line.len() / 2);
+    }
+}
+
+#[test]
+fn replies_in_resp3_are_those_of_redis_byte_for_byte() {
+    check("HELLO 3\r\n", replies::RESP3, <[u8]>::len);
+}
+
+#[test]
+fn a_pipeline_gives_the_same_replies_in_the_same_order() {
+    for cases in GROUPS {
+        let (mut store, mut connection) = (store(), connection());
+        let lines: String = cases
+            .iter()
+            .map(|(command, _)| format!("{command}\r\n"))
+            .collect();
+        let expected: String = cases.iter().map(|(_, reply)| *reply).collect();
+        let (replied, _) = send(&mut connection, &mut store, NOW, lines.as_bytes());
+        assert_eq!(text(&replied), text(expected.as_bytes()));
+    }
+}
+
+fn replies_to(store: &mut memvault::store::Store, now: Timestamp, lines: &str) -> String {
+    let (replies, progress) = send(&mut connection(), store, now, lines.as_bytes());
+    assert_eq!(progress, Progress::NeedInput, "{lines}");
+    String::from_utf8(replies).expect("replies of these tests are text")
+}
+
+#[test]
+fn a_key_is_gone_at_the_millisecond_it_expires() {
+    let mut store = store();
+    let at = |millis| Timestamp::from_millis(NOW.as_millis() + millis);
+    assert_eq!(
+        replies_to(&mut store, at(0), "SET k v PX 1500\r\n"),
+        "+OK\r\n"
+    );
+    assert_eq!(
+        replies_to(&mut store, at(1), "PTTL k\r\nTTL k\r\n"),
+        ":1499\r\n:1\r\n"
+    );
+    assert_eq!(
+        replies_to(&mut store, at(1000), "PTTL k\r\nTTL k\r\n"),
+        ":500\r\n:1\r\n"
+    );
+    assert_eq!(replies_to(&mut store, at(1001), "TTL k\r\n"), ":0\r\n");
+    assert_eq!(replies_to(&mut store, at(1499), "GET k\r\n"), "$1\r\nv\r\n");
+    assert_eq!(replies_to(&mut store, at(1499), "DBSIZE\r\n"), ":1\r\n");
+    assert_eq!(
+        replies_to(&mut store, at(1500), "GET k\r\nDBSIZE\r\nTTL k\r\n"),
+        "$-1\r\n:0\r\n:-2\r\n"
+    );
+    assert_eq!(store.statistics().expired, 1);
+}
+
+#[test]
+fn every_command_takes_an_expired_key_for_a_missing_one() {
+    for (command, reply) in [
+        ("DEL k", ":0\r\n"),
+        ("EXISTS k", ":0\r\n"),
+        ("SET k w XX", "$-1\r\n"),
+        ("SET k w NX", "+OK\r\n"),
+        ("SET k w GET", "$-1\r\n"),
+        ("EXPIRE k 10", ":0\r\n"),
+        ("PERSIST k", ":0\r\n"),
+        ("TYPE k", "+none\r\n"),
+        ("STRLEN k", ":0\r\n"),
+        ("GETDEL k", "$-1\r\n"),
+        ("MGET k", "*1\r\n$-1\r\n"),
+        ("SETNX k w", ":1\r\n"),
+    ] {
+        let mut store = store();
+        replies_to(&mut store, NOW, "SET k v PX 1\r\n");
+        let later = Timestamp::from_millis(NOW.as_millis() + 1);
+        assert_eq!(
+            replies_to(&mut store, later, &format!("{command}\r\n")),
+            reply,
+            "{command}"
+        );
+        assert_eq!(store.statistics().expired, 1, "{command}");
+    }
+    let mut store = store();
+    replies_to(&mut store, NOW, "SET k v PX 1\r\n");
+    let later = Timestamp::from_millis(NOW.as_millis() + 1);
+    let kept = replies_to(&mut store, later, "SET k w KEEPTTL\r\nTTL k\r\n");
+    assert_eq!(
+        kept, "+OK\r\n:-1\r\n",
+        "what has expired has no expiry to keep"
+    );
+}
+
+#[test]
+fn a_key_above_the_limit_is_refused_with_limit_and_flag() {
+    let mut store = store();
+    let key = "k".repeat(65_537);
+    let refused = "-ERR key of 65537 bytes: the limit is 65536 bytes (--max-key)\r\n";
+    for (command, rest) in [
+        ("SET", "v"),
+        ("MSET", "v"),
+        ("SETNX", "v"),
+        ("SETEX", "10 v"),
+        ("GETSET", "v"),
+    ] {
+        let command = array(
+            &[
+                &[command, &key],
+                rest.split(' ').collect::<Vec<_>>().as_slice(),
+            ]
+            .concat(),
+        );
+        assert_eq!(replies_to(&mut store, NOW, &command), refused);
+    }
+    assert_eq!(
+        replies_to(&mut store, NOW, &array(&["GET", &key])),
+        "$-1\r\n"
+    );
+    assert_eq!(
+        replies_to(&mut store, NOW, &array(&["SET", &key[1..], "v"])),
+        "+OK\r\n"
+    );
+}
+
+/// A command as an array of bulk strings.
+fn array(args: &[&str]) -> String {
+    let bulk = |arg: &&str| format!("${}\r\n{arg}\r\n", arg.len());
+    format!(
+        "*{}\r\n{}",
+        args.len(),
+        args.iter().map(bulk).collect::<String>()
+    )
+}
+
+#[test]
+fn an_entry_beyond_all_memory_is_refused_and_harms_nothing() {
+    let mut store = store_of(Some(4096));
+    replies_to(&mut store, NOW, "MSET k small other small\r\n");
+    let value = "v".repeat(5000);
+    let used = store.entries().bytes_used();
+    for command in [
+        array(&["SET", "k", &value]),
+        array(&["SET", "k", &value, "GET"]),
+        array(&["SETNX", "new", &value]),
+        array(&["MSET", "k", "changed", "other", &value]),
+    ] {
+        let reply = replies_to(&mut store, NOW, &command);
+        assert!(
+            reply.starts_with("-OOM entry needs ") && reply.ends_with(" (--max-memory)\r\n"),
+            "{reply}"
+        );
+    }
+    assert_eq!(
+        replies_to(&mut store, NOW, "MGET k other\r\n"),
+        "*2\r\n$5\r\nsmall\r\n$5\r\nsmall\r\n"
+    );
+    assert_eq!(store.entries().bytes_used(), used);
+    assert_eq!(store.statistics().evicted, 0);
+}
+
+#[test]
+fn the_oldest_entries_make_room_and_are_counted() {
+    let mut store = store();
+    replies_to(
+        &mut store,
+        NOW,
+        "CONFIG SET max-entries 2\r\nMSET a 1 b 2\r\nGET a\r\nTTL b\r\nSET c 3\r\n",
+    );
+    assert_eq!(
+        replies_to(&mut store, NOW, "EXISTS a b c\r\nEXISTS b\r\n"),
+        ":2\r\n:0\r\n"
+    );
+    assert_eq!(store.statistics().evicted, 1);
+    replies_to(&mut store, NOW, "CONFIG SET max-entries 1\r\n");
+    assert_eq!(
+        replies_to(&mut store, NOW, "DBSIZE\r\nGET c\r\n"),
+        ":1\r\n$1\r\n3\r\n"
+    );
+}
+
+#[test]
+fn a_reply_of_many_values_is_bounded() {
+    let mut store = store();
+    store.set_max_reply_len(1000);
+    replies_to(&mut store, NOW, &array(&["SET", "k", &"v".repeat(300)]));
+    let refused = "-ERR the reply is too long: the limit is 1000 bytes (--max-command)\r\n";
+    assert_eq!(replies_to(&mut store, NOW, "MGET k k k k\r\n"), refused);
+    assert_eq!(
+        replies_to(&mut store, NOW, "MGET k k k\r\n").len(),
+        4 + 3 * 308
+    );
+}
+
+#[test]
+fn what_is_no_command_gets_an_error_and_ends_the_connection() {
+    for (bytes, error) in [
+        ("*x\r\n", "invalid multibulk length"),
+        ("*2\r\n$3\r\nGET\r\nk\r\n", "expected '$', got 'k'"),
+        ("*1\r\n$x\r\n", "invalid bulk length"),
+        ("*1\r\n$3\r\nGETxx", "expected CRLF"),
+        ("GET \"k\r\n", "unbalanced quotes in request"),
+        (
+            "*1048577\r\n",
+            "invalid multibulk length 1048577: the limit is 1048576 arguments (--max-arguments)",
+        ),
+        (
+            "*1\r\n$67108865\r\n",
+            "invalid bulk length 67108865: the limit is 67108864 bytes (--max-value)",
+        ),
+    ] {
+        let (mut store, mut connection) = (store(), connection());
+        let bytes = format!("PING\r\n{bytes}SET k v\r\n");
+        let (replies, progress) = send(&mut connection, &mut store, NOW, bytes.as_bytes());
+        assert_eq!(
+            text(&replies),
+            text(format!("+PONG\r\n-ERR Protocol error: {error}\r\n").as_bytes())
+        );
+        assert_eq!(progress, Progress::Close);
+        assert_eq!(
+            connection.process(NOW, &mut store),
+            Progress::Close,
+            "and it stays closed"
+        );
+        assert_eq!(
+            store.entries().len(),
+            0,
+            "nothing behind the error is executed"
+        );
+    }
+}
+
+#[test]
+fn an_endless_line_is_refused_at_its_limit() {
+    let (mut store, mut connection) = (store(), connection());
+    let line = vec![b'a'; 70_000];
+    let (replies, progress) = send(&mut connection, &mut store, NOW, &line);
+    let error =
+        "-ERR Protocol error: too big inline request: the limit is 65536 bytes (--max-inline)\r\n";
+    assert_eq!(
+        (text(&replies), progress),
+        (text(error.as_bytes()), Progress::Close)
+    );
+}
+
+#[test]
+fn after_quit_nothing_is_executed() {
+    let (mut store, mut connection) = (store(), connection());
+    let (replies, progress) = send(
+        &mut connection,
+        &mut store,
+        NOW,
+        b"SET a 1\r\nQUIT\r\nSET b 2\r\n",
+    );
+    assert_eq!(
+        (text(&replies), progress),
+        (text(b"+OK\r\n+OK\r\n"), Progress::Close)
+    );
+    assert_eq!(store.entries().len(), 1);
+}
+
+#[test]
+fn a_slow_reader_holds_up_nothing_but_itself() {
+    let (mut store, mut connection) = (store(), connection());
+    let value = "v".repeat(10_000);
+    let _ = send(
+        &mut connection,
+        &mut store,
+        NOW,
+        array(&["SET", "k", &value]).as_bytes(),
+    );
+    feed(&mut connection, &b"GET k\r\n".repeat(1000));
+    let mut replies = 0;
+    let mut rounds = 0;
+    while connection.process(NOW, &mut store) == Progress::NeedOutput {
+        let held = connection.output().len();
+        assert!(
+            (64 << 10..(64 << 10) + 20_000).contains(&held),
+            "{held} bytes are bounded by the limit"
+        );
+        assert_eq!(
+            connection.process(NOW, &mut store),
+            Progress::NeedOutput,
+            "it does not go on"
+        );
+        assert_eq!(connection.output().len(), held);
+        // Half is written: below the limit it goes on.
+        connection.consume_output(held / 2 + 1);
+        replies += held / 2 + 1;
+        rounds += 1;
+    }
+    replies += drain(&mut connection).len();
+    assert_eq!(replies, 1000 * (value.len() + 10));
+    assert!(rounds > 100);
+}
+
+#[test]
+fn what_a_client_may_send_is_configurable() {
+    let limits = Limits {
+        max_key_len: 3,
+        max_bulk_len: 5,
+        ..Limits::DEFAULT
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
+    let (mut store, mut connection) = (store(), Connection::new(1, "here", config));
+    let (reply, _) = send(&mut connection, &mut store, NOW, b"SET long v\r\n");
+    assert_eq!(
+        text(&reply),
+        text(b"-ERR key of 4 bytes: the limit is 3 bytes (--max-key)\r\n")
+    );
+    let (reply, progress) = send(
+        &mut connection,
+        &mut store,
+        NOW,
+        b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$6\r\n",
+    );
+    assert!(text(&reply).contains("the limit is 5 bytes (--max-value)"));
+    assert_eq!(progress, Progress::Close);
+}
+
+#[test]
+fn the_handshake_tells_who_is_who() {
+    let (mut store, mut connection) = (store(), connection());
+    let (reply, _) = send(
+        &mut connection,
+        &mut store,
+        NOW,
+        b"HELLO 3 AUTH default x SETNAME me\r\n",
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!(
+        "%7\r\n$6\r\nserver\r\n$8\r\nmemvault\r\n$7\r\nversion\r\n${}\r\n{version}\r\n$5\r\nproto\r\n:3\r\n\
+         $2\r\nid\r\n:7\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n",
+        version.len()
+    );
+    assert_eq!(text(&reply), text(expected.as_bytes()));
+    assert_eq!(connection.name(), b"me");
+    let _ = send(
+        &mut connection,
+        &mut store,
+        NOW,
+        b"CLIENT SETINFO LIB-NAME redis-py\r\nCLIENT SETINFO lib-ver 5.0\r\n",
+    );
+    let (reply, _) = send(&mut connection, &mut store, NOW, b"CLIENT INFO\r\n");
+    let line = "txt:id=7 addr=127.0.0.1:50000 name=me db=0 flags=N user=default resp=3 lib-name=redis-py lib-ver=5.0\n";
+    assert_eq!(
+        text(&reply),
+        text(format!("={}\r\n{line}\r\n", line.len()).as_bytes())
+    );
+    let _ = send(&mut connection, &mut store, NOW, b"RESET\r\n");
+    assert_eq!(connection.name(), b"");
+    assert_eq!(
+        text(&send(&mut connection, &mut store, NOW, b"GET k\r\n").0),
+        text(b"$-1\r\n")
+    );
+}
+
+#[test]
+fn info_counts_what_happened() {
+    let mut store = store();
+    replies_to(
+        &mut store,
+        NOW,
+        "SET a 1\r\nSET b 2 EX 100\r\nGET a\r\nGET x\r\nPING\r\nfoo\r\n",
+    );
+    let all = replies_to(&mut store, NOW, "INFO\r\n");
+    for line in [
+        "# Memory\r\nused_memory:",
+        "maxmemory_policy:allkeys-lru\r\n",
+        "# Stats\r\ntotal_commands_processed:6\r\n",
+        "keyspace_hits:1\r\nkeyspace_misses:1\r\n",
+        "# Replication\r\nrole:master\r\n",
+        "# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=100000\r\n",
+    ] {
+        assert!(all.contains(line), "{line} in {all}");
+    }
+    let some = replies_to(&mut store, NOW, "INFO stats KEYSPACE\r\n");
+    assert!(some.contains("# Stats") && some.contains("# Keyspace") && !some.contains("# Memory"));
+    replies_to(&mut store, NOW, "CONFIG RESETSTAT\r\n");
+    assert_eq!(store.statistics().hits, 0);
+}
+
+#[test]
+fn the_table_of_commands_is_told_to_whoever_asks() {
+    let mut store = store();
+    let count = memvault::command::all().len();
+    assert_eq!(
+        replies_to(&mut store, NOW, "COMMAND COUNT\r\n"),
+        format!(":{count}\r\n")
+    );
+    let names = replies_to(&mut store, NOW, "COMMAND LIST\r\n");
+    assert!(names.starts_with(&format!("*{count}\r\n")) && names.contains("$8\r\nexpireat\r\n"));
+    assert!(
+        replies_to(&mut store, NOW, "COMMAND\r\n").starts_with(&format!("*{count}\r\n*10\r\n"))
+    );
+    assert_eq!(
+        replies_to(&mut store, NOW, "COMMAND INFO get nosuch\r\n"),
+        "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*0\r\n*0\r\n*0\r\n*0\r\n$-1\r\n"
+    );
+    let docs = replies_to(&mut store, NOW, "COMMAND DOCS ttl\r\n");
+    assert!(
+        docs.starts_with("*2\r\n$3\r\nttl\r\n*6\r\n$7\r\nsummary\r\n"),
+        "{docs}"
+    );
+}
+
+#[test]
+fn settings_are_found_by_pattern_and_set_all_or_none() {
+    let mut store = store();
+    let expected =
+        "*4\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n$16\r\nmaxmemory-policy\r\n$11\r\nallkeys-lru\r\n";
+    assert_eq!(
+        replies_to(&mut store, NOW, "CONFIG GET maxmem*y\r\n"),
+        expected
+    );
+    let refused = "-ERR Unknown option or number of arguments for CONFIG SET - 'b'\r\n";
+    assert_eq!(
+        replies_to(&mut store, NOW, "CONFIG SET maxmemory 1mb b 2\r\n"),
+        refused
+    );
+    assert_eq!(store.entries().config().max_bytes, None);
+    assert_eq!(
+        replies_to(
+            &mut store,
+            NOW,
+            "CONFIG SET maxmemory 1mb max-entries 5\r\n"
+        ),
+        "+OK\r\n"
+    );
+    let config = store.entries().config();
+    assert_eq!(
+        (config.max_bytes, config.max_entries),
+        (Some(1 << 20), Some(5))
+    );
+}
+
+#[test]
+fn a_node_is_told_from_a_client_by_its_first_command_alone() {
+    let hello = b"*2\r\n$10\r\nNODE.HELLO\r\n$1\r\nx\r\nrest";
+    let (mut store, mut node) = (store(), connection());
+    feed(&mut node, hello);
+    assert_eq!(node.process(NOW, &mut store), Progress::Peer);
+    assert_eq!(
+        node.input(),
+        hello,
+        "the bytes stay for whoever speaks with nodes"
+    );
+    assert_eq!(node.output(), b"");
+
+    let mut client = connection();
+    let (reply, progress) = send(&mut client, &mut store, NOW, b"PING\r\nNODE.HELLO x\r\n");
+    assert_eq!(progress, Progress::NeedInput);
+    assert!(reply.starts_with(b"+PONG\r\n-ERR unknown command 'NODE.HELLO'"));
+}

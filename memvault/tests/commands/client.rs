@@ -1,0 +1,68 @@
+//! A client without a socket.
+
+use memvault::connection::{Config, Connection, Engine, Progress};
+use memvault::store::{self, Store};
+use memvault::time::Timestamp;
+
+/// The present, unless a test says otherwise: some day in 2026.
+pub const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// A store within `max_bytes`.
+pub fn store_of(max_bytes: Option<usize>) -> Store {
+    let config = store::Config {
+        max_bytes,
+        ..store::Config::default()
+    };
+    Store::new(config, ahash::RandomState::with_seeds(1, 2, 3, 4))
+}
+
+/// A store without limits.
+pub fn store() -> Store {
+    store_of(None)
+}
+
+/// A connection with the default limits.
+pub fn connection() -> Connection {
+    Connection::new(7, "127.0.0.1:50000", Config::default())
+}
+
+/// Hands `bytes` to the connection, as if they had been read from a socket.
+pub fn feed(connection: &mut Connection, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let space = connection.input_space();
+        let n = space.len().min(bytes.len());
+        space[..n].copy_from_slice(&bytes[..n]);
+        connection.commit(n);
+        bytes = &bytes[n..];
+    }
+}
+
+/// Takes all output, as if it had been written to a socket.
+pub fn drain(connection: &mut Connection) -> Vec<u8> {
+    let output = connection.output().to_vec();
+    connection.consume_output(output.len());
+    output
+}
+
+/// Sends bytes and takes the replies, in whatever portions they come.
+pub fn send(
+    connection: &mut Connection,
+    engine: &mut impl Engine,
+    now: Timestamp,
+    bytes: &[u8],
+) -> (Vec<u8>, Progress) {
+    feed(connection, bytes);
+    let mut replies = Vec::new();
+    loop {
+        let progress = connection.process(now, engine);
+        replies.extend(drain(connection));
+        if progress != Progress::NeedOutput {
+            return (replies, progress);
+        }
+    }
+}
+
+/// Bytes for people.
+pub fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
