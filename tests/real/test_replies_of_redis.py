@@ -153,6 +153,10 @@ def random_command(chance):
         lambda: [chance.choice([b"EXPIRE", b"PEXPIRE"]), key(), number(), *expire_options()],
         lambda: [b"PERSIST", key()],
         lambda: [b"DBSIZE"],
+        lambda: [chance.choice([b"SETNX", b"GETSET"]), key(), value],
+        lambda: [chance.choice([b"SETEX", b"PSETEX"]), key(), number(), value],
+        lambda: [chance.choice([b"GETDEL", b"STRLEN", b"EXPIRETIME", b"PEXPIRETIME"]), key()],
+        lambda: [b"EXPIREAT", key(), chance.choice([b"1", b"33177117420", b"33177117421"]), *expire_options()],
     ])()
 
 
