@@ -3,3 +3,8 @@
 
 pub mod client;
 pub mod driver;
+
+/// The README's examples, as tests: this crate sees both libraries.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
