@@ -202,6 +202,21 @@ impl<E> Lru<E> {
         *self = compact;
     }
 
+    /// Panics unless index, arena and order hold the same entries.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn check_invariants(&self, rehash: impl Fn(&E) -> u64) {
+        let (mut count, mut newer, mut next) = (0, None, self.newest());
+        while let Some(index) = next {
+            assert_eq!(self.newer(index), newer, "links lead to and fro");
+            let hash = rehash(self.entry(index));
+            let found = self.table.find(hash, |&i| i == index.position());
+            assert!(found.is_some(), "each entry is in the index under its hash");
+            (count, newer, next) = (count + 1, next, self.older(index));
+        }
+        assert_eq!(self.oldest(), newer);
+        assert_eq!((self.len(), self.table.len()), (count, count));
+    }
+
     /// How many buckets the index needs if it has to be built afresh for one more entry, and by how many
     /// bytes it grows then.
     fn table_growth(&self) -> Option<(Option<usize>, usize)> {
@@ -236,7 +251,8 @@ impl<E> Lru<E> {
     }
 }
 
-const FEWEST_SLOTS: usize = 4;
+/// Least slots of an arena that is not empty.
+pub(crate) const FEWEST_SLOTS: usize = 4;
 const FEWEST_BUCKETS: usize = 4;
 
 /// Bytes of an index of so many buckets: a position and a control byte each, and one group more.

@@ -40,10 +40,19 @@ impl Column {
         }
     }
 
-    /// The numbers of these slots, in this order, for another arena.
-    pub(super) fn gather(&self, order: impl Iterator<Item = Index>) -> Self {
-        Self {
-            numbers: order.filter_map(|index| self.get(index)).collect(),
+    /// The numbers of these slots, in this order, for an arena of `slots`.
+    pub(super) fn gather(&self, order: impl Iterator<Item = Index>, slots: usize) -> Self {
+        let mut numbers = Vec::new();
+        if !self.numbers.is_empty() {
+            numbers.reserve_exact(slots);
+            numbers.extend(order.filter_map(|index| self.get(index)));
         }
+        Self { numbers }
+    }
+
+    /// Bytes allocated.
+    #[cfg(any(test, fuzzing))]
+    pub(super) const fn bytes(&self) -> usize {
+        self.numbers.capacity() * NUMBER
     }
 }

@@ -9,7 +9,7 @@ use core::mem;
 
 use super::column::NUMBER;
 use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
-use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::lru::{FEWEST_SLOTS, Index, Lru, MAX_SLOTS};
 use crate::time::{Clock, Duration, Instant};
 
 impl<K, V, S, C, H> Cache<K, V, S, C, H> {
@@ -363,12 +363,40 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     /// Moves all entries to an arena of so many slots, or as many as it takes, and to an index to suit.
     pub(super) fn compact(&mut self, slots: usize) {
         let order = || core::iter::successors(self.lru.oldest(), |&index| self.lru.newer(index));
-        let deadlines = self.deadlines.gather(order());
-        let weights = self.weights.gather(order());
+        let slots = slots.max(self.len()).max(FEWEST_SLOTS);
+        let deadlines = self.deadlines.gather(order(), slots);
+        let weights = self.weights.gather(order(), slots);
         let hasher = &self.settings.hasher;
         self.lru.compact(slots, |pair| hasher.hash_one(&pair.key));
         self.deadlines = deadlines;
         self.weights = weights;
         self.fit_columns();
+    }
+
+    /// Panics unless all that the cache keeps agrees, within the limits.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn check_invariants(&self) {
+        self.lru.check_invariants(|pair| self.hash(&pair.key));
+        let mut weight = 0;
+        let mut next = self.lru.newest();
+        while let Some(index) = next {
+            let Pair { key, value } = self.lru.entry(index);
+            assert_eq!(
+                self.find(self.hash(key), key),
+                Some(index),
+                "each key is found"
+            );
+            if self.lent != Some(index) && self.settings.max_bytes.is_some() {
+                assert_eq!(self.weight_of(index), (self.settings.weigh)(key, value));
+            }
+            weight += self.weight_of(index);
+            next = self.lru.older(index);
+        }
+        assert_eq!(self.weight, weight, "the weight is the sum of the entries'");
+        let columns = self.deadlines.bytes() + self.weights.bytes();
+        let beside = self.lru.slots() * self.beside(self.settings.expiring);
+        assert_eq!(columns, beside, "columns are as long as the arena");
+        assert!(self.lent.is_some() || self.fits(0, self.settings.expiring));
+        assert!(self.len() <= self.settings.max_entries);
     }
 }

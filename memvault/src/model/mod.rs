@@ -4,6 +4,8 @@
 //! file and from a one-line fuzz target: whatever one finds, the other can repeat.
 
 pub mod avl;
+pub mod cache;
+pub mod list;
 pub mod message;
 pub mod ring;
 pub mod store;

@@ -1,0 +1,475 @@
+//! [`Cache`] against a plain list with weights and deadlines.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use ahash::RandomState;
+
+use crate::cache::{
+    Cache, Cause, Entry, EvictionHook, Reason, Refused, Stats, TryInsertError, Ttl,
+};
+use crate::time::{Clock, Duration, Instant};
+
+/// Runs `program` against [`Cache`] and a list in the order of use, and compares all that can be seen.
+///
+/// The first two bytes choose the limits, then four bytes each choose an operation, a key, a weight and a
+/// TTL.
+///
+/// # Panics
+/// If the two differ, or an invariant is broken.
+pub fn run(program: &[u8]) {
+    let (limits, operations) = program.split_at(program.len().min(2));
+    let limit = |at: usize, unit: usize| {
+        let chosen = limits.get(at).map(|&byte| usize::from(byte));
+        chosen.filter(|&n| n < 200).map(|n| n * unit)
+    };
+    let (clock, gone) = (CountingClock::default(), RefCell::default());
+    let mut pair = Pair::new(limit(0, 1).map(|n| n / 8), limit(1, 24), &clock, &gone);
+    for operation in operations.chunks_exact(4) {
+        if let &[operation, key, weight, ttl] = operation {
+            pair.step(operation % 16, key % 24, usize::from(weight), ttl);
+        }
+    }
+}
+
+/// A clock that knows how often it was read.
+#[derive(Debug, Default)]
+struct CountingClock {
+    now: Cell<u64>,
+    reads: Cell<u64>,
+}
+
+impl Clock for CountingClock {
+    fn now(&self) -> Instant {
+        self.reads.set(self.reads.get() + 1);
+        Instant::from_micros(self.now.get())
+    }
+}
+
+/// Writes down what the cache removed of its own accord.
+#[derive(Clone)]
+struct Gone<'a>(&'a RefCell<Vec<(u8, Value, Cause)>>);
+
+impl EvictionHook<u8, Value> for Gone<'_> {
+    fn on_eviction(&mut self, key: u8, value: Value, cause: Cause) {
+        self.0.borrow_mut().push((key, value, cause));
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Value {
+    number: u32,
+    weight: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    key: u8,
+    value: Value,
+    deadline: Option<u64>,
+}
+
+struct Pair<'a> {
+    real: Cache<u8, Value, RandomState, &'a CountingClock, Gone<'a>>,
+    /// Oldest first.
+    naive: VecDeque<Item>,
+    stats: Stats,
+    clock: &'a CountingClock,
+    gone: &'a RefCell<Vec<(u8, Value, Cause)>>,
+    /// Numbers the values, so that no two are alike.
+    steps: u32,
+}
+
+/// A key that is never stored.
+const ABSENT: u8 = u8::MAX;
+
+impl<'a> Pair<'a> {
+    fn new(
+        max_entries: Option<usize>,
+        max_bytes: Option<usize>,
+        clock: &'a CountingClock,
+        gone: &'a RefCell<Vec<(u8, Value, Cause)>>,
+    ) -> Self {
+        let mut builder = Cache::builder();
+        if let Some(max_entries) = max_entries {
+            builder = builder.max_entries(max_entries);
+        }
+        if let Some(max_bytes) = max_bytes {
+            builder = builder.max_bytes(max_bytes, |_, value: &Value| value.weight);
+        }
+        let real = builder
+            .hasher(RandomState::with_seeds(1, 2, 3, 4))
+            .clock(clock)
+            .hook(Gone(gone))
+            .build();
+        let (naive, stats) = (VecDeque::new(), Stats::default());
+        Self {
+            real,
+            naive,
+            stats,
+            clock,
+            gone,
+            steps: 0,
+        }
+    }
+
+    fn step(&mut self, operation: u8, key: u8, weight: usize, ttl: u8) {
+        self.steps += 1;
+        let value = Value {
+            number: self.steps,
+            weight,
+        };
+        let ttl = (ttl % 3 == 0).then(|| u64::from(ttl));
+        let before = self.clock.reads.get();
+        let mut timeless =
+            ttl.is_none() && self.find(key).is_none_or(|item| item.deadline.is_none());
+        match operation {
+            0..=3 => self.insert(key, value, ttl),
+            4 => self.get(key),
+            5 => self.get_mut(key, value),
+            6 => self.look(key),
+            7 => self.remove(key),
+            8 | 9 => self.get_or_insert(key, value, operation == 9),
+            10 => self.entry(key, value, ttl),
+            11 => self.set_ttl(key, ttl),
+            _ => {
+                timeless = false;
+                match operation {
+                    12 => self.retain(value),
+                    13 => self.resize(weight),
+                    14 => self.pop_or_clear(weight),
+                    _ => self
+                        .clock
+                        .now
+                        .set(self.clock.now.get() + value.weight as u64 / 4),
+                }
+            }
+        }
+        assert!(
+            !timeless || self.clock.reads.get() == before,
+            "without a TTL no clock is read"
+        );
+        self.compare();
+    }
+
+    fn insert(&mut self, key: u8, value: Value, ttl: Option<u64>) {
+        let most = self.most_evictions(key, value.weight);
+        let result = match ttl {
+            Some(ttl) => self
+                .real
+                .insert_with_ttl(key, value, Duration::from_micros(ttl)),
+            None => self.real.insert(key, value),
+        };
+        match result {
+            Ok(replaced) => {
+                assert_eq!(replaced, self.take(key).map(|item| item.value));
+                self.push(key, value, ttl, most);
+            }
+            Err(refused) => self.expect_refusal(key, value, refused),
+        }
+    }
+
+    fn get(&mut self, key: u8) {
+        let got = self.real.get(&key).copied();
+        assert_eq!(got, self.touch(key));
+    }
+
+    fn get_mut(&mut self, key: u8, value: Value) {
+        let bytes = self.real.bytes();
+        let mut got = None;
+        if let Some(lent) = self.real.get_mut(&key) {
+            got = Some(core::mem::replace(lent, value));
+        }
+        assert_eq!(got, self.touch(key));
+        if let Some(old) = got {
+            if self.real.max_bytes().is_some() {
+                assert_eq!(self.real.bytes() + old.weight, bytes + value.weight);
+            }
+            if let Some(newest) = self.naive.back_mut() {
+                newest.value = value;
+            }
+            self.settle();
+            let grown = self.real.max_bytes().is_some() && value.weight > old.weight;
+            self.evict(if grown { usize::MAX } else { 0 });
+        }
+    }
+
+    fn look(&self, key: u8) {
+        let live = self.find(key).filter(|item| self.is_live(item));
+        assert_eq!(self.real.peek(&key), live.map(|item| &item.value));
+        assert_eq!(self.real.contains(&key), live.is_some());
+        let ttl = live.map(|item| match item.deadline {
+            Some(at) => Ttl::Left(Duration::from_micros(at - self.clock.now.get())),
+            None => Ttl::Forever,
+        });
+        assert_eq!(self.real.ttl(&key), ttl);
+    }
+
+    fn remove(&mut self, key: u8) {
+        let removed = self.real.remove(&key);
+        assert_eq!(removed, self.take(key).map(|item| item.value));
+    }
+
+    fn get_or_insert(&mut self, key: u8, value: Value, fails: bool) {
+        let most = self.most_evictions(key, value.weight);
+        let make = || if fails { Err("no value") } else { Ok(value) };
+        let got = self
+            .real
+            .try_get_or_insert_with(key, make)
+            .map(|value| *value);
+        match (self.touch(key), got) {
+            (Some(found), got) => assert_eq!(got, Ok(found)),
+            (None, Ok(got)) => {
+                assert_eq!(got, value);
+                self.push(key, value, None, most);
+            }
+            (None, Err(TryInsertError::Make(error))) => assert!(fails && error == "no value"),
+            (None, Err(TryInsertError::Refused(refused))) => {
+                self.expect_refusal(key, value, refused);
+            }
+        }
+        self.settle();
+    }
+
+    /// Removes an entry that is there; stores one that is not.
+    fn entry(&mut self, key: u8, value: Value, ttl: Option<u64>) {
+        let most = self.most_evictions(key, value.weight);
+        let (mut removed, mut stored) = (None, None);
+        match self.real.entry(key) {
+            Entry::Occupied(mut entry) => {
+                assert_eq!((*entry.key(), *entry.get()), (key, *entry.get_mut()));
+                removed = Some(entry.remove());
+            }
+            Entry::Vacant(entry) => {
+                assert_eq!(*entry.key(), key);
+                let result = match ttl {
+                    Some(ttl) => entry.insert_with_ttl(value, Duration::from_micros(ttl)),
+                    None => entry.insert(value),
+                };
+                stored = Some(result.map(|value| *value));
+            }
+        }
+        assert_eq!(removed, self.touch(key));
+        match stored {
+            None => drop(self.naive.pop_back()),
+            Some(Ok(stored)) => {
+                assert_eq!(stored, value);
+                self.push(key, value, ttl, most);
+            }
+            Some(Err(refused)) => self.expect_refusal(key, value, refused),
+        }
+        self.settle();
+    }
+
+    fn set_ttl(&mut self, key: u8, ttl: Option<u64>) {
+        let set = self.real.set_ttl(&key, ttl.map(Duration::from_micros));
+        self.expire();
+        let deadline = ttl.map(|ttl| self.clock.now.get() + ttl);
+        let found = self.naive.iter_mut().find(|item| item.key == key);
+        assert_eq!(set, found.is_some());
+        if let Some(item) = found {
+            item.deadline = deadline;
+        }
+    }
+
+    fn retain(&mut self, value: Value) {
+        let keep = |key: u8| (value.number + u32::from(key)) % 4 != 0;
+        let mut asked = self.naive.clone();
+        asked.retain(|item| self.is_live(item));
+        self.real.retain(|&key, stored| {
+            let item = asked.pop_back().map(|item| (item.key, item.value));
+            assert_eq!(item, Some((key, *stored)));
+            stored.weight = value.weight;
+            keep(key)
+        });
+        assert!(asked.is_empty(), "all are asked");
+        self.expire();
+        self.naive.retain(|item| keep(item.key));
+        for item in &mut self.naive {
+            item.value.weight = value.weight;
+        }
+        self.evict(if self.real.max_bytes().is_some() {
+            usize::MAX
+        } else {
+            0
+        });
+    }
+
+    /// Lowers, then raises a limit.
+    fn resize(&mut self, percent: usize) {
+        let (entries, bytes) = (self.real.max_entries(), self.real.max_bytes());
+        if percent % 2 == 0 {
+            let fewer = self.naive.len() * percent / 200;
+            self.real.resize(fewer);
+            self.evict(self.naive.len() - fewer.min(self.naive.len()));
+            assert!(self.real.len() <= fewer);
+        } else {
+            let less = self.real.bytes() * percent / 200;
+            assert_eq!(self.real.resize_bytes(less), bytes.is_some());
+            self.evict(if bytes.is_some() { usize::MAX } else { 0 });
+            assert!(bytes.is_none() || self.real.bytes() <= less);
+        }
+        self.compare();
+        self.real.resize(entries);
+        if let Some(bytes) = bytes {
+            assert!(self.real.resize_bytes(bytes));
+        }
+    }
+
+    fn pop_or_clear(&mut self, weight: usize) {
+        if weight % 32 == 0 {
+            self.real.clear();
+            self.naive.clear();
+            assert_eq!(self.real.bytes(), 0);
+        } else {
+            let popped = self.real.pop_oldest();
+            self.expire();
+            let oldest = self.naive.pop_front().map(|item| (item.key, item.value));
+            assert_eq!(popped, oldest);
+        }
+    }
+
+    /// Makes the cache weigh what it lent out.
+    fn settle(&mut self) {
+        assert_eq!(self.real.remove(&ABSENT), None);
+    }
+
+    /// How many evictions an entry of this key and weight can cost at most.
+    fn most_evictions(&self, key: u8, weight: usize) -> usize {
+        let weights: usize = self.naive.iter().map(|item| item.value.weight).sum();
+        let is_full = self.naive.len() >= self.real.max_entries();
+        let is_new = self.find(key).is_none_or(|item| !self.is_live(item));
+        match self.real.max_bytes() {
+            // However arena and index grow, it is not by more than this.
+            Some(limit) if 4 * self.real.bytes() + weights + weight + 400 > limit => usize::MAX,
+            _ => usize::from(is_full && is_new),
+        }
+    }
+
+    /// Removes from the list what the cache found past its time.
+    fn expire(&mut self) {
+        let is_expiry = |gone: &&(u8, Value, Cause)| gone.2 == Cause::Expiry;
+        let expired = self.gone.borrow().iter().take_while(is_expiry).count();
+        for (key, value, _) in self.gone.borrow_mut().drain(..expired) {
+            let at = self.naive.iter().position(|item| item.key == key);
+            let item = at.and_then(|at| self.naive.remove(at));
+            let item = item.unwrap_or_else(|| panic!("{key} has no entry to expire"));
+            assert_eq!(item.value, value);
+            assert!(
+                item.deadline.is_some_and(|at| at <= self.clock.now.get()),
+                "not due"
+            );
+            self.stats.expirations += 1;
+        }
+    }
+
+    /// Removes from the list what the cache evicted: the oldest, and no more than `most`.
+    fn evict(&mut self, most: usize) {
+        let evicted = core::mem::take(&mut *self.gone.borrow_mut());
+        assert!(evicted.len() <= most, "evicts no more than it must");
+        self.stats.evictions += evicted.len() as u64;
+        for gone in evicted {
+            let oldest = self.naive.pop_front();
+            let oldest = oldest.map(|item| (item.key, item.value, Cause::Eviction));
+            assert_eq!(oldest, Some(gone), "the oldest goes first");
+        }
+    }
+
+    fn expect_refusal(&mut self, key: u8, value: Value, refused: Refused<u8, Value>) {
+        assert_eq!((refused.key, refused.value), (key, value), "both come back");
+        match refused.reason {
+            Reason::Entries => assert_eq!(self.real.max_entries(), 0),
+            Reason::Bytes { needed, limit } => {
+                assert!(needed > limit && self.real.max_bytes() == Some(limit));
+                assert!(value.weight + 400 > limit, "refused without need");
+            }
+        }
+        assert!(
+            self.gone.borrow().is_empty(),
+            "a refused entry displaces nothing"
+        );
+    }
+
+    /// Takes the entry of a key out, after the cache had its turn.
+    fn take(&mut self, key: u8) -> Option<Item> {
+        self.expire();
+        let at = self.naive.iter().position(|item| item.key == key)?;
+        let item = self.naive.remove(at)?;
+        assert!(
+            self.is_live(&item),
+            "an entry past its time was not removed"
+        );
+        Some(item)
+    }
+
+    /// Moves an entry to the newest end, and counts a hit; else a miss.
+    fn touch(&mut self, key: u8) -> Option<Value> {
+        let found = self.take(key);
+        let count = match found {
+            Some(_) => &mut self.stats.hits,
+            None => &mut self.stats.misses,
+        };
+        *count += 1;
+        self.naive.extend(found);
+        found.map(|item| item.value)
+    }
+
+    fn push(&mut self, key: u8, value: Value, ttl: Option<u64>, most_evictions: usize) {
+        let deadline = ttl.map(|ttl| self.clock.now.get() + ttl);
+        self.naive.push_back(Item {
+            key,
+            value,
+            deadline,
+        });
+        self.stats.insertions += 1;
+        self.evict(most_evictions);
+    }
+
+    fn find(&self, key: u8) -> Option<&Item> {
+        self.naive.iter().find(|item| item.key == key)
+    }
+
+    fn is_live(&self, item: &Item) -> bool {
+        item.deadline.is_none_or(|at| at > self.clock.now.get())
+    }
+
+    fn compare(&self) {
+        self.real.check_invariants();
+        assert_eq!(self.real.len(), self.naive.len());
+        let live = || {
+            let newest_first = self.naive.iter().rev();
+            newest_first
+                .filter(|item| self.is_live(item))
+                .map(|item| (&item.key, &item.value))
+        };
+        assert!(
+            self.real.iter().eq(live()),
+            "the order from newest to oldest"
+        );
+        assert!(self.real.iter().rev().eq(live().rev()), "and back");
+        let stats = Stats {
+            bytes: self.real.bytes(),
+            ..self.stats
+        };
+        assert_eq!(self.real.stats(), stats);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quickcheck::{Gen, QuickCheck};
+
+    use super::*;
+
+    #[test]
+    fn a_cache_behaves_as_a_list_in_the_order_of_use() {
+        fn property(program: Vec<u8>) {
+            run(&program);
+        }
+        QuickCheck::new()
+            .rng(Gen::from_size_and_seed(4_000, 2))
+            .tests(400)
+            .quickcheck(property as fn(Vec<u8>));
+    }
+}
