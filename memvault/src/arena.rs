@@ -1,14 +1,19 @@
-//! Slots that keep their place, named by 32-bit [`Index`].
+//! Slots side by side, named by 32-bit [`Index`].
 //!
-//! Place: under the recency [`List`](crate::list::List) and the [`Lru`](crate::lru::Lru) heart; a thin
-//! face of [`Slab`], for links of half the size and for the exact bytes a slot takes.
-//! Cost: all operations O(1), but for growth, which is O(n) and happens only when it is asked for.
-//! Limits: at most [`MAX_SLOTS`] slots. An index is only good until its slot is removed: using it later
-//! panics, or finds the slot's next tenant.
+//! Place: under the recency [`List`](crate::list::List) and the [`Lru`](crate::lru::Lru) heart.
+//! Cost: all operations O(1), but for growth, which is O(n) and happens only when it is asked for. A slot
+//! takes what its tenant takes, nothing more.
+//! Limits: at most [`MAX_SLOTS`] slots. A removal moves the last tenant into the gap, so that indices are
+//! good until the next removal only.
+//!
+//! Why not `slab`: it keeps gaps, so each slot is an enum, and to write a neighbour's link is to read its
+//! tag first. The processor then waits for a line that it could have written blindly: look-ups in a large
+//! cache took twice the time. Without gaps there is no tag.
 
-use slab::Slab;
+use alloc::vec::Vec;
+use core::ops;
 
-/// Position of an occupied slot in an [`Arena`].
+/// Position of a slot in an [`Arena`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Index(u32);
 
@@ -22,80 +27,81 @@ impl Index {
     }
 }
 
-/// Most slots of an arena: the two highest positions are left for links that lead nowhere.
-pub(crate) const MAX_SLOTS: usize = u32::MAX as usize - 2;
+/// Most slots of an arena: the highest position is left for links that lead nowhere.
+pub(crate) const MAX_SLOTS: usize = u32::MAX as usize;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T> {
-    slots: Slab<T>,
+    slots: Vec<T>,
 }
 
 impl<T> Arena<T> {
-    /// Bytes of a slot: as [`Slab`] lays it out, free of charge where `T` has a niche.
-    pub(crate) const SLOT: usize = size_of::<Slot<T>>();
-
     /// No slots; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { slots: Slab::new() }
+        Self { slots: Vec::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// Slots that there is memory for, occupied or not.
-    pub(crate) fn capacity(&self) -> usize {
+    pub(crate) const fn capacity(&self) -> usize {
         self.slots.capacity()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.capacity() * Self::SLOT
+    /// Bytes allocated.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
     }
 
-    /// Makes memory for exactly `slots` more than [`len`](Self::len).
+    /// Makes memory for exactly `slots` more than there are tenants.
     pub(crate) fn reserve_exact(&mut self, slots: usize) {
         self.slots.reserve_exact(slots);
     }
 
-    /// Fills a vacant slot.
+    /// Gives memory back, but for so many slots, or as many as there are tenants.
+    pub(crate) fn shrink_to(&mut self, slots: usize) {
+        self.slots.shrink_to(slots);
+    }
+
+    /// Fills the slot after the last.
     ///
     /// # Panics
     /// If there are [`MAX_SLOTS`] already.
-    pub(crate) fn insert(&mut self, tenant: T) -> Index {
-        let vacant = self.slots.vacant_entry();
-        let position = vacant.key();
+    pub(crate) fn push(&mut self, tenant: T) -> Index {
+        let position = self.slots.len();
         assert!(
             position < MAX_SLOTS,
             "more slots than 32-bit links can name"
         );
-        vacant.insert(tenant);
+        self.slots.push(tenant);
         Index(position as u32)
     }
 
-    /// Vacates a slot; its memory stays for the next tenant.
+    /// Removes a tenant; the last one moves into its slot.
     ///
     /// # Panics
-    /// If the slot is vacant.
-    pub(crate) fn remove(&mut self, index: Index) -> T {
-        self.slots.remove(index.0 as usize)
+    /// If there is no such slot.
+    pub(crate) fn swap_remove(&mut self, index: Index) -> T {
+        self.slots.swap_remove(index.0 as usize)
     }
 
-    /// The first occupied slot at or after `position`. O(n) over vacant slots.
-    pub(crate) fn next_occupied(&self, position: u32) -> Option<Index> {
-        (position..self.slots.capacity() as u32)
-            .find(|&i| self.slots.contains(i as usize))
-            .map(Index)
+    /// The slot whose tenant the next removal moves.
+    pub(crate) fn last(&self) -> Option<Index> {
+        self.slots
+            .len()
+            .checked_sub(1)
+            .map(|position| Index(position as u32))
     }
 
     /// All tenants in the order of their positions.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Index, &T)> {
-        self.slots
-            .iter()
-            .map(|(i, tenant)| (Index(i as u32), tenant))
+        (0..).map(Index).zip(&self.slots)
     }
 }
 
-impl<T> core::ops::Index<Index> for Arena<T> {
+impl<T> ops::Index<Index> for Arena<T> {
     type Output = T;
 
     fn index(&self, index: Index) -> &T {
@@ -103,16 +109,8 @@ impl<T> core::ops::Index<Index> for Arena<T> {
     }
 }
 
-impl<T> core::ops::IndexMut<Index> for Arena<T> {
+impl<T> ops::IndexMut<Index> for Arena<T> {
     fn index_mut(&mut self, index: Index) -> &mut T {
         &mut self.slots[index.0 as usize]
     }
-}
-
-/// Of the same size as a slot of [`Slab`], which keeps its own type to itself.
-enum Slot<T> {
-    #[expect(dead_code, reason = "only its size is used")]
-    Vacant(usize),
-    #[expect(dead_code, reason = "only its size is used")]
-    Occupied(T),
 }

@@ -4,10 +4,8 @@
 //! newest <-> ... newer <-> node <-> older ... <-> oldest
 //! ```
 //! Place: over an [`Arena`], under the [`Lru`](crate::lru::Lru) heart.
-//! Cost: all operations O(1); 8 bytes per node, which also tell an occupied slot from a vacant one.
+//! Cost: all operations O(1); 8 bytes per node.
 //! Limits: a list must always be given the arena that it was built in.
-
-use core::num::NonZeroU32;
 
 use crate::arena::{Arena, Index};
 
@@ -68,23 +66,14 @@ impl List {
         node.newer = Link::NIL;
         node.older = older;
         self.newest = link;
-        match older.index() {
-            Some(older) => nodes[older].newer = link,
-            None => self.oldest = link,
-        }
+        self.set_newer(nodes, older, link);
     }
 
     /// Takes a node out of the list.
     pub(crate) fn unlink<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
         let Node { newer, older, .. } = nodes[index];
-        match newer.index() {
-            Some(newer) => nodes[newer].older = older,
-            None => self.newest = older,
-        }
-        match older.index() {
-            Some(older) => nodes[older].newer = newer,
-            None => self.oldest = newer,
-        }
+        self.set_older(nodes, newer, older);
+        self.set_newer(nodes, older, newer);
     }
 
     /// Moves a node to the newest end; touches nothing if it is there already.
@@ -94,22 +83,44 @@ impl List {
             self.push_newest(nodes, index);
         }
     }
+
+    /// Makes the neighbours of a node that has moved to `index` lead there.
+    pub(crate) fn follow<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
+        let Node { newer, older, .. } = nodes[index];
+        self.set_older(nodes, newer, Link::to(index));
+        self.set_newer(nodes, older, Link::to(index));
+    }
+
+    /// Sets what follows `link` towards the oldest end.
+    fn set_older<E>(&mut self, nodes: &mut Arena<Node<E>>, link: Link, older: Link) {
+        match link.index() {
+            Some(index) => nodes[index].older = older,
+            None => self.newest = older,
+        }
+    }
+
+    /// Sets what follows `link` towards the newest end.
+    fn set_newer<E>(&mut self, nodes: &mut Arena<Node<E>>, link: Link, newer: Link) {
+        match link.index() {
+            Some(index) => nodes[index].newer = newer,
+            None => self.oldest = newer,
+        }
+    }
 }
 
-/// A neighbour's index plus one, or [`NIL`](Self::NIL). Never zero, which saves the arena its own tag.
+/// A neighbour's position, or [`NIL`](Self::NIL).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Link(NonZeroU32);
+struct Link(u32);
 
 impl Link {
     /// The link that leads nowhere.
-    const NIL: Self = Self(NonZeroU32::MAX);
+    const NIL: Self = Self(u32::MAX);
 
     const fn to(index: Index) -> Self {
-        // An arena has no slot at so high a position that this saturates.
-        Self(NonZeroU32::MIN.saturating_add(index.position()))
+        Self(index.position())
     }
 
     fn index(self) -> Option<Index> {
-        (self != Self::NIL).then(|| Index::new(self.0.get() - 1))
+        (self != Self::NIL).then(|| Index::new(self.0))
     }
 }

@@ -12,6 +12,8 @@
 //! Limits: grows only in [`grow_within`](Lru::grow_within), never by itself. Should a comparison or a
 //! rehash panic, nothing has changed yet.
 
+use core::mem;
+
 use hashbrown::HashTable;
 
 use crate::arena::Arena;
@@ -30,7 +32,7 @@ pub(crate) struct Lru<E> {
 
 impl<E> Lru<E> {
     /// Bytes of a slot in the arena.
-    pub(crate) const SLOT: usize = Arena::<Node<E>>::SLOT;
+    pub(crate) const SLOT: usize = size_of::<Node<E>>();
 
     /// No entries; allocates nothing.
     pub(crate) const fn new() -> Self {
@@ -72,26 +74,72 @@ impl<E> Lru<E> {
     /// Adds an entry as the newest. The caller has [made room](Self::grow_within) for it, so that
     /// `rehash` is asked only if that was forgotten.
     pub(crate) fn insert(&mut self, hash: u64, entry: E, rehash: impl Fn(&E) -> u64) -> Index {
-        let index = self.nodes.insert(Node::new(entry));
         let nodes = &self.nodes;
-        self.table.insert_unique(hash, index.position(), |&i| {
-            rehash(&nodes[Index::new(i)].entry)
-        });
+        let position = nodes.len() as u32;
+        self.table
+            .insert_unique(hash, position, |&i| rehash(&nodes[Index::new(i)].entry));
+        let index = self.nodes.push(Node::new(entry));
         self.order.push_newest(&mut self.nodes, index);
         index
     }
 
-    /// Takes an entry out; its slot stays for the next one. `hash` must be the one it came in with.
-    pub(crate) fn remove(&mut self, index: Index, hash: u64) -> E {
-        match self.table.find_entry(hash, |&i| i == index.position()) {
-            Ok(found) => {
-                found.remove();
+    /// Takes an entry out, and [moves the last one](Self::last) into its slot. `hash` must be the one it
+    /// came in with.
+    pub(crate) fn remove(&mut self, index: Index, hash: u64, rehash: impl Fn(&E) -> u64) -> E {
+        let moved = self.last().filter(|&last| last != index);
+        let moved = moved.map(|last| (last, rehash(self.entry(last))));
+        self.forget(index, hash);
+        self.order.unlink(&mut self.nodes, index);
+        let node = self.nodes.swap_remove(index);
+        if let Some((last, hash)) = moved {
+            self.order.follow(&mut self.nodes, index);
+            match self.table.find_mut(hash, |&i| i == last.position()) {
+                Some(place) => *place = index.position(),
+                // As in `forget`.
+                None => self
+                    .table
+                    .iter_mut()
+                    .filter(|place| **place == last.position())
+                    .for_each(|place| *place = index.position()),
             }
-            // Somebody changed the key in its place: slow, but nothing may point to a vacant slot.
+        }
+        node.entry
+    }
+
+    /// Puts an entry in the place of another, as the newest; returns the other. Needs a
+    /// [spare place](Self::has_spare_place) in the index. `old_hash` must be the one the other came in with.
+    pub(crate) fn recycle(&mut self, index: Index, old_hash: u64, hash: u64, entry: E) -> E {
+        self.forget(index, old_hash);
+        self.table.insert_unique(hash, index.position(), |_| hash);
+        self.order.promote(&mut self.nodes, index);
+        mem::replace(&mut self.nodes[index].entry, entry)
+    }
+
+    /// Whether the index takes one more entry without being built afresh.
+    pub(crate) fn has_spare_place(&self) -> bool {
+        self.table.len() < self.table.capacity()
+    }
+
+    /// Takes an entry out of the index.
+    fn forget(&mut self, index: Index, hash: u64) {
+        match self.table.find_entry(hash, |&i| i == index.position()) {
+            Ok(found) => drop(found.remove()),
+            // Somebody changed the key in its place: slow, but nothing may lead to where nothing is.
             Err(_) => self.table.retain(|&mut i| i != index.position()),
         }
-        self.order.unlink(&mut self.nodes, index);
-        self.nodes.remove(index).entry
+    }
+
+    /// The last entry whose position is below `position`.
+    pub(crate) fn below(&self, position: u32) -> Option<Index> {
+        let position = self.len().min(position as usize);
+        position
+            .checked_sub(1)
+            .map(|position| Index::new(position as u32))
+    }
+
+    /// The slot whose entry moves into the gap when another one is removed.
+    pub(crate) fn last(&self) -> Option<Index> {
+        self.nodes.last()
     }
 
     pub(crate) fn newest(&self) -> Option<Index> {
@@ -108,11 +156,6 @@ impl<E> Lru<E> {
 
     pub(crate) fn older(&self, index: Index) -> Option<Index> {
         self.nodes[index].older()
-    }
-
-    /// The first entry at or after position `from` of the arena.
-    pub(crate) fn next_slot(&self, from: u32) -> Option<Index> {
-        self.nodes.next_occupied(from)
     }
 }
 
@@ -160,9 +203,7 @@ impl<E> Lru<E> {
         };
         if let Some(buckets) = buckets {
             let mut fresh = HashTable::with_capacity(full_load(buckets));
-            for (index, node) in self.nodes.iter() {
-                fresh.insert_unique(rehash(&node.entry), index.position(), |_| 0);
-            }
+            self.fill(&mut fresh, rehash);
             self.table = fresh;
         }
         if slots > 0 {
@@ -171,35 +212,22 @@ impl<E> Lru<E> {
         true
     }
 
-    /// Moves all entries to an arena of so many slots, or as many as it takes, and to an index to suit.
-    /// They are renumbered from 0, from the oldest to the newest. O(n).
+    /// Gives memory back: shrinks the arena to so many slots, or as many as it takes, and the index to
+    /// suit. Entries keep their positions. O(n).
     pub(crate) fn compact(&mut self, slots: usize, rehash: impl Fn(&E) -> u64) {
         let mut table = HashTable::with_capacity(self.len().max(full_load(FEWEST_BUCKETS)));
-        let mut next = self.oldest();
-        for position in 0.. {
-            let Some(index) = next else {
-                break;
-            };
-            table.insert_unique(rehash(self.entry(index)), position, |_| 0);
-            next = self.newer(index);
+        if table.num_buckets() < self.table.num_buckets() {
+            self.fill(&mut table, rehash);
+            self.table = table;
         }
-        let mut compact = Self {
-            table,
-            nodes: Arena::new(),
-            order: List::new(),
-        };
-        compact
-            .nodes
-            .reserve_exact(slots.max(self.len()).max(FEWEST_SLOTS));
-        next = self.oldest();
-        while let Some(index) = next {
-            next = self.newer(index);
-            let moved = compact
-                .nodes
-                .insert(Node::new(self.nodes.remove(index).entry));
-            compact.order.push_newest(&mut compact.nodes, moved);
+        self.nodes.shrink_to(slots.max(FEWEST_SLOTS));
+    }
+
+    /// Puts all entries into an index that has room for them.
+    fn fill(&self, table: &mut HashTable<u32>, rehash: impl Fn(&E) -> u64) {
+        for (index, node) in self.nodes.iter() {
+            table.insert_unique(rehash(&node.entry), index.position(), |_| 0);
         }
-        *self = compact;
     }
 
     /// Panics unless index, arena and order hold the same entries.
@@ -220,7 +248,7 @@ impl<E> Lru<E> {
     /// How many buckets the index needs if it has to be built afresh for one more entry, and by how many
     /// bytes it grows then.
     fn table_growth(&self) -> Option<(Option<usize>, usize)> {
-        if self.table.len() < self.table.capacity() {
+        if self.has_spare_place() {
             return Some((None, 0));
         }
         let buckets = self.table.num_buckets();

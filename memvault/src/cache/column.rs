@@ -32,22 +32,22 @@ impl Column {
         Some(core::mem::replace(place, number))
     }
 
-    /// Begins the column, or stretches it, so that it covers `slots`; new slots get `number`.
+    /// Begins the column, or makes it longer or shorter, to cover `slots`; new slots get `number`.
     pub(super) fn fit(&mut self, slots: usize, number: u64) {
-        if let Some(new) = slots.checked_sub(self.numbers.len()) {
-            self.numbers.reserve_exact(new);
+        if slots > self.numbers.len() {
+            self.numbers.reserve_exact(slots - self.numbers.len());
             self.numbers.resize(slots, number);
+        } else if slots < self.numbers.len() {
+            self.numbers.truncate(slots);
+            self.numbers.shrink_to(slots);
         }
     }
 
-    /// The numbers of these slots, in this order, for an arena of `slots`.
-    pub(super) fn gather(&self, order: impl Iterator<Item = Index>, slots: usize) -> Self {
-        let mut numbers = Vec::new();
-        if !self.numbers.is_empty() {
-            numbers.reserve_exact(slots);
-            numbers.extend(order.filter_map(|index| self.get(index)));
+    /// Moves the number of slot `last` to slot `index`, and leaves `number` there.
+    pub(super) fn follow(&mut self, index: Index, last: Index, number: u64) {
+        if let Some(moved) = self.replace(last, number) {
+            self.replace(index, moved);
         }
-        Self { numbers }
     }
 
     /// Bytes allocated.

@@ -291,17 +291,11 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         self.settle();
         let mut next = self.lru.newest();
         while let Some(index) = next {
+            let last = self.lru.last();
             next = self.lru.older(index);
-            let hash = self.hash(&self.lru.entry(index).key);
-            let Some(index) = self.expire(index, hash) else {
-                continue;
-            };
-            self.note_lent(index);
-            let Pair { key, value } = self.lru.entry_mut(index);
-            if keep(key, value) {
-                self.weigh_again();
-            } else {
-                self.take(index, hash);
+            if !self.keep_if(index, &mut keep) && next == last {
+                // The next one has moved into the gap.
+                next = Some(index);
             }
         }
         self.keep_to_budget();

@@ -9,7 +9,7 @@ use core::mem;
 
 use super::column::NUMBER;
 use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
-use crate::lru::{FEWEST_SLOTS, Index, Lru, MAX_SLOTS};
+use crate::lru::{Index, Lru, MAX_SLOTS};
 use crate::time::{Clock, Duration, Instant};
 
 impl<K, V, S, C, H> Cache<K, V, S, C, H> {
@@ -169,11 +169,41 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         None
     }
 
-    /// Takes an entry out.
+    /// Removes an entry past its time, or one that `keep` does not want; returns whether it stays.
+    pub(super) fn keep_if(
+        &mut self,
+        index: Index,
+        mut keep: impl FnMut(&K, &mut V) -> bool,
+    ) -> bool {
+        let hash = self.hash(&self.lru.entry(index).key);
+        if self.expire(index, hash).is_none() {
+            return false;
+        }
+        self.note_lent(index);
+        let Pair { key, value } = self.lru.entry_mut(index);
+        let keeps = keep(key, value);
+        if keeps {
+            self.weigh_again();
+        } else {
+            self.take(index, hash);
+        }
+        keeps
+    }
+
+    /// Takes an entry out; the [last](Lru::last) moves into its slot.
     pub(super) fn take(&mut self, index: Index, hash: u64) -> Pair<K, V> {
-        self.note_weight(index, 0);
+        let last = self.lru.last().unwrap_or(index);
+        let hasher = &self.settings.hasher;
+        let pair = self
+            .lru
+            .remove(index, hash, |pair| hasher.hash_one(&pair.key));
         self.lent = None;
-        self.lru.remove(index, hash)
+        self.note_weight(index, 0);
+        if last != index {
+            self.weights.follow(index, last, 0);
+            self.deadlines.follow(index, last, NEVER);
+        }
+        pair
     }
 
     /// The weight of an entry, if the limits allow for it.
@@ -241,6 +271,11 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         deadline: u64,
     ) -> Index {
         self.begin_deadlines(deadline);
+        self.stats.insertions += 1;
+        if let Some(oldest) = self.oldest_to_recycle() {
+            self.recycle(oldest, hash, pair, deadline);
+            return oldest;
+        }
         self.make_slot(weight);
         let hasher = &self.settings.hasher;
         let index = self
@@ -248,8 +283,25 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             .insert(hash, pair, |pair| hasher.hash_one(&pair.key));
         self.note_weight(index, weight);
         self.deadlines.replace(index, deadline);
-        self.stats.insertions += 1;
         index
+    }
+
+    /// The oldest entry, if it has to go for a new one, and nothing else: then its slot can be filled at
+    /// once.
+    fn oldest_to_recycle(&self) -> Option<Index> {
+        let is_full = self.len() == self.settings.max_entries && self.settings.max_bytes.is_none();
+        self.lru
+            .oldest()
+            .filter(|_| is_full && self.lru.has_spare_place())
+    }
+
+    /// Evicts the oldest entry and puts another in its place.
+    fn recycle(&mut self, oldest: Index, hash: u64, pair: Pair<K, V>, deadline: u64) {
+        let old_hash = self.hash(&self.lru.entry(oldest).key);
+        let Pair { key, value } = self.lru.recycle(oldest, old_hash, hash, pair);
+        self.deadlines.replace(oldest, deadline);
+        self.stats.evictions += 1;
+        self.settings.hook.on_eviction(key, value, Cause::Eviction);
     }
 
     /// Makes sure that this deadline can be noted. The newest entry is spared, but may move.
@@ -360,16 +412,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         }
     }
 
-    /// Moves all entries to an arena of so many slots, or as many as it takes, and to an index to suit.
+    /// Gives memory back, but for so many slots, or as many as it takes. O(n).
     pub(super) fn compact(&mut self, slots: usize) {
-        let order = || core::iter::successors(self.lru.oldest(), |&index| self.lru.newer(index));
-        let slots = slots.max(self.len()).max(FEWEST_SLOTS);
-        let deadlines = self.deadlines.gather(order(), slots);
-        let weights = self.weights.gather(order(), slots);
         let hasher = &self.settings.hasher;
         self.lru.compact(slots, |pair| hasher.hash_one(&pair.key));
-        self.deadlines = deadlines;
-        self.weights = weights;
         self.fit_columns();
     }
 

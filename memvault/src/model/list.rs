@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::arena::{Arena, Index};
+use crate::arena::Arena;
 use crate::list::{List, Node};
 
 /// Runs `program` against [`List`] and a plain list, and compares them after each step.
@@ -12,42 +12,51 @@ use crate::list::{List, Node};
 /// # Panics
 /// If the two differ, or a link is broken.
 pub fn run(program: &[u8]) {
-    let (mut nodes, mut order) = (Arena::new(), List::new());
-    let mut naive: VecDeque<Index> = VecDeque::new();
+    let (mut nodes, mut order) = (Arena::<Node<usize>>::new(), List::new());
+    // Numbers of the nodes, newest first.
+    let mut naive: VecDeque<usize> = VecDeque::new();
     for (step, &byte) in program.iter().enumerate() {
-        let (operation, rank) = (byte % 4, usize::from(byte / 4));
-        match (operation, naive.len()) {
-            (0, _) | (_, 0) => {
-                let index = nodes.insert(Node::new(step));
+        let rank = usize::from(byte / 4) % naive.len().max(1);
+        let chosen = naive.get(rank).copied();
+        let index = nodes
+            .iter()
+            .find(|(_, node)| Some(node.entry) == chosen)
+            .map(|(index, _)| index);
+        match index.filter(|_| byte % 4 != 0) {
+            None => {
+                let index = nodes.push(Node::new(step));
                 order.push_newest(&mut nodes, index);
-                naive.push_front(index);
+                naive.push_front(step);
             }
-            (1, len) => {
-                let index = naive.remove(rank % len).unwrap_or_else(|| unreachable!());
-                let tenant = nodes[index].entry;
+            Some(index) if byte % 4 == 1 => {
+                let is_last = nodes.last() == Some(index);
                 order.unlink(&mut nodes, index);
-                assert_eq!(nodes.remove(index).entry, tenant);
+                assert_eq!(Some(nodes.swap_remove(index).entry), naive.remove(rank));
+                if !is_last {
+                    order.follow(&mut nodes, index);
+                }
             }
-            (_, len) => {
-                let index = naive.remove(rank % len).unwrap_or_else(|| unreachable!());
+            Some(index) => {
                 order.promote(&mut nodes, index);
-                naive.push_front(index);
+                let promoted = naive.remove(rank);
+                naive.extend(promoted);
+                naive.rotate_right(1);
             }
         }
         compare(&nodes, &order, &naive);
     }
 }
 
-fn compare(nodes: &Arena<Node<usize>>, order: &List, naive: &VecDeque<Index>) {
+fn compare(nodes: &Arena<Node<usize>>, order: &List, naive: &VecDeque<usize>) {
     assert_eq!(nodes.len(), naive.len());
-    assert_eq!(order.newest(), naive.front().copied());
-    assert_eq!(order.oldest(), naive.back().copied());
-    for (rank, &index) in naive.iter().enumerate() {
-        assert_eq!(nodes[index].older(), naive.get(rank + 1).copied());
-        let newer = rank.checked_sub(1).and_then(|rank| naive.get(rank));
-        assert_eq!(nodes[index].newer(), newer.copied());
+    let (mut newer, mut next) = (None, order.newest());
+    for &number in naive {
+        let index = next.unwrap_or_else(|| panic!("the list ends before {number}"));
+        assert_eq!(nodes[index].entry, number);
+        assert_eq!(nodes[index].newer(), newer, "links lead to and fro");
+        (newer, next) = (next, nodes[index].older());
     }
-    assert!(nodes.iter().all(|(index, _)| naive.contains(&index)));
+    assert_eq!((order.oldest(), next), (newer, None));
 }
 
 #[cfg(test)]

@@ -140,15 +140,15 @@ impl<S: BuildHasher> Entries<S> {
         }
     }
 
-    /// The first entry at or after position `cursor` of the arena, and the cursor to go on from.
+    /// The next entry after `cursor` in the order of the arena, from its end, and the cursor to go on from.
     ///
-    /// Start with 0; `None` is the end. An entry that is there from the first call to the last is met
-    /// exactly once, whatever is inserted, replaced or removed meanwhile, unless [`clear`](Self::clear)
-    /// or a lowered limit starts the arena afresh. O(1) on average over a whole scan.
+    /// Start with 0; `None` is the end. An entry that is there from the first call to the last is met,
+    /// whatever is inserted, replaced or removed meanwhile; and met once, unless the removal of an entry
+    /// that was still to come has moved it there. O(1).
     #[must_use]
     pub fn scan(&self, cursor: u32) -> Option<(EntryRef<'_>, u32)> {
-        let index = self.lru.next_slot(cursor)?;
-        Some((self.entry(index), index.position() + 1))
+        let index = self.lru.below(u32::MAX - cursor)?;
+        Some((self.entry(index), u32::MAX - index.position()))
     }
 
     /// The entry that would be evicted first.
@@ -242,6 +242,14 @@ impl<S: BuildHasher> Entries<S> {
             // Two steps: the old allocation is returned before the new one is asked for.
             *self.lru.entry_mut(index) = Packed::hollow(hash);
             *self.lru.entry_mut(index) = Packed::new(hash, key, value, meta);
+        } else if let Some(oldest) = self.oldest_to_recycle(class) {
+            evicted(self.entry(oldest));
+            self.forget(oldest);
+            let old_hash = expand(self.lru.entry(oldest).hash());
+            // Two steps, as above.
+            self.lru
+                .recycle(oldest, old_hash, expand(hash), Packed::hollow(hash));
+            *self.lru.entry_mut(oldest) = Packed::new(hash, key, value, meta);
         } else {
             self.make_slot(class, evicted);
             let packed = Packed::new(hash, key, value, meta);
@@ -280,7 +288,7 @@ impl<S: BuildHasher> Entries<S> {
     pub(crate) fn remove_at(&mut self, index: Index) {
         self.forget(index);
         let hash = self.lru.entry(index).hash();
-        self.lru.remove(index, expand(hash));
+        self.lru.remove(index, expand(hash), rehash);
     }
 
     /// The size class of an allocation of `len` bytes, if key and budget allow for it.
@@ -302,30 +310,30 @@ impl<S: BuildHasher> Entries<S> {
 
     /// Evicts until the entry at `index` can change its allocation to `class` bytes. Returns where the
     /// entry is then.
-    fn make_room(&mut self, index: Index, class: usize, evicted: Evicted<'_>) -> Index {
+    fn make_room(&mut self, mut index: Index, class: usize, evicted: Evicted<'_>) -> Index {
         let old = self.size_class(self.lru.entry(index).len());
         let over = |this: &Self| this.bytes_used() - old + class > this.max_bytes();
         while over(self) {
-            match self.lru.oldest() {
-                Some(oldest) if oldest != index => self.evict(oldest, evicted),
-                Some(oldest) => match self.lru.newer(oldest) {
-                    Some(next) => self.evict(next, evicted),
-                    None => break,
-                },
-                None => break,
-            }
+            let oldest = self.lru.oldest();
+            let other = match oldest.filter(|&oldest| oldest != index) {
+                Some(oldest) => Some(oldest),
+                None => self.lru.newer(index),
+            };
+            let Some(other) = other else {
+                return self.start_afresh(index);
+            };
+            let last = self.lru.last();
+            self.evict(other, evicted);
+            // The entry itself may have been moved into the gap.
+            index = if Some(index) == last { other } else { index };
         }
-        if over(self) {
-            self.start_afresh(index)
-        } else {
-            index
-        }
+        index
     }
 
     /// Moves the only entry, at `index`, to an arena and an index of the smallest size.
     fn start_afresh(&mut self, index: Index) -> Index {
         let hash = expand(self.lru.entry(index).hash());
-        let packed = self.lru.remove(index, hash);
+        let packed = self.lru.remove(index, hash, rehash);
         self.lru = Lru::new();
         self.lru.insert(hash, packed, rehash)
     }
@@ -347,6 +355,16 @@ impl<S: BuildHasher> Entries<S> {
                 None => return,
             }
         }
+    }
+
+    /// The oldest entry, if it has to go for one of `class` bytes, and nothing else: then its slot can be
+    /// filled at once.
+    fn oldest_to_recycle(&self, class: usize) -> Option<Index> {
+        let (used, limit) = (self.bytes_used().saturating_add(class), self.max_bytes());
+        let is_full = used > limit || Some(self.len()) == self.config.max_entries;
+        let oldest = self.lru.oldest().filter(|_| is_full)?;
+        let old = self.size_class(self.lru.entry(oldest).len());
+        (used - old <= limit && self.lru.has_spare_place()).then_some(oldest)
     }
 
     fn evict_oldest(&mut self, evicted: Evicted<'_>) {
