@@ -7,7 +7,7 @@ use memvault::replication::Config;
 use memvault::resp::Limits;
 use memvault::store;
 
-/// How a [`Driver`] and its node are set up.
+/// How a [`Driver`](super::Driver) and its node are set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The node: members, role, replicas, levels, time limits.

@@ -12,7 +12,7 @@
 //! [`Connection::process`].
 //! Cost: no allocation per command once the buffers have grown; see [`Buffers`] for what an idle connection
 //! holds.
-//! Limits: those of [`Limits`](crate::resp::Limits) for what comes in, and of [`Config`] for what goes out.
+//! Limits: those of [`Limits`] for what comes in, and of [`Config`] for what goes out.
 
 mod describe;
 mod engine;

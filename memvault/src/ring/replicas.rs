@@ -8,7 +8,7 @@ use crate::hash::Token;
 
 /// Iterator over the distinct nodes of one preference list, made by [`Ring::replicas`].
 ///
-/// Cost: one step of the walk per virtual node passed. Up to [16 nodes](INLINE) are told apart by what
+/// Cost: one step of the walk per virtual node passed. Up to 16 nodes are told apart by what
 /// was found before; beyond that by walking again from the start, so that nothing is allocated.
 #[derive(Clone, Debug)]
 pub struct Replicas<'a> {

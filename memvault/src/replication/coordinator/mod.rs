@@ -1,7 +1,7 @@
 //! Carries out requests: places keys, asks replicas, waits, tries the next one, combines the answers.
 //!
 //! A [`Request`] is split into operations on one key each ([`operation`]); a [`job`] puts their results
-//! together again. Operations write ([`write`]) or read ([`read`]), or read and then write.
+//! together again. Operations write ([`mod@write`]) or read ([`read`]), or read and then write.
 
 mod flush;
 mod job;
