@@ -1,3 +1,47 @@
-//! The `memvault` command.
+//! The `memvault` command: parse, dispatch, exit code.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod bench;
+mod error;
+mod link;
+mod logging;
+mod output;
+mod query;
+mod ring;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::Outcome;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(&cli);
+    match dispatch(&cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let label = output::Style::of_stderr().red("error:");
+            output::note(format_args!("{label} {error}"));
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Get(args) => query::get(args),
+        Command::Set(args) => query::set(args),
+        Command::Del(args) => query::del(args),
+        Command::Ping(args) => query::ping(args),
+        Command::Ring(args) => ring::run(args),
+        Command::Shell(args) => shell::run(args),
+        Command::Bench(args) => bench::run(args),
+    }
+}

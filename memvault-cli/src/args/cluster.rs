@@ -1,0 +1,112 @@
+//! Flags that name a cluster and how careful to be with it.
+
+use clap::Args;
+use memvault::replication::{Config, Level};
+use memvault_net::driver::NodeAddress;
+
+/// The members of a cluster, as one flag's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Members(pub(crate) Vec<NodeAddress>);
+
+/// Which cluster, and how many replicas it keeps.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct Cluster {
+    /// All members, in any order: host:port or id=host:port, separated by commas.
+    /// The same in every process
+    #[arg(long, value_name = "LIST", value_parser = members)]
+    pub(crate) cluster: Members,
+    #[command(flatten)]
+    pub(crate) replicas: Replicas,
+}
+
+/// How many nodes hold each key.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Replicas {
+    /// Nodes that hold each key, 1 to 8. The same in every process
+    #[arg(long, value_name = "N", default_value = "3", value_parser = replicas, help_heading = "Cluster")]
+    pub(crate) replicas: usize,
+}
+
+impl Members {
+    /// The members as they were written: what another process takes as `--cluster`.
+    pub(crate) fn to_words(&self) -> Vec<String> {
+        self.0.iter().map(word).collect()
+    }
+}
+
+/// A member as users write it.
+pub(crate) fn word(node: &NodeAddress) -> String {
+    if node.id == node.address {
+        node.address.clone()
+    } else {
+        format!("{}={}", node.id, node.address)
+    }
+}
+
+/// Reads a member list; no id twice.
+pub(crate) fn members(text: &str) -> Result<Members, String> {
+    let mut members: Vec<NodeAddress> = Vec::new();
+    for word in text.split(',').filter(|word| !word.trim().is_empty()) {
+        let node: NodeAddress = word.parse().map_err(|error| format!("{error}"))?;
+        if members.iter().any(|other| other.id == node.id) {
+            return Err(format!("{} is in the list twice", node.id));
+        }
+        members.push(node);
+    }
+    if members.is_empty() {
+        return Err("expected host:port,host:port,... such as 10.0.0.1:6379,10.0.0.2:6379".into());
+    }
+    Ok(Members(members))
+}
+
+/// Reads a number of replicas.
+pub(crate) fn replicas(text: &str) -> Result<usize, String> {
+    let most = Config::MAX_REPLICAS;
+    match text.parse() {
+        Ok(replicas) if (1..=most).contains(&replicas) => Ok(replicas),
+        _ => Err(format!("expected 1 to {most}")),
+    }
+}
+
+/// Reads the address of one server, `host:port`.
+pub(crate) fn server(text: &str) -> Result<String, String> {
+    let node: Result<NodeAddress, _> = text.parse();
+    match node {
+        Ok(node) if node.id == node.address => Ok(node.address),
+        _ => Err("expected host:port, such as 127.0.0.1:6379".to_owned()),
+    }
+}
+
+/// Reads a level.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
+    Level::from_name(text.as_bytes()).ok_or_else(|| "expected one, quorum, all or auto".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_keeps_its_words_and_its_order() {
+        let list = members("b=10.0.0.2:1, a:2 ,").expect("a list");
+        assert_eq!(list.to_words(), ["b=10.0.0.2:1", "a:2"]);
+    }
+
+    #[test]
+    fn what_is_no_list_is_explained() {
+        for (text, part) in [
+            ("", "expected host:port"),
+            ("a:1,b", "node \"b\""),
+            ("a:1,a:1", "a:1 is in the list twice"),
+        ] {
+            let error = members(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(replicas("0").is_err() && replicas("9").is_err() && replicas("x").is_err());
+        assert_eq!(level("QUORUM"), Ok(Level::Quorum));
+        assert!(level("most").is_err());
+        assert_eq!(server("[::1]:6379"), Ok("[::1]:6379".to_owned()));
+        assert!(server("localhost").is_err() && server("a=b:1").is_err());
+    }
+}

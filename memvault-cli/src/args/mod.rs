@@ -1,0 +1,84 @@
+//! The command line: subcommands, flags, units and defaults.
+//!
+//! Order of what counts: a flag, else the environment variable named in its help, else the default.
+
+pub(crate) mod bench;
+pub(crate) mod cluster;
+pub(crate) mod duration;
+pub(crate) mod query;
+pub(crate) mod size;
+
+use clap::{Parser, Subcommand};
+use log::LevelFilter;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "memvault",
+    version,
+    about = "A cache that is a cluster: exact LRU, replicated, spoken to by any Redis client.",
+    after_help = EXAMPLES,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Least severe messages to log on standard error, off to trace
+    /// [default: info for servers, error for the rest]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "MEMVAULT_LOG",
+        hide_possible_values = true,
+        help_heading = "Output",
+        display_order = 900
+    )]
+    pub(crate) log_level: Option<LevelFilter>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the value of a key
+    Get(query::Get),
+    /// Set a key
+    Set(query::Set),
+    /// Delete keys
+    Del(query::Del),
+    /// Ask one server, or every node of a cluster, whether it answers
+    Ping(query::Ping),
+    /// Show which node holds what
+    Ring(query::Ring),
+    /// Type commands to a server, with history and completion
+    Shell(query::Shell),
+    /// Measure any RESP server: throughput and latency percentiles
+    Bench(bench::Bench),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  memvault set greeting hello --ttl 10s
+  memvault get greeting
+
+Exit codes: 0 done; 1 failed, or no such key; 2 the command line is wrong.";
+
+/// Reads a count of at least 1.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

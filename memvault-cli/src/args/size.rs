@@ -1,0 +1,107 @@
+//! Sizes in bytes as people write them: `256mb`.
+
+/// Reads a number of bytes: digits, then `b`, `kb`, `mb`, `gb` or nothing, in any case; steps of 1024.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, unit) = text.split_at(split.unwrap_or(text.len()));
+    if digits.is_empty() {
+        return Err(format!("expected digits and a unit, {EXAMPLES}"));
+    }
+    let factor = factor(unit.trim_start())
+        .ok_or_else(|| format!("unknown unit {unit:?}: expected b, kb, mb or gb, {EXAMPLES}"))?;
+    let number: Option<usize> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(|| "more bytes than this machine can address".to_owned())
+}
+
+/// Like [`size`], but 0 is refused: nothing would fit.
+pub(crate) fn positive_size(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        0 => Err(format!("must be more than 0, {EXAMPLES}")),
+        bytes => Ok(bytes),
+    }
+}
+
+fn factor(unit: &str) -> Option<usize> {
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return None,
+    };
+    Some(1 << shift)
+}
+
+/// Writes a number of bytes with the unit that suits it: `1.5 MB`; steps of 1024.
+pub(crate) fn human(bytes: u64) -> String {
+    let units = ["KB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in units {
+        if value < 1023.95 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if unit == "B" || value >= 100.0 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+const EXAMPLES: &str = "such as 256mb, 1gb or 4096";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_units_in_any_case() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("10b", 10),
+            ("2k", 2048),
+            ("256mb", 256 << 20),
+            ("256 MB", 256 << 20),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_is_explained() {
+        for (text, part) in [
+            ("", "expected digits"),
+            ("mb", "expected digits"),
+            ("-1", "expected digits"),
+            ("1.5gb", "unknown unit"),
+            ("10 parsecs", "expected b, kb, mb or gb"),
+            ("99999999999999999999", "more bytes"),
+            ("99999999999gb", "more bytes"),
+        ] {
+            let error = size(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(positive_size("0").is_err());
+    }
+
+    #[test]
+    fn sizes_are_written_with_three_digits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1000, "1000 B"),
+            (1536, "1.5 KB"),
+            (256 << 20, "256 MB"),
+            (5 << 40, "5.0 TB"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The log: one line for each event on standard error, with its time.
+
+use std::io::Write;
+
+use env_logger::fmt::Formatter;
+use log::{LevelFilter, Record};
+
+use crate::args::Cli;
+
+/// Starts logging at the level that was asked for, else at the one that suits the subcommand.
+pub(crate) fn start(cli: &Cli) {
+    let level = cli.log_level.unwrap_or(LevelFilter::Error);
+    env_logger::Builder::new()
+        .filter_level(level)
+        // The libraries below log what only their authors understand.
+        .filter_module("polling", level.min(LevelFilter::Warn))
+        .filter_module("async_io", level.min(LevelFilter::Warn))
+        .filter_module("rustyline", level.min(LevelFilter::Warn))
+        .format(write)
+        .init();
+}
+
+/// `2026-11-24T09:30:00.123Z INFO  text`; line ends within the text are escaped.
+fn write(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let level = record.level();
+    let style = out.default_level_style(level);
+    let text = record.args().to_string();
+    let text = text.replace('\r', "\\r").replace('\n', "\\n");
+    writeln!(
+        out,
+        "{} {style}{level:<5}{style:#} {text}",
+        out.timestamp_millis()
+    )
+}

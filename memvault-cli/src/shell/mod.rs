@@ -1,0 +1,121 @@
+//! `shell`: commands typed by a person, or piped in.
+
+mod assistant;
+mod catalogue;
+mod raw;
+mod session;
+mod words;
+
+use std::env;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Editor};
+
+use crate::args::query::Shell;
+use crate::error::{Error, NOT_FOUND, OK, Outcome};
+use crate::output::{self, Style};
+use crate::query::server_address;
+use assistant::Assistant;
+use session::{Answer, Session};
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Shell) -> Outcome {
+    let servers = match &args.target.cluster {
+        Some(members) => members.0.iter().map(|node| node.address.clone()).collect(),
+        None => vec![server_address(args.target.server.as_deref())],
+    };
+    let session = Session::connect(servers, args.target.timeout)?;
+    if io::stdin().is_terminal() {
+        converse(session)
+    } else {
+        execute_lines(session)
+    }
+}
+
+/// Reads lines from a person until Ctrl-D or `exit`.
+fn converse(mut session: Session) -> Outcome {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .auto_add_history(true)
+        .build();
+    let mut editor: Editor<Assistant, FileHistory> =
+        Editor::with_config(config).map_err(cannot_edit)?;
+    editor.set_helper(Some(Assistant::new()));
+    let history = history_file();
+    if let Some(file) = &history {
+        // There is none before the first time.
+        let _ = editor.load_history(file);
+    }
+    output::line(format_args!(
+        "Connected to {}. Tab completes, help lists the commands, Ctrl-D leaves.",
+        session.prompt()
+    ));
+    loop {
+        match editor.readline(&format!("{}> ", session.prompt())) {
+            Ok(line) => match session.execute(&line) {
+                Answer::Nothing => {}
+                Answer::Leave => break,
+                Answer::Text(text) => output::line(text),
+                Answer::Reply(reply) => output::line(reply),
+                Answer::Problem(text) => problem(&text),
+            },
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(cannot_edit(error)),
+        }
+    }
+    if let Some(file) = &history
+        && let Err(error) = editor.save_history(file)
+    {
+        problem(&format!(
+            "cannot keep the history in {}: {error}",
+            file.display()
+        ));
+    }
+    Ok(OK)
+}
+
+/// Executes the lines of standard input; replies are printed without decoration, as redis-cli does.
+fn execute_lines(mut session: Session) -> Outcome {
+    let mut code = OK;
+    for line in io::stdin().lock().lines() {
+        let line = line.map_err(|error| Error::failed(format_args!("standard input: {error}")))?;
+        match session.execute(&line) {
+            Answer::Nothing => {}
+            Answer::Leave => break,
+            Answer::Text(text) => output::line(text),
+            Answer::Reply(reply) => {
+                if reply.error_text().is_some() {
+                    code = NOT_FOUND;
+                }
+                output::write(&raw::line(&reply));
+            }
+            Answer::Problem(text) => {
+                code = NOT_FOUND;
+                problem(&text);
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn problem(text: &str) {
+    let label = Style::of_stderr().red("error:");
+    output::note(format_args!("{label} {text}"));
+}
+
+fn cannot_edit(error: ReadlineError) -> Error {
+    Error::failed(format_args!("cannot read from the terminal: {error}"))
+}
+
+/// Where typed lines are kept; nowhere without a home directory.
+fn history_file() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(file) = set("MEMVAULT_HISTORY") {
+        return Some(file.into());
+    }
+    Some(PathBuf::from(set("HOME")?).join(".memvault_history"))
+}

@@ -1,0 +1,140 @@
+//! Splits a typed line into arguments, with the quoting rules of redis-cli.
+
+use std::fmt;
+use std::iter::Peekable;
+use std::slice::Iter;
+
+/// Why a line has no arguments to speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unbalanced {
+    /// A quote that was opened is not closed.
+    Open,
+    /// Something follows a closing quote directly.
+    Glued,
+}
+
+impl fmt::Display for Unbalanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "a quote is not closed",
+            Self::Glued => "a blank is missing after a closing quote",
+        })
+    }
+}
+
+/// Splits at blanks. Within `"` a backslash escapes (`\n \r \t \b \a \xHH`, itself and quotes); within `'`
+/// only `\'` does.
+pub(super) fn split(line: &str) -> Result<Vec<Vec<u8>>, Unbalanced> {
+    let mut words = Vec::new();
+    let mut bytes = line.as_bytes().iter().peekable();
+    loop {
+        while bytes.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+        if bytes.peek().is_none() {
+            return Ok(words);
+        }
+        words.push(word(&mut bytes)?);
+    }
+}
+
+fn word(bytes: &mut Peekable<Iter<'_, u8>>) -> Result<Vec<u8>, Unbalanced> {
+    let mut word = Vec::new();
+    while let Some(&byte) = bytes.next_if(|byte| !byte.is_ascii_whitespace()) {
+        match byte {
+            b'"' => {
+                double_quoted(bytes, &mut word)?;
+                return ended(bytes, word);
+            }
+            b'\'' => {
+                single_quoted(bytes, &mut word)?;
+                return ended(bytes, word);
+            }
+            _ => word.push(byte),
+        }
+    }
+    Ok(word)
+}
+
+fn ended(bytes: &mut Peekable<Iter<'_, u8>>, word: Vec<u8>) -> Result<Vec<u8>, Unbalanced> {
+    match bytes.peek() {
+        Some(byte) if !byte.is_ascii_whitespace() => Err(Unbalanced::Glued),
+        _ => Ok(word),
+    }
+}
+
+fn double_quoted(bytes: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), Unbalanced> {
+    loop {
+        match bytes.next().ok_or(Unbalanced::Open)? {
+            b'"' => return Ok(()),
+            b'\\' => word.push(escaped(bytes)?),
+            &byte => word.push(byte),
+        }
+    }
+}
+
+fn escaped(bytes: &mut Peekable<Iter<'_, u8>>) -> Result<u8, Unbalanced> {
+    Ok(match bytes.next().ok_or(Unbalanced::Open)? {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'a' => 0x07,
+        b'x' => match hex(bytes.clone()) {
+            Some(byte) => {
+                bytes.nth(1);
+                byte
+            }
+            None => b'x',
+        },
+        &byte => byte,
+    })
+}
+
+/// The byte that the next two hexadecimal digits stand for.
+fn hex(mut bytes: Peekable<Iter<'_, u8>>) -> Option<u8> {
+    let mut digit = || char::from(*bytes.next()?).to_digit(16);
+    let (high, low) = (digit()?, digit()?);
+    u8::try_from(high * 16 + low).ok()
+}
+
+fn single_quoted(bytes: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), Unbalanced> {
+    loop {
+        match bytes.next().ok_or(Unbalanced::Open)? {
+            b'\'' => return Ok(()),
+            b'\\' if bytes.next_if(|byte| **byte == b'\'').is_some() => word.push(b'\''),
+            &byte => word.push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_quotes_and_escapes() {
+        let cases: [(&str, &[&[u8]]); 9] = [
+            ("", &[]),
+            ("  \t ", &[]),
+            ("GET  key ", &[b"GET", b"key"]),
+            (r#"SET a "x y""#, &[b"SET", b"a", b"x y"]),
+            (r#""\x00\xfF\n\t\"\\\q""#, &[b"\x00\xff\n\t\"\\q"]),
+            (r#""\xZZ""#, &[b"xZZ"]),
+            (r"'a\n\'b' ''", &[b"a\\n'b", b""]),
+            (r#"a"b c" d"#, &[b"ab c", b"d"]),
+            ("schlüssel", &["schlüssel".as_bytes()]),
+        ];
+        for (line, words) in cases {
+            assert_eq!(split(line).expect(line), words, "{line}");
+        }
+    }
+
+    #[test]
+    fn unbalanced_quotes_are_told_apart() {
+        for line in [r#"""#, r#"a "b"#, "'", r#""\"#, r#""\x"#] {
+            assert_eq!(split(line), Err(Unbalanced::Open), "{line}");
+        }
+        for line in [r#""a"b"#, "'a''b'"] {
+            assert_eq!(split(line), Err(Unbalanced::Glued), "{line}");
+        }
+    }
+}
