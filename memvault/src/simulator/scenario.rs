@@ -57,6 +57,8 @@ pub struct Scenario {
     pub replicas: usize,
     /// Simulated time during which requests are made.
     pub duration: Duration,
+    /// When the clients begin. Members serve after their warm-up; asking before that would only fail.
+    pub first_request: Duration,
     /// Mean pause of a client between two requests.
     pub think: Duration,
     /// Requests that write, per thousand.
@@ -90,6 +92,7 @@ impl Scenario {
             keys: 10,
             replicas: 3,
             duration: Duration::from_secs(20),
+            first_request: Duration::from_millis(1200),
             think: Duration::from_millis(8),
             writes: 400,
             deletes: 200,

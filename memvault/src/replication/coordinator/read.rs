@@ -361,8 +361,9 @@ impl ReadPhase {
         // One that is not known to be down, although no link is up yet, may hold what the others lack.
         let waiting = replicas
             .filter(|node| {
-                !cx.peers.is_down(node)
-                    && !(cx.peers.is_up(node) && cx.peers.state(node) == Some(NodeState::Warming))
+                let is_up = cx.peers.is_up(node);
+                let is_warming = is_up && cx.peers.state(node) == Some(NodeState::Warming);
+                !is_warming && !cx.peers.is_down(node)
             })
             .without(self.answered(replicas));
         if self.answers.len() < need {

@@ -87,8 +87,7 @@ impl<'a> World<'a> {
             world.start(process);
         }
         for client in scenario.nodes..total {
-            // Members serve after their warm-up; asking before that would only fail.
-            world.schedule(Duration::from_millis(1200), Event::Ask { client });
+            world.schedule(scenario.first_request, Event::Ask { client });
         }
         world.schedule_fault(scenario.faults.crash_every, Event::Crash);
         world.schedule_fault(scenario.faults.partition_every, Event::Partition);
