@@ -1,0 +1,405 @@
+//! One promise, one test: what a cluster does when nodes die, fall silent and come back.
+
+mod cluster;
+
+use cluster::{Cluster, MISS, at, bytes, get, set, value};
+use memvault::replication::{
+    Action, Answer, Config, DownReason, Event, Failure, Level, Levels, Member, Node, NodeState,
+    Now, Request, Role,
+};
+use memvault::ring::NodeIndex;
+use memvault::store;
+use memvault::time::{Duration, Instant};
+use memvault::transport::FaultRates;
+
+const DONE: Result<Answer, Failure> = Ok(Answer::Done);
+
+#[test]
+fn the_default_level_writes_with_a_quorum_and_goes_on_with_fewer() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    assert_eq!(Levels::default(), at(Level::Auto));
+    assert_eq!(cluster.set(client, "k", "1").outcome, DONE);
+    assert_eq!(cluster.node(client).statistics().degraded_writes, 0);
+    cluster.kill(1);
+    cluster.kill(2);
+    cluster.run(Duration::from_millis(5));
+    assert_eq!(cluster.set(client, "k", "2").outcome, DONE);
+    assert_eq!(cluster.get(client, "k").outcome, value("2"));
+    assert_eq!(cluster.node(client).statistics().degraded_writes, 1);
+    assert!(
+        cluster
+            .events_of(client)
+            .any(|event| *event == Event::DegradedWrites)
+    );
+}
+
+#[test]
+fn a_level_that_is_named_is_never_weakened() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    cluster.kill(1);
+    cluster.run(Duration::from_millis(5));
+    assert_eq!(
+        cluster
+            .ask(client, set("k", "1"), at(Level::Quorum))
+            .outcome,
+        DONE
+    );
+    let all = cluster.ask(client, set("k", "2"), at(Level::All)).outcome;
+    assert_eq!(all, no_quorum(Level::All, 2, 3));
+    cluster.kill(2);
+    cluster.run(Duration::from_millis(5));
+    let write = cluster
+        .ask(client, set("k", "3"), at(Level::Quorum))
+        .outcome;
+    assert_eq!(write, no_quorum(Level::Quorum, 1, 2));
+    let read = cluster.ask(client, get("k"), at(Level::Quorum)).outcome;
+    assert_eq!(read, no_quorum(Level::Quorum, 1, 2));
+    assert_eq!(
+        cluster.ask(client, set("k", "4"), at(Level::One)).outcome,
+        DONE
+    );
+}
+
+fn no_quorum(level: Level, live: usize, need: usize) -> Result<Answer, Failure> {
+    Err(Failure::NoQuorum { level, live, need })
+}
+
+#[test]
+fn after_more_failures_than_the_budget_the_default_level_still_finds_what_the_survivor_holds() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let keys: Vec<String> = (0..100).map(|n| format!("key-{n}")).collect();
+    for key in &keys {
+        assert_eq!(cluster.set(client, key, "old").outcome, DONE);
+        assert_eq!(cluster.set(client, key, "new").outcome, DONE);
+    }
+    cluster.kill(1);
+    cluster.kill(2);
+    cluster.run(Duration::from_millis(300));
+    cluster.restart(1);
+    cluster.restart(2);
+    for _ in 0..40 {
+        // Before, while and after the two catch up.
+        for key in keys.iter().step_by(7) {
+            assert_eq!(cluster.get(client, key).outcome, value("new"));
+        }
+        cluster.run(Duration::from_millis(50));
+    }
+    cluster.wait_until_serving();
+    for key in &keys {
+        assert_eq!(cluster.get(client, key).outcome, value("new"));
+        // At QUORUM it is a miss: the two that came back cannot rule out that they once knew better.
+        let strict = cluster.ask(client, get(key), at(Level::Quorum)).outcome;
+        assert!(strict == MISS || strict == value("new"), "{strict:?}");
+    }
+    cluster.kill(0);
+    cluster.run(Duration::from_millis(5));
+    for key in &keys {
+        assert_eq!(cluster.get(client, key).outcome, value("new"));
+    }
+}
+
+#[test]
+fn keys_survive_when_every_node_is_killed_in_turn() {
+    let mut cluster = Cluster::serving(5, 1);
+    let client = cluster.client(0);
+    let keys: Vec<String> = (0..200).map(|n| format!("key-{n}")).collect();
+    for key in &keys {
+        assert_eq!(cluster.set(client, key, key).outcome, DONE);
+    }
+    for victim in 0..5 {
+        cluster.kill(victim);
+        for key in &keys {
+            assert_eq!(
+                cluster.get(client, key).outcome,
+                value(key),
+                "{victim} is dead"
+            );
+        }
+        cluster.restart(victim);
+        cluster.wait_until_serving();
+        for key in &keys {
+            let strict = cluster.ask(client, get(key), at(Level::Quorum)).outcome;
+            assert_eq!(strict, value(key), "{victim} is back");
+        }
+    }
+}
+
+#[test]
+fn two_coordinators_that_disagree_about_who_is_alive_never_hang() {
+    let mut cluster = Cluster::serving(3, 2);
+    let (a, b) = (cluster.client(0), cluster.client(1));
+    cluster.process(a).transport_mut().cut(NodeIndex(0));
+    cluster.process(b).transport_mut().cut(NodeIndex(1));
+    for round in 0..300 {
+        let key = format!("key-{}", round % 10);
+        let of_a = cluster.begin(a, set(&key, "a"), Levels::default());
+        let of_b = cluster.begin(b, set(&key, "b"), Levels::default());
+        for id in [of_a, of_b] {
+            let finished = cluster.finish(id);
+            assert_eq!(finished.outcome, DONE);
+            assert!(finished.took < Duration::from_millis(1000), "{finished:?}");
+        }
+        let (seen_by_a, seen_by_b) = (cluster.get(a, &key).outcome, cluster.get(b, &key).outcome);
+        assert!(
+            seen_by_a == value("a") || seen_by_a == value("b"),
+            "{seen_by_a:?}"
+        );
+        assert_eq!(seen_by_a, seen_by_b);
+    }
+}
+
+#[test]
+fn fewer_live_nodes_than_replicas_work_with_an_event() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    cluster.kill(0);
+    cluster.run(Duration::from_millis(50));
+    let few = Event::FewNodes {
+        live: 2,
+        replicas: 3,
+    };
+    assert!(cluster.events_of(client).any(|event| *event == few));
+    assert!(
+        cluster.events_of(1).any(|event| *event == few),
+        "members tell it too"
+    );
+    for n in 0..50 {
+        let key = format!("key-{n}");
+        assert_eq!(cluster.set(client, &key, "v").outcome, DONE);
+        assert_eq!(cluster.get(client, &key).outcome, value("v"));
+    }
+}
+
+#[test]
+fn a_cluster_of_fewer_members_than_replicas_works() {
+    let mut cluster = Cluster::serving(1, 1);
+    let client = cluster.client(0);
+    assert_eq!(
+        cluster.ask(client, set("k", "v"), at(Level::All)).outcome,
+        DONE
+    );
+    assert_eq!(
+        cluster.ask(client, get("k"), at(Level::Quorum)).outcome,
+        value("v")
+    );
+}
+
+#[test]
+fn without_a_live_node_requests_fail_at_once_and_recover_when_one_is_back() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    assert_eq!(cluster.set(client, "k", "v").outcome, DONE);
+    let in_flight = cluster.begin(client, set("k", "w"), Levels::default());
+    for member in 0..3 {
+        cluster.kill(member);
+    }
+    let finished = cluster.finish(in_flight);
+    assert_eq!(finished.outcome, Err(Failure::Unavailable));
+    for request in [get("k"), set("k", "v"), Request::Delete(vec![bytes("k")])] {
+        let finished = cluster.ask(client, request, Levels::default());
+        assert_eq!(finished.outcome, Err(Failure::Unavailable));
+        assert!(finished.took <= cluster::STEP, "{finished:?}");
+    }
+    cluster.restart(1);
+    cluster.run_until(Duration::from_secs(20), |cluster| {
+        cluster.node(client).is_ready()
+    });
+    assert_eq!(cluster.set(client, "k", "x").outcome, DONE);
+    assert_eq!(cluster.get(client, "k").outcome, value("x"));
+}
+
+#[test]
+fn silence_costs_one_time_out_per_request_in_flight_and_then_nothing() {
+    let mut cluster = Cluster::serving(5, 1);
+    let client = cluster.client(0);
+    let keys: Vec<String> = (0..60).map(|n| format!("key-{n}")).collect();
+    for key in &keys {
+        assert_eq!(cluster.set(client, key, "v").outcome, DONE);
+    }
+    cluster.pause(2);
+    let mut in_flight = Vec::new();
+    for key in &keys {
+        in_flight.push((cluster.begin(client, get(key), Levels::default()), 31));
+        in_flight.push((cluster.begin(client, set(key, "v"), Levels::default()), 101));
+    }
+    let begun = cluster.now;
+    for (id, limit) in in_flight {
+        let finished = cluster.finish(id);
+        assert!(finished.outcome.is_ok(), "{finished:?}");
+        let took = cluster.now - begun;
+        assert!(took <= Duration::from_millis(limit + 100), "{took:?}");
+    }
+    for key in &keys {
+        assert!(cluster.set(client, key, "w").took <= cluster::STEP * 2);
+        assert!(cluster.get(client, key).took <= cluster::STEP * 2);
+    }
+    let silent = Event::Down {
+        node: "node-2".into(),
+        reason: DownReason::Silent,
+    };
+    cluster.run(Duration::from_millis(1700));
+    assert!(cluster.events_of(client).any(|event| *event == silent));
+    cluster.resume(2);
+    cluster.run_until(Duration::from_secs(20), |cluster| {
+        cluster
+            .node(client)
+            .peers()
+            .all(|peer| peer.is_up && peer.state == NodeState::Serving)
+    });
+    for key in &keys {
+        assert_eq!(
+            cluster.ask(client, get(key), at(Level::All)).outcome,
+            value("w")
+        );
+    }
+}
+
+#[test]
+fn reconnect_attempts_back_off_with_full_jitter() {
+    let members = vec![Member::new("a")];
+    let config = Config::new(members, Role::Coordinator("client".into()));
+    let (tick, max) = (Duration::from_millis(25), config.reconnect_max);
+    let (mut shares, mut longest) = (Vec::new(), Duration::ZERO);
+    for seed in 0..50 {
+        let mut node = Node::new(
+            config.clone(),
+            1,
+            seed,
+            store::Config::default(),
+            Now::default(),
+        )
+        .expect("the configuration is sound");
+        let (mut now, mut last, mut failures) = (Now::default(), None, 0);
+        while failures < 12 {
+            node.handle_timeout(now);
+            while let Some(action) = node.poll_action() {
+                let Action::Connect(peer) = action else {
+                    continue;
+                };
+                if let Some(last) = last {
+                    let wait = now.instant - last;
+                    let bound = max.min(Duration::from_millis(50) * (1 << (failures - 1)));
+                    assert!(wait <= bound + tick, "attempt {failures} after {wait:?}");
+                    longest = longest.max(wait);
+                    if bound > tick * 20 {
+                        shares.push(wait.as_secs_f64() / bound.as_secs_f64());
+                    }
+                }
+                last = Some(now.instant);
+                failures += 1;
+                node.handle_disconnected(now, peer);
+            }
+            now.instant = node.poll_timeout().max(now.instant);
+        }
+    }
+    // Full jitter: uniform between nothing and the bound.
+    let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+    assert!((0.4..0.6).contains(&mean), "{mean}");
+    assert!(shares.iter().any(|share| *share < 0.1) && shares.iter().any(|share| *share > 0.9));
+    assert!(longest > max / 2);
+}
+
+#[test]
+fn a_restarted_member_fetches_thousands_of_keys_even_if_a_source_dies_meanwhile() {
+    let mut cluster = Cluster::start(5, 1, |config| config.max_requests = 100_000);
+    cluster.wait_until_serving();
+    let client = cluster.client(0);
+    let pad = "x".repeat(300);
+    let pairs: Vec<_> = (0..20_000)
+        .map(|n| (bytes(&format!("key-{n}")), bytes(&format!("{n}{pad}"))))
+        .collect();
+    let stored = cluster.ask(client, Request::SetMany(pairs.clone()), Levels::default());
+    assert_eq!(stored.outcome, DONE);
+    cluster.kill(0);
+    cluster.run(Duration::from_millis(100));
+    // Chunks take a while, so that there is a meanwhile.
+    cluster.rates.delay = Duration::from_millis(10);
+    cluster.restart(0);
+    cluster.run_until(Duration::from_secs(5), |cluster| {
+        cluster
+            .node(0)
+            .entries()
+            .is_some_and(|entries| entries.len() > 1000)
+    });
+    assert_eq!(
+        cluster.node(0).state(),
+        NodeState::Warming,
+        "it has not fetched all yet"
+    );
+    cluster.kill(1);
+    cluster.run(Duration::from_millis(200));
+    cluster.restart(1);
+    cluster.wait_until_serving();
+    for (key, wanted) in &pairs {
+        let found = cluster.ask(client, Request::Get(key.clone()), Levels::default());
+        assert_eq!(found.outcome, Ok(Answer::Value(Some(wanted.clone()))));
+    }
+    let held: usize = (0..5)
+        .map(|n| cluster.node(n).entries().map_or(0, |entries| entries.len()))
+        .sum();
+    assert_eq!(held, 3 * pairs.len());
+}
+
+#[test]
+fn requests_end_well_over_links_that_lose_repeat_and_reorder() {
+    let mut cluster = Cluster::start(5, 2, |_| {});
+    cluster.rates = FaultRates {
+        loss: 20,
+        duplicate: 100,
+        delay: Duration::from_millis(8),
+    };
+    for number in 0..7 {
+        cluster.restart(number);
+    }
+    cluster.wait_until_serving();
+    let mut failed = 0;
+    for round in 0..1000_u32 {
+        let client = cluster.client(round as usize % 2);
+        let (key, text) = (format!("key-{}", round % 20), round.to_string());
+        let written = cluster.ask(client, set(&key, &text), at(Level::Quorum));
+        if written.outcome != DONE {
+            failed += 1;
+            continue;
+        }
+        let read = cluster.ask(client, get(&key), at(Level::Quorum));
+        // One client after the other: nothing else can have been written meanwhile.
+        assert!(
+            read.outcome == value(&text) || read.outcome.is_err(),
+            "{read:?}"
+        );
+    }
+    assert!(failed < 20, "{failed} of 1000 writes failed");
+}
+
+#[test]
+fn one_that_sends_rubbish_is_cut_off_and_the_others_go_on() {
+    use memvault::transport::{Incident, LoopbackNetwork, Pump, Transport};
+    let network = LoopbackNetwork::new();
+    let config = Config::new(vec![Member::new("a")], Role::Member("a".into()));
+    let node = Node::new(config, 1, 1, store::Config::default(), Now::default()).expect("sound");
+    let mut member = Pump::new(node, network.attach(0));
+    let me = memvault::replication::Link::Peer(NodeIndex(0));
+    for rubbish in [
+        &b"*1\r\n$4\r\nPING\r\n"[..],
+        b"*1\r\n$9\r\nNODE.PING\r\n",
+        b"*x\r\n",
+        b"*-5\r\n$",
+    ] {
+        let mut stranger = network.attach(9);
+        stranger.connect(NodeIndex(0));
+        assert_eq!(
+            stranger.poll(Instant::ZERO),
+            Some(Incident::Connected(NodeIndex(0)))
+        );
+        stranger.send(me, rubbish);
+        member.run(Now::default());
+        assert_eq!(
+            stranger.poll(Instant::ZERO),
+            Some(Incident::Closed(me)),
+            "{rubbish:?}"
+        );
+    }
+}
