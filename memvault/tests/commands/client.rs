@@ -5,10 +5,10 @@ use memvault::store::{self, Store};
 use memvault::time::Timestamp;
 
 /// The present, unless a test says otherwise: some day in 2026.
-pub const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
 /// A store within `max_bytes`.
-pub fn store_of(max_bytes: Option<usize>) -> Store {
+pub(crate) fn store_of(max_bytes: Option<usize>) -> Store {
     let config = store::Config {
         max_bytes,
         ..store::Config::default()
@@ -17,17 +17,17 @@ pub fn store_of(max_bytes: Option<usize>) -> Store {
 }
 
 /// A store without limits.
-pub fn store() -> Store {
+pub(crate) fn store() -> Store {
     store_of(None)
 }
 
 /// A connection with the default limits.
-pub fn connection() -> Connection {
+pub(crate) fn connection() -> Connection {
     Connection::new(7, "127.0.0.1:50000", Config::default())
 }
 
 /// Hands `bytes` to the connection, as if they had been read from a socket.
-pub fn feed(connection: &mut Connection, mut bytes: &[u8]) {
+pub(crate) fn feed(connection: &mut Connection, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let space = connection.input_space();
         let n = space.len().min(bytes.len());
@@ -38,14 +38,14 @@ pub fn feed(connection: &mut Connection, mut bytes: &[u8]) {
 }
 
 /// Takes all output, as if it had been written to a socket.
-pub fn drain(connection: &mut Connection) -> Vec<u8> {
+pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
     let output = connection.output().to_vec();
     connection.consume_output(output.len());
     output
 }
 
 /// Sends bytes and takes the replies, in whatever portions they come.
-pub fn send(
+pub(crate) fn send(
     connection: &mut Connection,
     engine: &mut impl Engine,
     now: Timestamp,
@@ -63,6 +63,6 @@ pub fn send(
 }
 
 /// Bytes for people.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
