@@ -105,7 +105,7 @@ impl<C> Waiting<C> {
         match (answer, self.form) {
             (Answer::Done, Form::Flag) => encode::integer(out, 1),
             (Answer::NotDone, Form::Flag) => encode::integer(out, 0),
-            (Answer::Done, _) => encode::simple(out, b"OK"),
+            (Answer::Done, _) => encode::ok(out),
             (Answer::NotDone, _) => encode::null(out, self.protocol),
             (Answer::Value(value), Form::Length) => {
                 encode::integer(out, value.as_ref().map_or(0, |value| value.len() as i64));

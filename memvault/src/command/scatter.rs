@@ -205,7 +205,7 @@ impl Gather {
             return out.extend_from_slice(error);
         }
         match self.kind {
-            Kind::Done => encode::simple(out, b"OK"),
+            Kind::Done => encode::ok(out),
             Kind::Sum => {
                 let sum: i64 = replies().filter_map(number).sum();
                 encode::integer(out, sum);

@@ -54,7 +54,7 @@ impl Peer {
         match command {
             Session::Ping(None) => encode::simple(out, b"PONG"),
             Session::Ping(Some(text)) | Session::Echo(text) => encode::bulk(out, text),
-            Session::Select | Session::Auth => encode::simple(out, b"OK"),
+            Session::Select | Session::Auth => encode::ok(out),
             Session::Hello(hello) => self.hello(hello, out),
             Session::Client(client) => self.client(client, out),
             Session::Info(names) => {
@@ -63,7 +63,7 @@ impl Peer {
             }
             Session::Config(config) => configure(engine, config, protocol, out),
             Session::Command(what) => describe(what, protocol, out),
-            Session::Quit => encode::simple(out, b"OK"),
+            Session::Quit => encode::ok(out),
             Session::Reset => {
                 self.protocol = Protocol::Resp2;
                 self.name = None;
@@ -118,7 +118,7 @@ impl Peer {
             Client::SetLibraryVersion(version) => self.library_version = some(version),
             Client::NoEffect => {}
         }
-        encode::simple(out, b"OK");
+        encode::ok(out);
     }
 }
 
@@ -163,5 +163,5 @@ fn configure<E: Engine>(
         }
         Config::ResetStatistics => engine.reset_statistics(),
     }
-    encode::simple(out, b"OK");
+    encode::ok(out);
 }

@@ -14,6 +14,12 @@ pub fn simple(out: &mut Vec<u8>, text: &[u8]) {
     line(out, b'+', text);
 }
 
+/// Appends the simple string `OK`, the reply of whatever just had to be done.
+#[inline]
+pub fn ok(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"+OK\r\n");
+}
+
 /// Appends an error: a code such as `ERR`, a blank, and a text. A CR or LF in it becomes a blank.
 pub fn error(out: &mut Vec<u8>, text: &[u8]) {
     line(out, b'-', text);

@@ -9,7 +9,31 @@ pub(super) struct NotANumber;
 ///
 /// Accepts what Redis does: an optional `-`, then digits without needless zeros. `None` means that `bytes`
 /// end too early to tell. Looks at 22 bytes at most: where a longer one has no end, it is none.
+#[inline]
 pub(super) fn number(bytes: &[u8]) -> Result<Option<(i64, &[u8])>, NotANumber> {
+    // Nearly all numbers have one digit or two.
+    match bytes {
+        [digit @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => {
+            Ok(Some((i64::from(digit.wrapping_sub(b'0')), rest)))
+        }
+        [
+            ten @ b'1'..=b'9',
+            one @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] => {
+            let (ten, one) = (ten.wrapping_sub(b'0'), one.wrapping_sub(b'0'));
+            Ok(Some((
+                i64::from(ten.wrapping_mul(10).wrapping_add(one)),
+                rest,
+            )))
+        }
+        _ => longer(bytes),
+    }
+}
+
+fn longer(bytes: &[u8]) -> Result<Option<(i64, &[u8])>, NotANumber> {
     let (negative, mut rest) = match bytes {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, bytes),

@@ -119,7 +119,7 @@ impl<S: BuildHasher> Store<S> {
             Data::Count => encode::integer(out, self.entries.len() as i64),
             Data::Flush => {
                 self.entries.clear();
-                encode::simple(out, b"OK");
+                encode::ok(out);
             }
         }
     }

@@ -237,17 +237,9 @@ impl Packed {
     }
 
     fn key_start(&self) -> usize {
-        let expiry = if self.key_len & EXPIRY == 0 {
-            0
-        } else {
-            EXPIRY_LEN
-        };
-        let version = if self.key_len & VERSION == 0 {
-            0
-        } else {
-            VERSION_LEN
-        };
-        expiry + version
+        // Without a branch: this is on the way of every look-up.
+        let flag = |flag: u32| ((self.key_len & flag) >> flag.trailing_zeros()) as usize;
+        flag(EXPIRY) * EXPIRY_LEN + flag(VERSION) * VERSION_LEN
     }
 
     fn value_start(&self) -> usize {

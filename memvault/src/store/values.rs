@@ -57,7 +57,7 @@ impl<S: BuildHasher> Store<S> {
         let found = self.look_up(now, set.key);
         if set.condition == Condition::Always && set.reply == SetReply::Done {
             match self.store(now, set, &found) {
-                Ok(()) => encode::simple(out, b"OK"),
+                Ok(()) => encode::ok(out),
                 Err(reason) => CommandError::TooLarge(reason).encode(out),
             }
         } else {
@@ -80,7 +80,7 @@ impl<S: BuildHasher> Store<S> {
             Condition::IfPresent => found.index.is_some(),
         };
         match (set.reply, holds) {
-            (SetReply::Done, true) => encode::simple(out, b"OK"),
+            (SetReply::Done, true) => encode::ok(out),
             (SetReply::Done, false) => encode::null(out, protocol),
             (SetReply::Flag, _) => encode::integer(out, i64::from(holds)),
             (SetReply::Former, _) => match found.index {
@@ -144,6 +144,6 @@ impl<S: BuildHasher> Store<S> {
                 .put(hash, index, key, value, &meta, &mut |_| *evicted += 1);
             debug_assert!(put.is_ok(), "whether it fits was asked before");
         }
-        encode::simple(out, b"OK");
+        encode::ok(out);
     }
 }
