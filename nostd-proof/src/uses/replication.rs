@@ -1,19 +1,18 @@
-//! Three members and a coordinator in one process: a write at QUORUM, then a read after a member died.
+//! Three members and a coordinator over links in memory: a write at QUORUM, then a read after a member died.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use memvault::command::{Condition, Expiry};
 use memvault::replication::{
-    Action, Answer, Config, Level, Levels, Link, Member, Message, Node, Now, Outcome, Request, Role,
+    Answer, Config, Level, Levels, Member, Node, Now, Outcome, Request, Role,
 };
-use memvault::ring::NodeIndex;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
+use memvault::transport::{Loopback, LoopbackNetwork, Pump};
 
 pub fn run() {
     let mut cluster = Cluster::new();
-    cluster.run_until(Instant::from_millis(2_000));
+    cluster.run_for(Duration::from_secs(2));
     let set = Request::Set {
         key: (*b"key").into(),
         value: (*b"value").into(),
@@ -22,150 +21,79 @@ pub fn run() {
         return_old: false,
     };
     assert_eq!(cluster.ask(1, set), Ok(Answer::Done));
-    cluster.kill(0);
+    // Dropping a pump ends its links, as the end of a process does.
+    drop(cluster.members.pop());
     let value = cluster.ask(2, Request::Get((*b"key").into()));
     assert_eq!(value, Ok(Answer::Value(Some((*b"value").into()))));
 }
 
-/// The coordinator's place in [`Cluster::nodes`], after the members.
-const COORDINATOR: usize = 3;
-const IDS: [&str; COORDINATOR] = ["a:7001", "b:7001", "c:7001"];
-
-/// A message under way, or news of a connection; `usize` is a place in [`Cluster::nodes`].
-enum Input {
-    Connected(usize, NodeIndex),
-    Disconnected(usize, NodeIndex),
-    Message(usize, Link, Message),
-}
+const IDS: [&str; 3] = ["a:7001", "b:7001", "c:7001"];
+const STEP: Duration = Duration::from_millis(5);
 
 struct Cluster {
-    /// Members in the order of their indices, then the coordinator; `None` once killed.
-    nodes: Vec<Option<Node>>,
-    inputs: VecDeque<Input>,
+    members: Vec<Pump<Loopback>>,
+    coordinator: Pump<Loopback>,
     now: Instant,
-    completed: Vec<(u64, Outcome)>,
 }
 
 impl Cluster {
     fn new() -> Self {
-        let members: Vec<Member> = IDS.into_iter().map(Member::new).collect();
-        let roles = IDS.into_iter().map(|id| Role::Member(id.into()));
-        let roles = roles.chain([Role::Coordinator("proof".into())]);
-        let nodes = roles.zip(1..).map(|(role, boot)| {
-            let config = Config::new(members.clone(), role);
-            let entries = store::Config::default();
-            Node::new(
-                config,
-                boot,
-                u64::from(boot),
-                entries,
-                Self::now_at(Instant::ZERO),
+        let network = LoopbackNetwork::new();
+        let start = |role: Role, address: u16| {
+            let config = Config::new(IDS.into_iter().map(Member::new).collect(), role);
+            let (boot, seed) = (u32::from(address) + 1, u64::from(address));
+            let now = wall_clock_too(Instant::ZERO);
+            let node = Node::new(config, boot, seed, store::Config::default(), now);
+            Pump::new(
+                node.expect("the settings are the defaults"),
+                network.attach(address),
             )
-            .ok()
-        });
+        };
+        let members = IDS.into_iter().zip(0..);
         Self {
-            nodes: nodes.collect(),
-            inputs: VecDeque::new(),
+            members: members
+                .map(|(id, address)| start(Role::Member(id.into()), address))
+                .collect(),
+            coordinator: start(Role::Coordinator("proof".into()), 3),
             now: Instant::ZERO,
-            completed: Vec::new(),
         }
-    }
-
-    fn now_at(instant: Instant) -> Now {
-        let wall = Timestamp::from_millis(1_700_000_000_000 + instant.as_micros() / 1000);
-        Now { instant, wall }
     }
 
     /// Asks the coordinator and waits for the outcome.
     fn ask(&mut self, id: u64, request: Request) -> Outcome {
-        let now = Self::now_at(self.now);
         let levels = Levels {
             write: Level::Quorum,
             read: Level::Quorum,
         };
-        if let Some(node) = &mut self.nodes[COORDINATOR] {
-            node.handle_request(now, id, request, levels);
-        }
+        self.coordinator
+            .request(wall_clock_too(self.now), id, request, levels);
         loop {
-            if let Some((_, outcome)) = self.completed.pop() {
+            if let Some((_, outcome)) = self.coordinator.poll_outcome() {
                 return outcome;
             }
-            self.run_until(self.now + Duration::from_millis(5));
+            self.run_for(STEP);
         }
     }
 
-    fn kill(&mut self, number: usize) {
-        self.nodes[number] = None;
-        let lost = self.index(number);
-        for other in 0..self.nodes.len() {
-            self.inputs.push_back(Input::Disconnected(other, lost));
-        }
-    }
-
-    fn run_until(&mut self, end: Instant) {
+    fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         while self.now < end {
-            self.now = self.now + Duration::from_millis(5);
-            for number in 0..self.nodes.len() {
-                let now = Self::now_at(self.now);
-                if let Some(node) = &mut self.nodes[number] {
-                    node.handle_timeout(now);
-                }
-            }
-            self.settle();
+            self.now = self.now + STEP;
+            let now = wall_clock_too(self.now);
+            let mut pumps: Vec<_> = self
+                .members
+                .iter_mut()
+                .chain([&mut self.coordinator])
+                .collect();
+            while pumps
+                .iter_mut()
+                .fold(false, |any, pump| pump.run(now) | any)
+            {}
         }
     }
+}
 
-    /// Carries messages to and fro until there are none.
-    fn settle(&mut self) {
-        self.collect();
-        while let Some(input) = self.inputs.pop_front() {
-            let now = Self::now_at(self.now);
-            let (Input::Connected(to, _) | Input::Disconnected(to, _) | Input::Message(to, ..)) =
-                input;
-            if let Some(node) = &mut self.nodes[to] {
-                match input {
-                    Input::Connected(_, peer) => node.handle_connected(now, peer),
-                    Input::Disconnected(_, peer) => node.handle_disconnected(now, peer),
-                    Input::Message(_, from, message) => node.handle_message(now, from, message),
-                }
-            }
-            self.collect();
-        }
-    }
-
-    /// Takes what the nodes want done.
-    fn collect(&mut self) {
-        for number in 0..self.nodes.len() {
-            while let Some(action) = self.nodes[number].as_mut().and_then(Node::poll_action) {
-                self.perform(number, action);
-            }
-        }
-    }
-
-    fn perform(&mut self, number: usize, action: Action) {
-        match action {
-            Action::Connect(peer) => self.inputs.push_back(match self.nodes[peer.as_usize()] {
-                Some(_) => Input::Connected(number, peer),
-                None => Input::Disconnected(number, peer),
-            }),
-            Action::Send(Link::Peer(peer), message) => {
-                let from = Link::Inbound(number as u64);
-                self.inputs
-                    .push_back(Input::Message(peer.as_usize(), from, message));
-            }
-            Action::Send(Link::Inbound(caller), message) => {
-                let from = Link::Peer(self.index(number));
-                self.inputs
-                    .push_back(Input::Message(caller as usize, from, message));
-            }
-            Action::Complete(id, outcome) => self.completed.push((id, outcome)),
-            Action::Disconnect(_) | Action::Event(_) => {}
-        }
-    }
-
-    fn index(&self, number: usize) -> NodeIndex {
-        let ring = self.nodes[COORDINATOR].as_ref().map(Node::ring);
-        ring.and_then(|ring| ring.index_of(IDS[number]))
-            .expect("the ring knows every member")
-    }
+fn wall_clock_too(instant: Instant) -> Now {
+    let wall = Timestamp::from_millis(1_700_000_000_000 + instant.as_micros() / 1000);
+    Now { instant, wall }
 }
