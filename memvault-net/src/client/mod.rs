@@ -167,7 +167,8 @@ impl Client {
         }
     }
 
-    /// Deletes a key; returns whether it was there.
+    /// Deletes a key; returns whether it was there. If a node failed meanwhile and the delete had to be
+    /// repeated, it may find its own work and return `false`.
     ///
     /// # Errors
     /// See [`Error`].

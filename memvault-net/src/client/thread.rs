@@ -134,7 +134,7 @@ async fn watch(driver: &Driver, readiness: Readiness) {
     loop {
         let reports = driver.peers();
         let waited = start.elapsed();
-        let all_tried = reports.iter().all(is_tried) || waited >= readiness.attempt;
+        let all_tried = reports.iter().all(is_tried) || waited >= readiness.attempt + TRY_MARGIN;
         let serves = reports.iter().any(is_serving);
         if serves && all_tried {
             return readiness.ready.keep(Ok(()));
@@ -157,5 +157,7 @@ fn is_serving(report: &PeerReport) -> bool {
     report.is_up && !report.is_suspect && report.state == NodeState::Serving
 }
 
+/// How much longer than one attempt to connect the first round of attempts may take.
+const TRY_MARGIN: Duration = Duration::from_millis(200);
 /// How often a client that is being connected looks whether it is.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
