@@ -105,5 +105,10 @@ class Cluster:
 
     def stop(self):
         """Ends all processes."""
-        for server in [self.gateway, *self.members]:
+        self.gateway.stop()
+        self.stop_members()
+
+    def stop_members(self):
+        """Ends the members, and lets the gateway be."""
+        for server in self.members:
             server.stop()
