@@ -5,6 +5,7 @@
 
 pub mod avl;
 pub mod cache;
+pub mod command;
 pub mod list;
 pub mod message;
 pub mod ring;

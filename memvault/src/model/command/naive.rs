@@ -1,0 +1,191 @@
+//! A plain map with a clock, and the replies it would give.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::written::{assert_survives, owned};
+use crate::command::{
+    Command, Condition, Context, Data, ExpireCondition, Expiry, Session, Set, SetReply,
+};
+use crate::time::Timestamp;
+
+/// Keys to values and expiries in Unix milliseconds. What is past its time goes when a command names it.
+#[derive(Default)]
+pub(super) struct Naive(BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>);
+
+/// What a command gives, whatever the protocol.
+enum Reply {
+    Ok,
+    Simple(&'static str),
+    Integer(i64),
+    Value(Option<Vec<u8>>),
+    Values(Vec<Option<Vec<u8>>>),
+}
+
+impl Naive {
+    pub(super) fn answer(&mut self, now: Timestamp, words: &[Vec<u8>], out: &mut Vec<u8>) {
+        let context = Context {
+            now,
+            max_key_len: 1 << 16,
+        };
+        let args = owned(words);
+        match Command::parse(&args.as_args(), &context) {
+            Ok(Command::Data(data)) => {
+                assert_survives(&data, &context);
+                let now = now.as_millis();
+                for key in data.keys() {
+                    let expired = |entry: &(_, Option<u64>)| entry.1.is_some_and(|at| at <= now);
+                    if self.0.get(key).is_some_and(expired) {
+                        self.0.remove(key);
+                    }
+                }
+                self.execute(now, &data).write(out);
+            }
+            Ok(Command::Session(Session::Ping(None))) => Reply::Simple("PONG").write(out),
+            Ok(Command::Session(Session::Ping(Some(text)))) => {
+                Reply::Value(Some(text.to_vec())).write(out);
+            }
+            Ok(other) => panic!("{other:?} is not among the names"),
+            Err(error) => {
+                let start = out.len();
+                error.encode(out);
+                let line_ends = out[start..].iter().filter(|byte| b"\r\n".contains(byte));
+                assert_eq!(line_ends.count(), 2, "{error} is one line");
+            }
+        }
+    }
+
+    fn execute(&mut self, now: u64, command: &Data<'_>) -> Reply {
+        let map = &mut self.0;
+        let value = |entry: Option<&(Vec<u8>, Option<u64>)>| entry.map(|(value, _)| value.clone());
+        match *command {
+            Data::Get(key) => Reply::Value(value(map.get(key))),
+            Data::GetMany(keys) => {
+                Reply::Values(keys.iter().map(|key| value(map.get(key))).collect())
+            }
+            Data::Set(ref set) => self.set(now, set),
+            Data::SetMany(pairs) => {
+                let pairs: Vec<_> = pairs.iter().collect();
+                for pair in pairs.chunks_exact(2) {
+                    map.insert(pair[0].to_vec(), (pair[1].to_vec(), None));
+                }
+                Reply::Ok
+            }
+            Data::GetDelete(key) => Reply::Value(map.remove(key).map(|(value, _)| value)),
+            Data::Delete(keys) => count(keys.iter().filter_map(|key| map.remove(key))),
+            Data::Exists(keys) => count(keys.iter().filter_map(|key| map.get(key))),
+            Data::Expiry { key, form } => {
+                let scale = |millis: u64| {
+                    if form.millis {
+                        millis
+                    } else {
+                        (millis + 500) / 1000
+                    }
+                };
+                let left = |at: u64| if form.absolute { at } else { at - now };
+                Reply::Integer(match map.get(key) {
+                    None => -2,
+                    Some((_, None)) => -1,
+                    Some((_, Some(at))) => scale(left(*at)).try_into().unwrap_or(i64::MAX),
+                })
+            }
+            Data::Expire { key, at, condition } => {
+                Reply::Integer(self.expire(now, key, at.as_millis(), condition).into())
+            }
+            Data::Persist(key) => {
+                let taken = map.get_mut(key).and_then(|(_, at)| at.take());
+                Reply::Integer(taken.is_some().into())
+            }
+            Data::Type(key) => Reply::Simple(if map.contains_key(key) {
+                "string"
+            } else {
+                "none"
+            }),
+            Data::Length(key) => Reply::Integer(value(map.get(key)).map_or(0, |v| v.len() as i64)),
+            Data::Count => Reply::Integer(map.len() as i64),
+            Data::Flush => {
+                map.clear();
+                Reply::Ok
+            }
+        }
+    }
+
+    fn set(&mut self, now: u64, set: &Set<'_>) -> Reply {
+        let old = self.0.get(set.key).cloned();
+        let holds = match set.condition {
+            Condition::Always => true,
+            Condition::IfAbsent => old.is_none(),
+            Condition::IfPresent => old.is_some(),
+        };
+        let (old, old_expiry) = old.map_or((None, None), |(value, at)| (Some(value), at));
+        if holds {
+            let at = match set.expiry {
+                Expiry::None => None,
+                Expiry::Keep => old_expiry,
+                Expiry::At(at) => Some(at.as_millis()),
+            };
+            self.0.remove(set.key);
+            if at.is_none_or(|at| at > now) {
+                self.0.insert(set.key.to_vec(), (set.value.to_vec(), at));
+            }
+        }
+        match set.reply {
+            SetReply::Former => Reply::Value(old),
+            SetReply::Flag => Reply::Integer(holds.into()),
+            SetReply::Done if holds => Reply::Ok,
+            SetReply::Done => Reply::Value(None),
+        }
+    }
+
+    fn expire(&mut self, now: u64, key: &[u8], at: u64, condition: ExpireCondition) -> bool {
+        let Some((_, expiry)) = self.0.get_mut(key) else {
+            return false;
+        };
+        // No expiry is the latest of all.
+        let (present, endless) = (expiry.unwrap_or(u64::MAX), expiry.is_none());
+        let allowed = match condition {
+            ExpireCondition::Always => true,
+            ExpireCondition::IfNone => endless,
+            ExpireCondition::IfSome => !endless,
+            ExpireCondition::IfLater => at > present,
+            ExpireCondition::IfEarlier => at < present,
+            ExpireCondition::IfSomeEarlier => !endless && at < present,
+        };
+        if allowed && at <= now {
+            self.0.remove(key);
+        } else if allowed {
+            *expiry = Some(at);
+        }
+        allowed
+    }
+}
+
+fn count<T>(found: impl Iterator<Item = T>) -> Reply {
+    Reply::Integer(found.count() as i64)
+}
+
+impl Reply {
+    fn write(&self, out: &mut Vec<u8>) {
+        let line = match self {
+            Self::Ok => "+OK\r\n".to_string(),
+            Self::Simple(text) => format!("+{text}\r\n"),
+            Self::Integer(number) => format!(":{number}\r\n"),
+            Self::Value(None) => "$-1\r\n".to_string(),
+            Self::Value(Some(value)) => {
+                out.extend_from_slice(format!("${}\r\n", value.len()).as_bytes());
+                out.extend_from_slice(value);
+                "\r\n".to_string()
+            }
+            Self::Values(values) => {
+                out.extend_from_slice(format!("*{}\r\n", values.len()).as_bytes());
+                for value in values {
+                    Self::Value(value.clone()).write(out);
+                }
+                return;
+            }
+        };
+        out.extend_from_slice(line.as_bytes());
+    }
+}
