@@ -8,5 +8,6 @@ pub mod cache;
 pub mod command;
 pub mod list;
 pub mod message;
+pub mod resp;
 pub mod ring;
 pub mod store;

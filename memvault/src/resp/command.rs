@@ -12,6 +12,7 @@ use super::error::DecodeError;
 use super::inline::Words;
 use super::limits::Limits;
 use super::number::number;
+use super::short::{self, Short};
 
 /// Decodes one command after the other from the bytes of one connection.
 ///
@@ -33,7 +34,7 @@ use super::number::number;
 /// assert_eq!(input, b"PI"); // comes again, with more behind it
 /// # Ok::<(), DecodeError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CommandDecoder {
     limits: Limits,
     /// Arguments of the present command that are complete. Invariant: they lie within the first
@@ -44,6 +45,9 @@ pub struct CommandDecoder {
     /// How many bytes of the input are done with; 0 until the header of an array is complete.
     position: usize,
     words: Words,
+    short: Short,
+    /// Whether the limits allow every short command.
+    tries_short: bool,
 }
 
 /// A complete command.
@@ -66,6 +70,8 @@ impl CommandDecoder {
             missing: 0,
             position: 0,
             words: Words::new(),
+            short: Short::new(),
+            tries_short: allow_short(&limits),
         }
     }
 
@@ -78,6 +84,7 @@ impl CommandDecoder {
     /// Changes what a peer may send, from the next header on.
     pub const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        self.tries_short = allow_short(&limits);
     }
 
     /// Decodes the command at the beginning of `input`.
@@ -90,11 +97,58 @@ impl CommandDecoder {
     /// If the bytes are no command or pass one of the [`Limits`]; see [`DecodeError`].
     #[inline]
     pub fn decode<'a>(&'a mut self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, DecodeError> {
+        if self.position == 0
+            && self.tries_short
+            && let Some(progress) = self.short.decode(input)
+        {
+            if progress.missing == 0 {
+                return Ok(Some(Decoded {
+                    args: Args::new(input, self.short.spans(progress.count)),
+                    consumed: input.len().wrapping_sub(progress.rest.len()),
+                }));
+            }
+            self.resume(progress, input.len());
+        }
+        self.decode_any(input)
+    }
+
+    /// The general way. Kept out of [`decode`](Self::decode), which is small enough to be inlined.
+    #[inline(never)]
+    fn decode_any<'a>(&'a mut self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, DecodeError> {
+        if self.position == 0 {
+            self.forget_large();
+        }
         match input.first() {
             Some(b'*') => self.decode_array(input),
             Some(_) => self.decode_inline(input),
             None => Ok(None),
         }
+    }
+
+    /// Goes on after what was short.
+    #[cold]
+    fn resume(&mut self, progress: short::Progress<'_>, len: usize) {
+        let complete = progress.count.wrapping_sub(progress.missing);
+        self.forget_large();
+        self.spans.clear();
+        self.spans.extend_from_slice(self.short.spans(complete));
+        self.missing = progress.missing;
+        self.position = len.wrapping_sub(progress.rest.len());
+    }
+
+    /// Checks what must always hold after a call with `len` bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not.
+    #[cfg(any(test, fuzzing))]
+    pub fn check_invariants(&self, len: usize) {
+        let arguments = self.spans.len();
+        assert!(self.position <= len.min(self.limits.command_len()));
+        assert!(self.spans.capacity() <= KEPT_SPANS.max(arguments.saturating_mul(2)));
+        assert!(
+            self.position == 0 || self.missing == 0 || arguments.saturating_mul(6) <= self.position
+        );
     }
 
     fn decode_array<'a>(&'a mut self, input: &'a [u8]) -> Result<Option<Decoded<'a>>, DecodeError> {
@@ -118,15 +172,19 @@ impl CommandDecoder {
             let Some((count, tail)) = array_header(rest, &self.limits)? else {
                 return Ok(None);
             };
-            self.forget_large();
             self.spans.clear();
             self.missing = count;
             rest = tail;
         }
         while self.missing > 0 {
-            let Some((bulk, tail)) = bulk(rest, &self.limits)? else {
-                self.position = input.len().wrapping_sub(rest.len());
-                return Ok(None);
+            let done = input.len().wrapping_sub(rest.len());
+            let room = self.limits.command_len().saturating_sub(done);
+            let (bulk, tail) = match bulk(rest, room, &self.limits) {
+                Ok(Some(found)) => found,
+                incomplete => {
+                    self.position = done;
+                    return incomplete.map(|_| None);
+                }
             };
             let end = input.len().wrapping_sub(tail.len());
             self.spans.push(Span {
@@ -144,7 +202,7 @@ impl CommandDecoder {
         &'a mut self,
         input: &'a [u8],
     ) -> Result<Option<Decoded<'a>>, DecodeError> {
-        let limit = self.limits.max_inline_len;
+        let limit = self.limits.max_inline_len.min(self.limits.command_len());
         let window = input.get(..limit).unwrap_or(input);
         let unseen = window.get(self.position..).unwrap_or(&[]);
         let Some(found) = memchr::memchr(b'\n', unseen) else {
@@ -157,9 +215,14 @@ impl CommandDecoder {
         };
         let end = self.position.wrapping_add(found);
         let line = window.get(..end).unwrap_or(window);
-        self.forget_large();
         self.spans.clear();
         self.words.split(line, &mut self.spans)?;
+        if self.spans.len() > self.limits.max_arguments {
+            return Err(DecodeError::TooManyArguments {
+                count: self.spans.len() as u64,
+                limit: self.limits.max_arguments,
+            });
+        }
         self.position = 0;
         Ok(Some(Decoded {
             args: Args::new(&self.words.bytes, &self.spans),
@@ -176,8 +239,20 @@ impl CommandDecoder {
     }
 }
 
-/// Spans that a connection keeps from one command to the next: 8 KiB.
-const KEPT_SPANS: usize = 1024;
+impl Default for CommandDecoder {
+    fn default() -> Self {
+        Self::new(Limits::DEFAULT)
+    }
+}
+
+const fn allow_short(limits: &Limits) -> bool {
+    limits.max_arguments >= short::MOST_ARGUMENTS
+        && limits.max_bulk_len >= short::MOST_BYTES
+        && limits.max_command_len >= short::MOST_COMMAND
+}
+
+/// Spans that a connection keeps from one command to the next: 2 KiB.
+const KEPT_SPANS: usize = 256;
 
 /// Reads the header of an array; gives how many arguments follow.
 fn array_header<'a>(
@@ -201,8 +276,13 @@ fn array_header<'a>(
     }
 }
 
-/// Reads a bulk string whole; gives its length and what follows its CR and LF.
-fn bulk<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<(usize, &'a [u8])>, DecodeError> {
+/// Reads a bulk string whole; gives its length and what follows its CR and LF. `room` is how many bytes the
+/// command may still take.
+fn bulk<'a>(
+    bytes: &'a [u8],
+    room: usize,
+    limits: &Limits,
+) -> Result<Option<(usize, &'a [u8])>, DecodeError> {
     let after_kind = match bytes {
         [] => return Ok(None),
         [b'$', rest @ ..] => rest,
@@ -211,19 +291,30 @@ fn bulk<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<(usize, &'a [u8])
     let Some((len, rest)) = number(after_kind).map_err(|_| DecodeError::InvalidBulkLength)? else {
         return Ok(None);
     };
-    let claimed = u64::try_from(len).map_err(|_| DecodeError::InvalidBulkLength)?;
-    let len = match usize::try_from(claimed) {
-        Ok(len) if len <= limits.max_bulk_len => len,
-        _ => {
-            return Err(DecodeError::BulkTooLong {
-                len: claimed,
-                limit: limits.max_bulk_len,
-            });
-        }
-    };
+    let header = bytes.len().wrapping_sub(rest.len());
+    let len = allowed_len(len, room.saturating_sub(header), limits)?;
     match rest.get(len..).unwrap_or(&[]) {
         [b'\r', b'\n', rest @ ..] => Ok(Some((len, rest))),
         [] | [b'\r'] => Ok(None),
         _ => Err(DecodeError::ExpectedCrlf),
     }
+}
+
+/// The length that a header claims, if that is allowed.
+fn allowed_len(claimed: i64, room: usize, limits: &Limits) -> Result<usize, DecodeError> {
+    let claimed = u64::try_from(claimed).map_err(|_| DecodeError::InvalidBulkLength)?;
+    match usize::try_from(claimed) {
+        Ok(len) if len > limits.max_bulk_len => {}
+        Ok(len) if len.saturating_add(2) > room => {
+            return Err(DecodeError::CommandTooLong {
+                limit: limits.command_len(),
+            });
+        }
+        Ok(len) => return Ok(len),
+        Err(_) => {}
+    }
+    Err(DecodeError::BulkTooLong {
+        len: claimed,
+        limit: limits.max_bulk_len,
+    })
 }

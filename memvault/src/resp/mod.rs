@@ -21,6 +21,7 @@ mod limits;
 mod number;
 mod protocol;
 mod reply;
+mod short;
 
 pub use args::{Args, Span};
 pub use command::{CommandDecoder, Decoded};

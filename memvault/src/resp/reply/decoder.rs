@@ -105,6 +105,22 @@ impl ReplyDecoder {
         }
     }
 
+    /// Checks what must always hold between calls.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not.
+    #[cfg(any(test, fuzzing))]
+    pub fn check_invariants(&self) {
+        let complete: usize = self.open.iter().map(|open| open.elements.len()).sum();
+        assert!(self.open.len() <= self.limits.depth());
+        assert!(complete <= self.elements && self.elements <= self.limits.max_arguments);
+        assert!(self.open.iter().all(|open| open.missing > 0));
+        for open in &self.open {
+            assert!(open.elements.capacity() <= open.elements.len().saturating_mul(2).max(4));
+        }
+    }
+
     /// Begins an aggregate; gives it where nothing is missing.
     fn open(&mut self, aggregate: Aggregate, missing: usize) -> Result<Option<Reply>, DecodeError> {
         let most = self.limits.max_arguments;
