@@ -54,6 +54,7 @@ class Server:
         reply = b""
         while time.monotonic() < end:
             if self.process.poll() is not None:
+                # Its output tells why, for instance that the port was taken meanwhile.
                 raise RuntimeError(f"server ended with {self.process.returncode}:\n{self.output()}")
             try:
                 with self.connect() as connection:
@@ -77,18 +78,27 @@ class Server:
         self.log.close()
 
 
+def start(arguments, port):
+    """A server that answers PING."""
+    server = Server(arguments, port)
+    try:
+        return server.wait_until(b"PING\r\n", b"+PONG\r\n")
+    except RuntimeError:
+        server.stop()
+        raise
+
+
 def start_redis():
     """The redis-server that others are compared with: nothing saved, nothing remembered."""
     [port] = free_ports(1)
     arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    return Server(arguments, port).wait_until(b"PING\r\n", b"+PONG\r\n")
+    return start(arguments, port)
 
 
 def start_serve(*flags):
     """One `memvault serve`, ready."""
     [port] = free_ports(1)
-    server = Server([BINARY, "serve", "--port", str(port), *flags], port)
-    return server.wait_until(b"PING\r\n", b"+PONG\r\n")
+    return start([BINARY, "serve", "--port", str(port), *flags], port)
 
 
 class Cluster:
@@ -100,8 +110,12 @@ class Cluster:
         self.members = [
             Server([BINARY, "serve", "--port", str(port), "--cluster", members], port) for port in ports]
         self.gateway = Server([BINARY, "gateway", "--port", str(gateway), "--cluster", members], gateway)
-        for server in [*self.members, self.gateway]:
-            server.wait_until(b"SET a-probe x\r\n", b"+OK\r\n")
+        try:
+            for server in [*self.members, self.gateway]:
+                server.wait_until(b"SET a-probe x\r\n", b"+OK\r\n")
+        except RuntimeError:
+            self.stop()
+            raise
 
     def stop(self):
         """Ends all processes."""
