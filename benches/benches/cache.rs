@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use memvault_benches::peers::Peer;
 use memvault_benches::{for_each_peer, zipf};
 
-pub fn register_benches(criterion: &mut Criterion) {
+pub(crate) fn register_benches(criterion: &mut Criterion) {
     for entries in [10_000, 1_000_000] {
         let keys = zipf::keys(entries * 4, entries * 10, 0.9, 42);
         for_each_peer!(get_or_insert(criterion, entries, &keys));

@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion};
 use memvault::ring::Ring;
 
-pub fn register_benches(criterion: &mut Criterion) {
+pub(crate) fn register_benches(criterion: &mut Criterion) {
     let keys: Vec<[u8; 16]> = (0..4096_u128)
         .map(|n| (n * 0x9e37_79b9).to_le_bytes())
         .collect();

@@ -11,7 +11,7 @@ use memvault::time::Timestamp;
 const KEYS: u64 = 1_000_000;
 const VALUE: [u8; 64] = [b'v'; 64];
 
-pub fn register_benches(criterion: &mut Criterion) {
+pub(crate) fn register_benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("store");
     group.throughput(Throughput::Elements(1));
     let (mut store, mut out, mut rng) = (filled(None), Vec::new(), Rng::with_seed(42));
