@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub struct Facts {
     /// Counters.
     pub statistics: Statistics,
-    /// Entries.
+    /// Entries that have a value.
     pub keys: usize,
     /// Entries that have an expiry.
     pub expiring: usize,
@@ -40,7 +40,7 @@ impl Facts {
         let (expiring, expiry_sum) = entries.expiring();
         Self {
             statistics,
-            keys: entries.len(),
+            keys: entries.len() - entries.tombstones(),
             expiring,
             expiry_sum,
             bytes_used: entries.bytes_used(),

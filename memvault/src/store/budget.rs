@@ -86,7 +86,7 @@ impl fmt::Display for TooLarge {
 
 impl core::error::Error for TooLarge {}
 
-/// The running account of the allocations of all entries.
+/// The running account of all entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     /// Invariant: the sum of the size classes of all entries' allocations.
@@ -95,29 +95,40 @@ pub(super) struct Account {
     pub(super) expiring: usize,
     /// Invariant: the sum of the expiries of all entries that have one, in Unix milliseconds.
     pub(super) expiry_sum: u128,
+    /// Invariant: how many entries are tombstones.
+    pub(super) tombstones: usize,
+}
+
+/// What is counted of an entry, beside its allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) expire_at: Option<Timestamp>,
+    pub(super) tombstone: bool,
 }
 
 impl Account {
     /// Takes in an allocation of `class` bytes.
-    pub(super) fn add(&mut self, class: usize, expire_at: Option<Timestamp>) {
+    pub(super) fn add(&mut self, class: usize, entry: Counted) {
         self.boxes += class;
-        if let Some(at) = expire_at {
+        self.tombstones += usize::from(entry.tombstone);
+        if let Some(at) = entry.expire_at {
             self.expiring += 1;
             self.expiry_sum += u128::from(at.as_millis());
         }
     }
 
     /// Takes out an allocation that was taken in with the same arguments.
-    pub(super) fn remove(&mut self, class: usize, expire_at: Option<Timestamp>) {
+    pub(super) fn remove(&mut self, class: usize, entry: Counted) {
         self.boxes -= class;
-        if let Some(at) = expire_at {
+        self.tombstones -= usize::from(entry.tombstone);
+        if let Some(at) = entry.expire_at {
             self.expiring -= 1;
             self.expiry_sum -= u128::from(at.as_millis());
         }
     }
 
-    /// Notes that an allocation that stays has another expiry.
-    pub(super) fn replace_expiry(&mut self, old: Option<Timestamp>, new: Option<Timestamp>) {
+    /// Notes that an allocation that stays holds another entry.
+    pub(super) fn replace(&mut self, old: Counted, new: Counted) {
         if old != new {
             self.remove(0, old);
             self.add(0, new);

@@ -186,6 +186,12 @@ impl<S: BuildHasher> Entries<S> {
     pub const fn expiring(&self) -> (usize, u128) {
         (self.account.expiring, self.account.expiry_sum)
     }
+
+    /// Number of tombstones among the entries.
+    #[must_use]
+    pub const fn tombstones(&self) -> usize {
+        self.account.tombstones
+    }
 }
 
 /// The same operations by hash and index, for callers that look up once and then decide.
@@ -227,9 +233,9 @@ impl<S: BuildHasher> Entries<S> {
         evicted: Evicted<'_>,
     ) -> Result<(), TooLarge> {
         if let Some(index) = found {
-            let expiry = self.expire_at(index);
+            let old = self.lru.entry(index).counted();
             if self.lru.entry_mut(index).overwrite(value, meta) {
-                self.account.replace_expiry(expiry, meta.expire_at);
+                self.account.replace(old, meta.counted());
                 self.lru.promote(index);
                 return Ok(());
             }
@@ -255,7 +261,7 @@ impl<S: BuildHasher> Entries<S> {
             let packed = Packed::new(hash, key, value, meta);
             self.lru.insert(expand(hash), packed, rehash);
         }
-        self.account.add(class, meta.expire_at);
+        self.account.add(class, meta.counted());
         Ok(())
     }
 
@@ -266,9 +272,9 @@ impl<S: BuildHasher> Entries<S> {
         meta: &Meta,
         evicted: Evicted<'_>,
     ) -> Result<(), TooLarge> {
-        let expiry = self.expire_at(index);
+        let old = self.lru.entry(index).counted();
         if self.lru.entry_mut(index).overwrite_meta(meta) {
-            self.account.replace_expiry(expiry, meta.expire_at);
+            self.account.replace(old, meta.counted());
             return Ok(());
         }
         let EntryRef { key, value, .. } = self.entry(index);
@@ -276,7 +282,7 @@ impl<S: BuildHasher> Entries<S> {
         let index = self.make_room(index, class, evicted);
         self.forget(index);
         self.lru.entry_mut(index).refit(meta);
-        self.account.add(class, meta.expire_at);
+        self.account.add(class, meta.counted());
         Ok(())
     }
 
@@ -381,8 +387,8 @@ impl<S: BuildHasher> Entries<S> {
     /// Takes the entry at `index` out of the account.
     fn forget(&mut self, index: Index) {
         let packed = self.lru.entry(index);
-        let (class, expiry) = (self.size_class(packed.len()), packed.expire_at());
-        self.account.remove(class, expiry);
+        let (class, counted) = (self.size_class(packed.len()), packed.counted());
+        self.account.remove(class, counted);
     }
 
     fn size_class(&self, len: usize) -> usize {
@@ -403,7 +409,7 @@ impl<S: BuildHasher> Entries<S> {
         let (mut account, mut count, mut cursor) = (Account::default(), 0, 0);
         while let Some((entry, next)) = self.scan(cursor) {
             let len = total_len(entry.key, entry.value, &entry.meta);
-            account.add(self.size_class(len), entry.meta.expire_at);
+            account.add(self.size_class(len), entry.meta.counted());
             assert_eq!(
                 self.peek(entry.key),
                 Some(entry),

@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::budget::Counted;
 use crate::time::Timestamp;
 use crate::version::{VERSION_LEN, Version};
 
@@ -46,6 +47,14 @@ impl Meta {
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expire_at.is_some_and(|at| at <= now)
+    }
+
+    /// What the account counts of it.
+    pub(super) const fn counted(&self) -> Counted {
+        Counted {
+            expire_at: self.expire_at,
+            tombstone: self.tombstone,
+        }
     }
 
     /// Bytes that this takes in front of the key.
@@ -217,6 +226,13 @@ impl Packed {
         };
         let (bytes, _) = self.bytes[start..].split_first_chunk::<VERSION_LEN>()?;
         Some(Version::from_bytes(*bytes))
+    }
+
+    pub(super) fn counted(&self) -> Counted {
+        Counted {
+            expire_at: self.expire_at(),
+            tombstone: self.key_len & TOMBSTONE != 0,
+        }
     }
 
     pub(super) fn meta(&self) -> Meta {

@@ -1,11 +1,8 @@
 //! Replies that are not known at once still go out in the order of the commands.
 
-#[path = "commands/client.rs"]
-mod client;
-
 use std::fmt::Display;
 
-use client::{NOW, connection, drain, feed, send, store, text};
+use crate::client::{NOW, connection, drain, feed, send, store, text};
 use memvault::command::SettingError;
 use memvault::connection::{
     Buffers, Call, Config, Connection, Engine, Execution, Fields, Progress, Section,

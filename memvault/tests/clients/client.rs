@@ -66,3 +66,20 @@ pub(crate) fn send(
 pub(crate) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
+
+/// The replies to command lines on a connection of their own, which stays open.
+pub(crate) fn replies_to(store: &mut Store, now: Timestamp, lines: &str) -> String {
+    let (replies, progress) = send(&mut connection(), store, now, lines.as_bytes());
+    assert_eq!(progress, Progress::NeedInput, "{lines}");
+    String::from_utf8(replies).expect("replies of these tests are text")
+}
+
+/// A command as an array of bulk strings.
+pub(crate) fn array(args: &[&str]) -> String {
+    let bulk = |arg: &&str| format!("${}\r\n{arg}\r\n", arg.len());
+    format!(
+        "*{}\r\n{}",
+        args.len(),
+        args.iter().map(bulk).collect::<String>()
+    )
+}

@@ -1,0 +1,205 @@
+//! Redis clients of a cluster: the same bytes as for a plain node.
+
+use crate::client::{NOW, connection, drain, feed, text};
+use crate::replies::{self, Case};
+use memvault::cluster::{ClusterEngine, Requests};
+use memvault::connection::{Connection, Progress};
+use memvault::replication::{Action, Config, Levels, Member, Node, Now, Role};
+use memvault::store;
+use memvault::time::{Duration, Instant, Timestamp};
+
+/// A node that can reach no other, and the clients that talk to it.
+struct Lone {
+    node: Node,
+    requests: Requests<usize>,
+    now: Now,
+}
+
+const MEMBER: &str = "127.0.0.1:7001";
+
+impl Lone {
+    fn new(role: Role) -> Self {
+        let now = Now {
+            instant: Instant::ZERO,
+            wall: NOW,
+        };
+        let config = Config::new(vec![Member::new(MEMBER)], role);
+        let node = Node::new(config, 1, 2, store::Config::default(), now);
+        Self {
+            node: node.expect("a valid configuration"),
+            requests: Requests::new(ahash::RandomState::with_seeds(1, 2, 3, 4)),
+            now,
+        }
+    }
+
+    /// The one member of a cluster, started up.
+    fn serving() -> Self {
+        let mut lone = Self::new(Role::Member(MEMBER.to_string()));
+        while !lone.node.is_ready() {
+            lone.wait(&mut [], 25);
+        }
+        lone
+    }
+
+    fn wait(&mut self, clients: &mut [Connection], millis: u64) {
+        self.now.instant = self.now.instant + Duration::from_millis(millis);
+        self.now.wall = Timestamp::from_millis(self.now.wall.as_millis() + millis);
+        self.node.handle_timeout(self.now);
+        self.act(clients);
+    }
+
+    /// Does what the node asks for; whoever it calls does not answer.
+    fn act(&mut self, clients: &mut [Connection]) {
+        while let Some(action) = self.node.poll_action() {
+            match action {
+                Action::Connect(peer) => self.node.handle_disconnected(self.now, peer),
+                Action::Complete(id, outcome) => {
+                    let waiting = self.requests.take(id).expect("all requests are of clients");
+                    assert!(self.requests.take(id).is_none(), "each is answered once");
+                    let write = |out: &mut Vec<u8>| waiting.encode(self.now.wall, &outcome, out);
+                    assert!(clients[waiting.client].complete(id, write));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Executes what has come on one of the connections and does what the node asks for.
+    fn process(&mut self, clients: &mut [Connection], client: usize) -> Progress {
+        let mut engine = ClusterEngine {
+            node: &mut self.node,
+            requests: &mut self.requests,
+            client,
+            now: self.now,
+            levels: Levels::default(),
+        };
+        let progress = clients[client].process(self.now.wall, &mut engine);
+        self.act(clients);
+        progress
+    }
+
+    fn send(&mut self, clients: &mut [Connection], client: usize, bytes: &[u8]) -> Vec<u8> {
+        feed(&mut clients[client], bytes);
+        let mut replies = Vec::new();
+        loop {
+            let progress = self.process(clients, client);
+            replies.extend(drain(&mut clients[client]));
+            match progress {
+                Progress::NeedOutput | Progress::NeedReply => {}
+                _ => return replies,
+            }
+        }
+    }
+}
+
+/// Commands that a cluster answers in another way.
+const DIFFERENT: [&str; 3] = ["GETDEL", "CONFIG", "INFO"];
+
+fn check(cases: &[Case]) {
+    let mut lone = Lone::serving();
+    let mut clients = [connection()];
+    for (command, expected) in cases {
+        let is_different = DIFFERENT.iter().any(|name| command.starts_with(name));
+        if is_different && !expected.starts_with("-ERR wrong") {
+            lone.send(&mut clients, 0, command.replace("GETDEL", "DEL").as_bytes());
+            lone.send(&mut clients, 0, b"\r\n");
+            continue;
+        }
+        let line = [command.as_bytes(), b"\r\n"].concat();
+        let replied = lone.send(&mut clients, 0, &line);
+        assert_eq!(text(&replied), text(expected.as_bytes()), "{command}");
+        lone.wait(&mut clients, 1);
+    }
+}
+
+#[test]
+fn replies_are_those_of_redis_byte_for_byte() {
+    for cases in [
+        replies::READ_AND_SET,
+        replies::SET_OPTIONS,
+        replies::SEVERAL_KEYS,
+        replies::RELATIVES_OF_SET,
+        replies::EXPIRY,
+        replies::CONNECTION,
+        replies::HANDSHAKE,
+    ] {
+        check(cases);
+    }
+}
+
+#[test]
+fn a_member_tells_of_itself_and_of_the_cluster() {
+    let mut lone = Lone::serving();
+    let mut clients = [connection()];
+    let lines = b"SET a 1\r\nSET b 2 EX 100\r\nGET a\r\nDEL a\r\nGET a\r\n";
+    lone.send(&mut clients, 0, lines);
+    let info = text(&lone.send(&mut clients, 0, b"INFO\r\n"));
+    for line in [
+        "role:master",
+        "node_state:serving",
+        "replicas:3",
+        "node0:id=127.0.0.1:7001,link=up,state=serving",
+        "keyspace_hits:1",
+        "keyspace_misses:1",
+        "total_commands_processed:5",
+        "db0:keys=1,expires=1,avg_ttl=",
+    ] {
+        assert!(info.contains(line), "{line} in {info}");
+    }
+    let settings = lone.send(&mut clients, 0, b"CONFIG GET *level\r\n");
+    assert!(text(&settings).starts_with("*4\\r\\n$11\\r\\nwrite-level\\r\\n$4\\r\\nauto"));
+    let refused = lone.send(&mut clients, 0, b"CONFIG SET replicas 5\r\n");
+    assert!(text(&refused).contains("immutable"));
+    let refused = lone.send(&mut clients, 0, b"GETDEL b\r\n");
+    assert_eq!(
+        text(&refused),
+        text(b"-ERR 'getdel' is not available in a cluster\r\n")
+    );
+}
+
+#[test]
+fn where_no_member_can_be_reached_every_client_is_told() {
+    let mut lone = Lone::new(Role::Coordinator("gateway".to_string()));
+    let mut clients = [connection(), connection()];
+    lone.wait(&mut clients, 25);
+    let lines = [
+        b"PING\r\nGET a\r\nPING\r\n".as_slice(),
+        b"MSET a 1 b 2\r\nDBSIZE\r\n",
+    ];
+    for (client, lines) in lines.into_iter().enumerate() {
+        feed(&mut clients[client], lines);
+        let _ = lone.process(&mut clients, client);
+    }
+    for _ in 0..50 {
+        lone.wait(&mut clients, 25);
+    }
+    // It waited for the keys before it to be done.
+    assert_eq!(lone.process(&mut clients, 1), Progress::NeedInput);
+    assert!(lone.requests.is_empty());
+    let failure = "-CLUSTERDOWN no replica of this key can be reached\r\n";
+    let [first, second] = &mut clients;
+    assert_eq!(
+        text(&drain(first)),
+        text(format!("+PONG\r\n{failure}+PONG\r\n").as_bytes())
+    );
+    assert_eq!(
+        text(&drain(second)),
+        text(format!("{failure}:0\r\n").as_bytes())
+    );
+}
+
+#[test]
+fn commands_of_one_connection_on_one_key_keep_their_order() {
+    let mut lone = Lone::serving();
+    let mut clients = [connection()];
+    let mut lines = Vec::new();
+    let mut expected = Vec::new();
+    for round in 0..50 {
+        lines.extend(format!("SET k {round:02}\r\nGET k\r\nSET k x NX\r\nEXPIRE k 50\r\nTTL k\r\nDEL k\r\nGET k\r\n").bytes());
+        expected.extend(
+            format!("+OK\r\n$2\r\n{round:02}\r\n$-1\r\n:1\r\n:50\r\n:1\r\n$-1\r\n").bytes(),
+        );
+    }
+    let replies = lone.send(&mut clients, 0, &lines);
+    assert_eq!(text(&replies), text(&expected));
+}

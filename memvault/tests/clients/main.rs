@@ -1,0 +1,8 @@
+//! What clients of a node see: requests as bytes, and the bytes that come back.
+
+mod client;
+mod cluster;
+mod commands;
+mod deferred;
+mod limits;
+mod replies;
