@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod driver;
+pub mod server;
 
 /// The README's examples, as tests: this crate sees both libraries.
 #[cfg(doctest)]

@@ -1,0 +1,72 @@
+//! Who carries out the commands of clients.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_executor::LocalExecutor;
+use memvault::connection::Progress;
+use memvault::replication::{ConfigError, Levels};
+use memvault::store::Store;
+use memvault::time::Timestamp;
+
+use super::Role;
+use super::client::Client;
+use crate::driver::{Caller, Driver};
+
+/// A store of this server's own, or the cluster.
+pub(super) enum Backend {
+    Single(Box<RefCell<Store<ahash::RandomState>>>),
+    Cluster { driver: Driver, levels: Levels },
+}
+
+impl Backend {
+    pub(super) fn new(
+        executor: &Rc<LocalExecutor<'static>>,
+        role: &Role,
+    ) -> Result<Self, ConfigError> {
+        Ok(match role {
+            Role::Single(config) => {
+                let seed = || fastrand::u64(..);
+                let hasher = ahash::RandomState::with_seeds(seed(), seed(), seed(), seed());
+                Self::Single(Box::new(RefCell::new(Store::new(*config, hasher))))
+            }
+            Role::Cluster(settings) => {
+                let driver = Driver::new(executor, (**settings).clone())?;
+                let levels = driver.levels();
+                Self::Cluster { driver, levels }
+            }
+        })
+    }
+
+    /// Executes what a client has sent, as far as that goes.
+    pub(super) fn process(&self, client: &Rc<Client>, caller: &Rc<dyn Caller>) -> Progress {
+        match self {
+            Self::Single(store) => {
+                let mut connection = client.connection.borrow_mut();
+                connection.process(wall(), &mut *store.borrow_mut())
+            }
+            Self::Cluster { driver, levels } => {
+                driver.with_engine(caller, *levels, |now, engine| {
+                    client.connection.borrow_mut().process(now, engine)
+                })
+            }
+        }
+    }
+
+    /// The node's driver, if this is one of a cluster.
+    pub(super) const fn driver(&self) -> Option<&Driver> {
+        match self {
+            Self::Single(_) => None,
+            Self::Cluster { driver, .. } => Some(driver),
+        }
+    }
+}
+
+/// Wall-clock time; before the epoch it stands still at it.
+fn wall() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,80 @@
+//! One client, as its task and the rest of the server share it.
+
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+use std::time::Instant;
+
+use memvault::connection::{Config, Connection};
+
+use crate::driver::Caller;
+
+/// One client.
+pub(super) struct Client {
+    pub(super) connection: RefCell<Connection>,
+    /// When it last sent something.
+    heard_at: Cell<Instant>,
+    /// Whether a reply that was deferred has come since the task looked last.
+    has_news: Cell<bool>,
+    /// Whether the client is to be closed without another word.
+    is_dismissed: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Client {
+    pub(super) fn new(id: u64, address: &str, config: Config) -> Self {
+        Self {
+            connection: RefCell::new(Connection::new(id, address, config)),
+            heard_at: Cell::new(Instant::now()),
+            has_news: Cell::new(false),
+            is_dismissed: Cell::new(false),
+            waker: Cell::new(None),
+        }
+    }
+
+    /// Notes that the client sent something.
+    pub(super) fn hear(&self, now: Instant) {
+        self.heard_at.set(now);
+    }
+
+    pub(super) fn heard_at(&self) -> Instant {
+        self.heard_at.get()
+    }
+
+    pub(super) fn take_news(&self) -> bool {
+        self.has_news.take()
+    }
+
+    /// Closes the client without another word.
+    pub(super) fn dismiss(&self) {
+        self.is_dismissed.set(true);
+        self.wake();
+    }
+
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.is_dismissed.get()
+    }
+
+    /// Has the task look at the client again.
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Has `waker` woken from now on.
+    pub(super) fn wait(&self, waker: &Waker) {
+        let waker = match self.waker.take() {
+            Some(same) if same.will_wake(waker) => same,
+            _ => waker.clone(),
+        };
+        self.waker.set(Some(waker));
+    }
+}
+
+impl Caller for Client {
+    fn complete(&self, request: u64, encode: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.connection.borrow_mut().complete(request, encode);
+        self.has_news.set(true);
+        self.wake();
+    }
+}

@@ -1,0 +1,124 @@
+//! All clients of a server.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use async_executor::LocalExecutor;
+use async_io::Timer;
+use futures_lite::future::poll_fn;
+use futures_lite::{AsyncRead, AsyncWrite};
+use memvault::connection::Buffers;
+
+use super::Config;
+use super::backend::Backend;
+use super::client::Client;
+use super::task::ClientTask;
+
+/// What the tasks of a server share.
+pub(super) struct Clients {
+    executor: Weak<LocalExecutor<'static>>,
+    pub(super) config: Config,
+    pub(super) backend: Backend,
+    pub(super) buffers: RefCell<Buffers>,
+    clients: RefCell<BTreeMap<u64, Rc<Client>>>,
+    last_id: Cell<u64>,
+    is_stopping: Cell<bool>,
+    /// Whoever waits for the last client to go.
+    waker: Cell<Option<Waker>>,
+}
+
+impl Clients {
+    pub(super) fn new(
+        executor: &Rc<LocalExecutor<'static>>,
+        config: Config,
+        backend: Backend,
+    ) -> Self {
+        Self {
+            executor: Rc::downgrade(executor),
+            config,
+            backend,
+            buffers: RefCell::default(),
+            clients: RefCell::default(),
+            last_id: Cell::new(0),
+            is_stopping: Cell::new(false),
+            waker: Cell::new(None),
+        }
+    }
+
+    /// Whether there are as many as there may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.clients.borrow().len() >= self.config.max_clients
+    }
+
+    /// Begins to serve a client.
+    pub(super) fn add<S>(self: &Rc<Self>, stream: S, address: &str)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let Some(executor) = self.executor.upgrade() else {
+            return;
+        };
+        let id = self.last_id.get() + 1;
+        self.last_id.set(id);
+        let client = Rc::new(Client::new(id, address, self.config.connection));
+        self.clients.borrow_mut().insert(id, Rc::clone(&client));
+        let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
+        executor
+            .spawn(async move {
+                task.run().await;
+                all.remove(id);
+            })
+            .detach();
+    }
+
+    fn remove(&self, id: u64) {
+        self.clients.borrow_mut().remove(&id);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Closes clients that have been silent for longer than `timeout`.
+    pub(super) fn dismiss_idle(&self, now: Instant, timeout: Duration) {
+        for client in self.clients.borrow().values() {
+            let is_busy = client.connection.borrow().deferred() > 0;
+            if !is_busy && now.duration_since(client.heard_at()) > timeout {
+                client.dismiss();
+            }
+        }
+    }
+
+    /// Whether clients are to be closed as soon as what they sent is answered.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.get()
+    }
+
+    /// Answers what has been received, closes all clients, and waits until they are gone.
+    pub(super) async fn finish(&self) {
+        if let Some(driver) = self.backend.driver() {
+            driver.leave();
+        }
+        self.is_stopping.set(true);
+        for client in self.clients.borrow().values() {
+            client.wake();
+        }
+        poll_fn(|cx| {
+            if self.clients.borrow().is_empty() {
+                return std::task::Poll::Ready(());
+            }
+            self.waker.set(Some(cx.waker().clone()));
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits for as long as the end of the server may take.
+    pub(super) async fn lose_patience(&self) {
+        Timer::after(self.config.shutdown_timeout).await;
+        let left = self.clients.borrow().len();
+        log::warn!("{left} clients did not take their replies in time");
+    }
+}

@@ -1,0 +1,158 @@
+//! The server: Redis clients and peers on one port, served by one node.
+//!
+//! ```text
+//! listener --accept--> ClientTask: read --> Connection::process --> write     (one task per client)
+//!                                               |          ^
+//!                          a store of its own --+          | replies that were deferred
+//!                          or the cluster, through a Driver
+//! ```
+//!
+//! Place: on top of the core's [`Connection`](memvault::connection::Connection) and of the
+//! [`Driver`](crate::driver::Driver). A connection whose first command is a node's greeting goes over to the
+//! driver.
+//!
+//! Everything runs on the thread that calls [`Server::run`]. A slow reader holds up only itself: while its
+//! output waits, nothing more of it is read or executed.
+//!
+//! Limits: [`Config`] names them with their defaults.
+
+mod backend;
+mod client;
+mod clients;
+mod listen;
+mod task;
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_executor::LocalExecutor;
+use futures_lite::FutureExt;
+use memvault::connection;
+use memvault::replication::ConfigError;
+use memvault::store;
+
+use crate::driver;
+use backend::Backend;
+use clients::Clients;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the server is.
+    pub role: Role,
+    /// What one client may send and hold.
+    pub connection: connection::Config,
+    /// Clients above which new ones are sent away with an error; default 10 000. Flag `--max-clients`.
+    pub max_clients: usize,
+    /// How long a client may be silent before it is closed; default `None`, for ever. Flag
+    /// `--idle-timeout`.
+    pub idle_timeout: Option<Duration>,
+    /// How long the end of the server waits for answers that are under way; default 5 s.
+    pub shutdown_timeout: Duration,
+}
+
+/// What a server is.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// A node alone, with a store that has these limits.
+    Single(store::Config),
+    /// A node of a cluster: a member with data or, as a coordinator, a gateway without.
+    Cluster(Box<driver::Settings>),
+}
+
+impl Config {
+    /// The default settings for this role.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            connection: connection::Config::default(),
+            max_clients: 10_000,
+            idle_timeout: None,
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves clients until it is told to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Server;
+
+impl Server {
+    /// Serves on `listener` until `shutdown` is done; then answers what it has received, and returns.
+    ///
+    /// Blocks the calling thread. A member tells the others first that it leaves.
+    ///
+    /// ```
+    /// use memvault_net::server::{Config, Role, Server};
+    /// use std::io::{Read, Write};
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let (stop, stopped) = async_channel::bounded::<()>(1);
+    /// let server = std::thread::spawn(move || {
+    ///     let config = Config::new(Role::Single(memvault::store::Config::default()));
+    ///     Server::run(listener, config, async move { stopped.recv().await })
+    /// });
+    /// client.write_all(b"SET a \"x y\" EX 10\r\nGET a\r\n")?;
+    /// let mut replies = [0; 14];
+    /// client.read_exact(&mut replies)?;
+    /// assert_eq!(&replies, b"+OK\r\n$3\r\nx y\r\n");
+    /// stop.close();
+    /// server.join().expect("no panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the settings of the node are contradictory, or the listener cannot be used.
+    pub fn run(
+        listener: TcpListener,
+        config: Config,
+        shutdown: impl Future + 'static,
+    ) -> Result<(), Error> {
+        let executor = Rc::new(LocalExecutor::new());
+        let backend = Backend::new(&executor, &config.role).map_err(Error::Config)?;
+        let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
+        let clients = Rc::new(Clients::new(&executor, config, backend));
+        let accepting = executor.spawn(listen::accept(listener, Rc::clone(&clients)));
+        let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
+        let serving = executor.spawn(async move {
+            shutdown.await;
+            drop((accepting, watching));
+            clients.finish().or(clients.lose_patience()).await;
+        });
+        async_io::block_on(executor.run(serving));
+        Ok(())
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings of the node are contradictory.
+    Config(ConfigError),
+    /// The listening socket cannot be used.
+    Listener(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => write!(f, "the cluster is misconfigured: {error}"),
+            Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Listener(error) => Some(error),
+        }
+    }
+}
