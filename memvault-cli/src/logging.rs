@@ -5,11 +5,11 @@ use std::io::Write;
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Record};
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 
-/// Starts logging at the level that was asked for, else at the one that suits the subcommand.
+/// Starts logging.
 pub(crate) fn start(cli: &Cli) {
-    let level = cli.log_level.unwrap_or(LevelFilter::Error);
+    let level = cli.log_level.unwrap_or_else(|| usual_level(&cli.command));
     env_logger::Builder::new()
         .filter_level(level)
         // The libraries below log what only their authors understand.
@@ -18,6 +18,15 @@ pub(crate) fn start(cli: &Cli) {
         .filter_module("rustyline", level.min(LevelFilter::Warn))
         .format(write)
         .init();
+}
+
+/// Servers tell what happens to them; a question is answered without comment.
+const fn usual_level(command: &Command) -> LevelFilter {
+    match command {
+        Command::Serve(_) | Command::Gateway(_) => LevelFilter::Info,
+        Command::Up(_) | Command::Demo(_) => LevelFilter::Off,
+        _ => LevelFilter::Error,
+    }
 }
 
 /// `2026-11-24T09:30:00.123Z INFO  text`; line ends within the text are escaped.

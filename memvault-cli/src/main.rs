@@ -3,13 +3,19 @@
 
 mod args;
 mod bench;
+mod demo;
 mod error;
 mod link;
+mod local;
 mod logging;
 mod output;
+mod process;
 mod query;
 mod ring;
+mod serve;
 mod shell;
+mod size_class;
+mod up;
 
 use std::process::ExitCode;
 
@@ -36,6 +42,10 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
+        Command::Up(args) => up::run(args, cli.log_level),
+        Command::Serve(args) => serve::serve(args),
+        Command::Gateway(args) => serve::gateway(args),
+        Command::Demo(args) => demo::run(args, cli.log_level),
         Command::Get(args) => query::get(args),
         Command::Set(args) => query::set(args),
         Command::Del(args) => query::del(args),

@@ -1,11 +1,12 @@
 //! `ring`: which node holds what.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use memvault::ring::{Ring, Share};
 use serde_json::{Value, json};
 
-use crate::args::query;
+use crate::args::{query, size};
 use crate::error::{Error, OK, Outcome};
 use crate::output::{self, Style, bar, grouped};
 use crate::query::{Health, probe_all};
@@ -181,12 +182,22 @@ impl<'a> View<'a> {
 }
 
 /// How many keys a node holds, and in how much memory, if it says so.
-fn load(info: &std::collections::BTreeMap<String, String>) -> String {
-    let number = |field: &str| info.get(field).and_then(|value| value.parse::<u64>().ok());
-    let keys = number("keys").map(|keys| format!(", {} keys", grouped(keys)));
-    let memory = number("used_memory");
-    let memory = memory.map(|bytes| format!(", {}", crate::args::size::human(bytes)));
-    keys.unwrap_or_default() + &memory.unwrap_or_default()
+fn load(info: &BTreeMap<String, String>) -> String {
+    let number = |text: &str| text.parse::<u64>().ok();
+    // A store without keys has no line `db0:keys=...`.
+    let keyspace = info.get("db0").map_or("keys=0", String::as_str);
+    let keys = keyspace
+        .split(',')
+        .find_map(|field| field.strip_prefix("keys="));
+    let keys = keys.and_then(number);
+    let memory = info.get("used_memory").and_then(|text| number(text));
+    match (keys, memory) {
+        (Some(keys), Some(bytes)) => {
+            let s = if keys == 1 { "" } else { "s" };
+            format!(", {} key{s} in {}", grouped(keys), size::human(bytes))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Cells of a bar.

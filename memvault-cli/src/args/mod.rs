@@ -5,7 +5,9 @@
 pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod duration;
+pub(crate) mod local;
 pub(crate) mod query;
+pub(crate) mod serve;
 pub(crate) mod size;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +44,12 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start a whole cluster on this machine, with a gateway in front
+    Up(local::Up),
+    /// Run one node: alone, or as a member of a cluster
+    Serve(serve::Serve),
+    /// Run a gateway: serves Redis clients for a cluster, holds no data
+    Gateway(serve::Gateway),
     /// Print the value of a key
     Get(query::Get),
     /// Set a key
@@ -54,14 +62,19 @@ pub(crate) enum Command {
     Ring(query::Ring),
     /// Type commands to a server, with history and completion
     Shell(query::Shell),
+    /// Watch a cluster survive: kills a node under load and counts what fails
+    Demo(local::Demo),
     /// Measure any RESP server: throughput and latency percentiles
     Bench(bench::Bench),
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  memvault up                                   five nodes and a gateway on port 6379
+  memvault serve --max-memory 256mb             one node on 127.0.0.1:6379
   memvault set greeting hello --ttl 10s
   memvault get greeting
+  memvault demo                                 kill a node, see that nothing fails
 
 Exit codes: 0 done; 1 failed, or no such key; 2 the command line is wrong.";
 

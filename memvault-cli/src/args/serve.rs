@@ -1,0 +1,144 @@
+//! Flags of the servers.
+
+use std::time::Duration;
+
+use clap::Args;
+use memvault::resp::Limits;
+
+use super::cluster::{self, Cluster, Members, Replicas};
+use super::count;
+use super::duration::positive_duration;
+use super::size::positive_size;
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A member finds itself in --cluster: it is the entry with its port and an address of this machine.
+It listens on that address unless --bind says otherwise.
+
+Examples:
+  memvault serve --max-memory 256mb
+  memvault serve --port 7001 --cluster 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003
+  memvault serve --cluster a=10.0.0.1:6379,b=10.0.0.2:6379 --node-id a")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    #[command(flatten)]
+    pub(crate) capacity: Capacity,
+    #[command(flatten)]
+    pub(crate) member: Member,
+    #[command(flatten)]
+    pub(crate) limits: ClientLimits,
+    #[command(flatten)]
+    pub(crate) lifeline: Lifeline,
+}
+
+/// Arguments of `gateway`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Any Redis client can use the gateway: it finds the nodes of each key, and goes round dead ones.
+
+Example:
+  memvault gateway --cluster 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 --port 6380")]
+pub(crate) struct Gateway {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    #[command(flatten)]
+    pub(crate) limits: ClientLimits,
+    #[command(flatten)]
+    pub(crate) lifeline: Lifeline,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct Listen {
+    /// Address or host name to listen on
+    /// [default: the member's own in --cluster, else 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", env = "MEMVAULT_HOST")]
+    pub(crate) bind: Option<String>,
+    /// Port to listen on, for clients and other nodes alike
+    /// [default: the one of --node-id in --cluster, else 6379]
+    #[arg(long, value_name = "PORT", env = "MEMVAULT_PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+/// How much to keep.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Capacity")]
+pub(crate) struct Capacity {
+    /// Memory for keys and values, with all that they need: 256mb, 1gb. The entry used longest
+    /// ago makes room [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    pub(crate) max_memory: Option<usize>,
+    /// Number of entries; the entry used longest ago makes room [default: no limit]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) max_entries: Option<usize>,
+}
+
+/// Which cluster this node is a member of.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct Member {
+    /// All members, this one included: host:port or id=host:port, separated by commas.
+    /// The same in every process [default: none, a node alone]
+    #[arg(long, value_name = "LIST", value_parser = cluster::members)]
+    pub(crate) cluster: Option<Members>,
+    #[command(flatten)]
+    pub(crate) replicas: Replicas,
+    /// Which entry of --cluster this is [default: the one with this port on this machine]
+    #[arg(long, value_name = "ID", requires = "cluster")]
+    pub(crate) node_id: Option<String>,
+}
+
+/// What a client may send and hold.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits for clients")]
+pub(crate) struct ClientLimits {
+    /// Most clients at a time; further ones are turned away with an error
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
+    pub(crate) max_clients: usize,
+    /// Close the connection of a client that is silent for this long: 30s, 5m [default: never]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Longest value, or any other argument [default: 64mb]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_value: Option<usize>,
+    /// Longest key [default: 64kb]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_key: Option<usize>,
+    /// Longest command as a whole [default: 1gb]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_command: Option<usize>,
+    /// Longest inline command [default: 64kb]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_inline: Option<usize>,
+    /// Most arguments of a command [default: 1048576]
+    #[arg(long, value_name = "N", value_parser = count)]
+    max_arguments: Option<usize>,
+}
+
+/// For whoever starts servers as child processes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Lifeline {
+    /// End when standard input closes
+    #[arg(long, hide = true)]
+    pub(crate) end_with_stdin: bool,
+}
+
+impl ClientLimits {
+    /// The limits of the protocol.
+    pub(crate) fn resp(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            max_bulk_len: self.max_value.unwrap_or(default.max_bulk_len),
+            max_key_len: self.max_key.unwrap_or(default.max_key_len),
+            max_command_len: self.max_command.unwrap_or(default.max_command_len),
+            max_inline_len: self.max_inline.unwrap_or(default.max_inline_len),
+            max_arguments: self.max_arguments.unwrap_or(default.max_arguments),
+            ..default
+        }
+    }
+}

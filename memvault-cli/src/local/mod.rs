@@ -1,0 +1,79 @@
+//! Clusters on this machine: which ports, which command lines, and when they are ready.
+
+mod ports;
+mod start;
+
+use log::LevelFilter;
+
+pub(crate) use ports::{check_free, pick_free, unusable};
+pub(crate) use start::Startup;
+
+/// A cluster whose nodes are processes on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Port of each node.
+    pub(crate) ports: Vec<u16>,
+    pub(crate) replicas: usize,
+    /// Memory of each node in bytes.
+    pub(crate) max_memory: Option<usize>,
+    /// What the nodes log.
+    pub(crate) node_log: LevelFilter,
+    /// What a gateway logs.
+    pub(crate) gateway_log: LevelFilter,
+}
+
+impl Plan {
+    /// Address of the node with this number, which is its id too.
+    pub(crate) fn address(&self, number: usize) -> String {
+        format!("{HOST}:{}", self.ports[number])
+    }
+
+    /// Addresses of all nodes.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        (0..self.ports.len())
+            .map(|number| self.address(number))
+            .collect()
+    }
+
+    /// What `--cluster` takes.
+    pub(crate) fn list(&self) -> String {
+        self.addresses().join(",")
+    }
+
+    /// Arguments that start the node with this number.
+    pub(crate) fn node_args(&self, number: usize) -> Vec<String> {
+        let mut args = self.server_args("serve", self.ports[number], self.node_log);
+        args.extend(["--node-id".to_owned(), self.address(number)]);
+        if let Some(bytes) = self.max_memory {
+            args.extend(["--max-memory".to_owned(), bytes.to_string()]);
+        }
+        args
+    }
+
+    /// Arguments that start a gateway.
+    pub(crate) fn gateway_args(&self, port: u16) -> Vec<String> {
+        self.server_args("gateway", port, self.gateway_log)
+    }
+
+    fn server_args(&self, subcommand: &str, port: u16, log: LevelFilter) -> Vec<String> {
+        let level = log.as_str().to_ascii_lowercase();
+        [
+            subcommand,
+            "--bind",
+            HOST,
+            "--port",
+            &port.to_string(),
+            "--cluster",
+            &self.list(),
+            "--replicas",
+            &self.replicas.to_string(),
+            "--log-level",
+            &level,
+        ]
+        .map(str::to_owned)
+        .into()
+    }
+}
+
+/// Where all nodes listen: nobody else is to reach them.
+pub(crate) const HOST: &str = "127.0.0.1";

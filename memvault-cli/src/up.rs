@@ -1,0 +1,194 @@
+//! `up`: a cluster on this machine, with a gateway in front, until Ctrl-C.
+
+use std::env;
+use std::fmt::Write;
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use futures_lite::{StreamExt, future};
+use log::LevelFilter;
+use smol::Timer;
+
+use crate::args::local::Up;
+use crate::error::{Error, NOT_FOUND, OK, Outcome};
+use crate::local::{HOST, Plan, Startup, check_free};
+use crate::output::{self, Style};
+use crate::process::{self, Process};
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Up, log_level: Option<LevelFilter>) -> Outcome {
+    let plan = plan(args, log_level)?;
+    let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Hup])
+        .map_err(|error| Error::failed(format_args!("cannot watch for Ctrl-C: {error}")))?;
+    output::line(format_args!(
+        "Starting {} nodes and a gateway...",
+        plan.ports.len()
+    ));
+    let startup = Startup::new(true);
+    let mut processes = Vec::new();
+    start(&plan, args.port, &startup, &mut processes)?;
+    startup.finish();
+    output::write(screen(&plan, args.port, &processes, Style::of_stdout()).as_bytes());
+    let outcome = smol::block_on(watch(&plan, &mut processes, &mut signals));
+    startup.mute();
+    output::note("Stopping all nodes...");
+    process::end_all(&mut processes);
+    output::note("Stopped.");
+    outcome
+}
+
+fn plan(args: &Up, log_level: Option<LevelFilter>) -> Result<Plan, Error> {
+    let base = usize::from(args.base_port);
+    let last = base + args.count - 1;
+    if base == 0 || args.port == 0 {
+        return Err(Error::usage("--base-port and --port: expected 1 to 65535"));
+    }
+    let ports: Option<Vec<u16>> = (base..=last).map(|port| port.try_into().ok()).collect();
+    let ports = ports.ok_or_else(|| {
+        Error::usage(format_args!(
+            "--base-port {base} and --count {}: the last port would be {last}, the highest is 65535",
+            args.count
+        ))
+    })?;
+    if ports.contains(&args.port) {
+        return Err(Error::usage(format_args!(
+            "--port {}: this is one of the nodes' ports, {base} to {last} (--base-port)",
+            args.port
+        )));
+    }
+    for &port in &ports {
+        let offset = usize::from(port) - base;
+        check_free(port, &format!("--base-port {base} + {offset}"))?;
+    }
+    check_free(args.port, &format!("--port {}, the gateway", args.port))?;
+    Ok(Plan {
+        ports,
+        replicas: args.replicas.replicas,
+        max_memory: args.max_memory,
+        node_log: log_level.unwrap_or(LevelFilter::Warn),
+        gateway_log: log_level.unwrap_or(LevelFilter::Info),
+    })
+}
+
+/// Starts nodes and gateway, and waits until the gateway reaches the nodes.
+fn start(
+    plan: &Plan,
+    gateway: u16,
+    startup: &Startup,
+    processes: &mut Vec<Process>,
+) -> Result<(), Error> {
+    for (number, port) in plan.ports.iter().enumerate() {
+        let args = plan.node_args(number);
+        processes.push(startup.start(&format!("node {port}"), number, &args)?);
+    }
+    let args = plan.gateway_args(gateway);
+    processes.push(startup.start("gateway", plan.ports.len(), &args)?);
+    startup.wait_for_nodes(processes, plan)?;
+    startup.wait_for_gateway(processes, gateway)
+}
+
+/// What a person reads first.
+fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> String {
+    let program = program();
+    let replicas = plan.replicas.min(plan.ports.len());
+    let mut text = format!(
+        "\n{}  {} nodes, every key on {replicas} of them\n\n",
+        style.bold("MemVault is up"),
+        plan.ports.len(),
+    );
+    let mut row = |name: &str, port: u16, process: &Process, note: &str| {
+        let address = format!("{HOST}:{port}");
+        let address = style.bold(format_args!("{address:<16}"));
+        let pid = style.dim(format_args!("pid {:<8}", process.pid()));
+        let _ = writeln!(text, "  {name:<9}{address} {pid} {note}");
+    };
+    if let Some(process) = processes.last() {
+        let note = "any Redis client, for the whole cluster";
+        row("gateway", gateway, process, note);
+    }
+    for (number, (&port, process)) in plan.ports.iter().zip(processes).enumerate() {
+        row(&format!("node {}", number + 1), port, process, "");
+    }
+    let first = processes.first().map_or(0, Process::pid);
+    let list = plan.list();
+    let server = format!("--server {HOST}:{gateway}");
+    let lines = [
+        (format!("redis-cli -p {gateway} set greeting hello"), ""),
+        (format!("{program} get greeting {server}"), ""),
+        (format!("{program} shell {server}"), ""),
+        (format!("kill -9 {first}"), "a node dies, no request fails"),
+        (
+            format!("{program} ring --key greeting --cluster {list}"),
+            "",
+        ),
+    ];
+    let _ = writeln!(text, "\nTry it in another terminal:\n");
+    for (command, note) in lines {
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("  {command:<48} {}", style.dim(note)).trim_end()
+        );
+    }
+    let _ = writeln!(text, "\nCtrl-C stops all. What the nodes log follows.\n");
+    text
+}
+
+/// Waits for Ctrl-C; tells of children that end before.
+async fn watch(plan: &Plan, processes: &mut Vec<Process>, signals: &mut Signals) -> Outcome {
+    const TICK: Duration = Duration::from_millis(100);
+    loop {
+        let tick = async {
+            Timer::after(TICK).await;
+            false
+        };
+        if future::or(async { signals.next().await.is_some() }, tick).await {
+            return Ok(OK);
+        }
+        let before = processes.len();
+        processes.retain_mut(|process| match process.ended() {
+            None => true,
+            Some(status) => {
+                output::note(obituary(plan, process, &process::describe(status)));
+                false
+            }
+        });
+        if processes.is_empty() && before > 0 {
+            output::note("All nodes have ended.");
+            return Ok(NOT_FOUND);
+        }
+    }
+}
+
+/// What to say when a child has ended, and how to bring it back.
+fn obituary(plan: &Plan, process: &Process, how: &str) -> String {
+    let style = Style::of_stderr();
+    let headline = style.red(format_args!(
+        "{} (pid {}) has ended: {how}",
+        process.name,
+        process.pid()
+    ));
+    let port = process.name.strip_prefix("node ");
+    let number = plan
+        .ports
+        .iter()
+        .position(|candidate| Some(candidate.to_string().as_str()) == port);
+    let Some(number) = number else {
+        return format!("{headline}. The members still serve Redis clients.");
+    };
+    let replicas = match plan.replicas {
+        3 => String::new(),
+        replicas => format!(" --replicas {replicas}"),
+    };
+    format!(
+        "{headline}. The others serve its keys; it is not started again. To bring it back:\n  {} serve --port {} --cluster {}{replicas}",
+        program(),
+        plan.ports[number],
+        plan.list()
+    )
+}
+
+/// How this program was called.
+fn program() -> String {
+    env::args().next().unwrap_or_else(|| "memvault".to_owned())
+}
