@@ -136,8 +136,8 @@ fn bulk<'a>(
             value: limits.max_bulk_len,
         });
     }
-    let header = bytes.len().saturating_sub(rest.len());
-    if len.saturating_add(header) > room {
+    let digits = bytes.len().saturating_sub(rest.len());
+    if len.saturating_add(digits).saturating_add(3) > room {
         return Err(DecodeError::ReplyTooLarge {
             limit: "max_command_len",
             value: limits.command_len(),

@@ -73,13 +73,17 @@ impl Reply {
         }
     }
 
-    /// Like [`as_bytes`](Self::as_bytes), without a copy; hands the reply back where it is none of these.
+    /// Like [`as_bytes`](Self::as_bytes), without a copy.
     ///
     /// # Errors
     ///
-    /// The reply as it was, if it is no string.
+    /// The reply without its attributes, if it is no string.
     pub fn into_bytes(self) -> Result<Vec<u8>, Self> {
-        match self {
+        let mut reply = self;
+        while let Self::Attributed { reply: inner, .. } = reply {
+            reply = *inner;
+        }
+        match reply {
             Self::Bulk(bytes) | Self::Simple(bytes) | Self::Verbatim { text: bytes, .. } => {
                 Ok(bytes)
             }
