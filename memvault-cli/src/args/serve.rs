@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use memvault::connection;
 use memvault::resp::Limits;
 
 use super::cluster::{self, Cluster, Members, Replicas};
@@ -115,6 +116,10 @@ pub(crate) struct ClientLimits {
     /// Longest inline command [default: 64kb]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_inline: Option<usize>,
+    /// Replies that wait for a slow reader, after which nothing more of its commands is executed
+    /// [default: 64kb]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_output: Option<usize>,
     /// Most arguments of a command [default: 1048576]
     #[arg(long, value_name = "N", value_parser = count)]
     max_arguments: Option<usize>,
@@ -129,6 +134,16 @@ pub(crate) struct Lifeline {
 }
 
 impl ClientLimits {
+    /// What one client may send and hold.
+    pub(crate) fn connection(&self) -> connection::Config {
+        let default = connection::Config::default();
+        connection::Config {
+            limits: self.resp(),
+            max_output_len: self.max_output.unwrap_or(default.max_output_len),
+            ..default
+        }
+    }
+
     /// The limits of the protocol.
     pub(crate) fn resp(&self) -> Limits {
         let default = Limits::default();

@@ -1,89 +1,85 @@
-//! `serve` and `gateway`: from flags to a running server.
-//!
-//! ```text
-//! Host accepts --> Client: socket --> Connection --> Backend: a store, or a node of a cluster --> Driver
-//! ```
+//! `serve` and `gateway`: from flags to a running [`Server`].
 
-mod backend;
-mod client;
-mod host;
 mod identity;
 mod listen;
 mod shutdown;
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::rc::Rc;
 
-use async_executor::LocalExecutor;
 use log::{info, warn};
-use memvault::connection::Config;
-use memvault::replication::Role;
+use memvault::replication::{self, Member};
 use memvault::store;
-use memvault_net::driver::NodeAddress;
+use memvault_net::driver::{NodeAddress, Settings};
+use memvault_net::server::{Config, Role, Server};
 
-use crate::args::cluster::word;
+use crate::args::cluster::{Members, word};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
 use crate::args::size;
-use crate::error::{Error, Outcome};
+use crate::error::{Error, OK, Outcome};
 use crate::size_class::size_class;
-use backend::Backend;
-use host::HostLimits;
 
 /// Runs `serve`.
 pub(crate) fn serve(args: &Serve) -> Outcome {
     let place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
-    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
-    let executor = Rc::new(LocalExecutor::new());
-    let backend = match (&args.member.cluster, &place.own) {
-        (Some(members), Some(own)) => Backend::node(
-            &executor,
-            &members.0,
-            Role::Member(own.id.clone()),
-            args.member.replicas.replicas,
-            entries(&args.capacity),
-            args.limits.resp(),
-        )?,
-        _ => Backend::alone(entries(&args.capacity)),
+    let role = match (&args.member.cluster, &place.own) {
+        (Some(members), Some(own)) => {
+            let role = replication::Role::Member(own.id.clone());
+            let mut settings = settings(members, role, args.member.replicas.replicas);
+            settings.entries = entries(&args.capacity);
+            settings.limits = args.limits.resp();
+            Role::Cluster(Box::new(settings))
+        }
+        _ => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
-    host::run(
-        &executor,
-        listener,
-        backend,
-        host_limits(&args.limits),
-        &shutdown,
-    )
+    run(listener, role, &args.limits, args.lifeline.end_with_stdin)
 }
 
 /// Runs `gateway`.
 pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let host = args.listen.bind.as_deref().unwrap_or(HOST);
     let listener = listen::listen(host, args.listen.port.unwrap_or(PORT))?;
-    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
-    let executor = Rc::new(LocalExecutor::new());
     let members = &args.cluster.cluster;
     let replicas = args.cluster.replicas.replicas;
-    let backend = Backend::node(
-        &executor,
-        &members.0,
-        Role::Coordinator(format!("gateway-{:08x}", fastrand::u32(..))),
-        replicas,
-        store::Config::default(),
-        args.limits.resp(),
-    )?;
+    let name = format!("gateway-{:08x}", fastrand::u32(..));
+    let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
+    settings.limits = args.limits.resp();
     let members = members.to_words().join(",");
     announce(
         &listener,
         &format!("gateway cluster={members} replicas={replicas}"),
     );
-    host::run(
-        &executor,
-        listener,
-        backend,
-        host_limits(&args.limits),
-        &shutdown,
-    )
+    let role = Role::Cluster(Box::new(settings));
+    run(listener, role, &args.limits, args.lifeline.end_with_stdin)
+}
+
+/// Serves until a signal comes.
+fn run(listener: TcpListener, role: Role, limits: &ClientLimits, with_stdin: bool) -> Outcome {
+    let shutdown = shutdown::watch(with_stdin)?;
+    let mut config = Config::new(role);
+    config.connection = limits.connection();
+    config.max_clients = limits.max_clients;
+    config.idle_timeout = limits.idle_timeout;
+    let told_to_stop = async move {
+        let reason = shutdown.recv().await;
+        info!("stopping: {}", reason.unwrap_or("no more signals"));
+    };
+    Server::run(listener, config, told_to_stop).map_err(Error::failed)?;
+    info!("stopped");
+    Ok(OK)
+}
+
+fn settings(members: &Members, role: replication::Role, replicas: usize) -> Settings {
+    let list = members.0.iter().map(|node| Member::new(&node.id)).collect();
+    let mut config = replication::Config::new(list, role);
+    config.replicas = replicas;
+    let addresses = members.0.iter();
+    let addresses = addresses.map(|node| (node.id.clone(), node.address.clone()));
+    let mut settings = Settings::new(config);
+    settings.addresses = addresses.collect::<BTreeMap<_, _>>();
+    settings
 }
 
 /// Where a node listens, and which member it is.
@@ -118,17 +114,6 @@ fn entries(capacity: &Capacity) -> store::Config {
         max_bytes: capacity.max_memory,
         max_entries: capacity.max_entries,
         size_class,
-    }
-}
-
-fn host_limits(limits: &ClientLimits) -> HostLimits {
-    HostLimits {
-        connection: Config {
-            limits: limits.resp(),
-            ..Config::default()
-        },
-        max_clients: limits.max_clients,
-        idle_timeout: limits.idle_timeout,
     }
 }
 
