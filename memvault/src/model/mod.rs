@@ -9,5 +9,6 @@ pub mod command;
 pub mod list;
 pub mod message;
 pub mod resp;
+pub mod replica;
 pub mod ring;
 pub mod store;

@@ -63,6 +63,8 @@ pub use message::{
     Refusal, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
+#[cfg(any(test, fuzzing))]
+pub(crate) use replica::Replica;
 pub use request::{Answer, Failure, Outcome, Request};
 pub use resolve::{Resolution, Vote, resolve};
 pub use wire::{HELLO, WireError};

@@ -26,7 +26,7 @@ impl Replica {
     /// - A tag seen before is acknowledged again, even if overwritten since: retries are idempotent.
     /// - An older tag is refused, and a refusal of a write is for ever (within the window of retries).
     /// - What may be older than something forgotten is refused as well.
-    pub(super) fn offer(
+    pub(crate) fn offer(
         &mut self,
         now: Now,
         key: &[u8],

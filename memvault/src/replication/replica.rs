@@ -14,9 +14,9 @@ use crate::time::{Duration, Timestamp};
 use crate::version::{Hlc, Version};
 
 /// What a member holds and remembers.
-pub(super) struct Replica {
-    pub(super) state: NodeState,
-    pub(super) entries: Entries,
+pub(crate) struct Replica {
+    pub(crate) state: NodeState,
+    pub(crate) entries: Entries,
     pub(super) floors: Floors,
     pub(super) accepted: RecentTags,
     pub(super) refused: RecentTags,
@@ -25,7 +25,7 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    pub(super) fn new(config: &Config, entries: Entries) -> Self {
+    pub(crate) fn new(config: &Config, entries: Entries) -> Self {
         let skew = Duration::from_millis(2 * Hlc::MAX_SKEW_MS);
         let tag_window = config.op_deadline * 2 + skew;
         Self {
@@ -40,7 +40,7 @@ impl Replica {
     }
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
-    pub(super) fn read(&mut self, now: Now, key: &[u8]) -> ReadReply {
+    pub(crate) fn read(&mut self, now: Now, key: &[u8]) -> ReadReply {
         if self.state == NodeState::Warming {
             return ReadReply::Loading;
         }
@@ -68,15 +68,15 @@ impl Replica {
     }
 
     /// Stores an entry as the newest; whatever has to make room is forgotten.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         now: Now,
         key: &[u8],
         entry: &Entry,
         unconfirmed: bool,
     ) -> Result<(), TooLarge> {
-        if let Some(held) = self.entries.peek(key).and_then(|held| held.meta.version) {
-            self.remember_accepted(now, held);
+        if let Some(held) = self.entries.peek(key).map(|held| held.meta) {
+            self.remember_accepted(now, &held);
         }
         let meta = Meta {
             expire_at: entry.expire_at,
@@ -90,19 +90,20 @@ impl Replica {
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
                 let version = evicted.meta.version.unwrap_or(Version::ZERO);
                 floors.raise(token(evicted.key), version);
-                if is_recent(now, version, window) {
+                if !evicted.meta.unconfirmed && is_recent(now, version, window) {
                     accepted.insert(now.instant, version);
                 }
             })
     }
 
     /// Removes an entry and remembers its version as forgotten.
-    pub(super) fn forget(&mut self, now: Now, key: &[u8]) {
-        let Some(version) = self.entries.peek(key).and_then(|held| held.meta.version) else {
+    pub(crate) fn forget(&mut self, now: Now, key: &[u8]) {
+        let Some(meta) = self.entries.peek(key).map(|held| held.meta) else {
             return;
         };
-        self.floors.raise(token(key), version);
-        self.remember_accepted(now, version);
+        self.floors
+            .raise(token(key), meta.version.unwrap_or(Version::ZERO));
+        self.remember_accepted(now, &meta);
         self.entries.remove(key);
     }
 
@@ -119,7 +120,7 @@ impl Replica {
     }
 
     /// Marks an entry as good for a quorum, or not.
-    pub(super) fn mark(&mut self, key: &[u8], unconfirmed: bool) {
+    pub(crate) fn mark(&mut self, key: &[u8], unconfirmed: bool) {
         let Some(held) = self.entries.peek(key) else {
             return;
         };
@@ -131,21 +132,23 @@ impl Replica {
         let _ = self.entries.set_meta(key, &meta, &mut |_| {});
     }
 
-    /// Forgets every entry up to `version`. O(n).
-    pub(super) fn flush(&mut self, version: Version) {
+    /// Forgets every entry up to `version`; that it was accepted once stays known. O(n).
+    pub(crate) fn flush(&mut self, now: Now, version: Version) {
         self.floors.raise_all(version);
         let mut cursor = 0;
         while let Some((held, next)) = self.entries.scan(cursor) {
             cursor = next;
             if held.meta.version.is_none_or(|held| held <= version) {
                 let key = Bytes::from(held.key);
-                self.entries.remove(&key);
+                self.forget(now, &key);
             }
         }
     }
 
-    fn remember_accepted(&mut self, now: Now, version: Version) {
-        if is_recent(now, version, self.tag_window) {
+    /// Notes that an entry that goes was accepted once. What was fetched and never confirmed was not.
+    fn remember_accepted(&mut self, now: Now, meta: &Meta) {
+        let version = meta.version.unwrap_or(Version::ZERO);
+        if !meta.unconfirmed && is_recent(now, version, self.tag_window) {
             self.accepted.insert(now.instant, version);
         }
     }

@@ -68,7 +68,7 @@ impl Node {
             },
             Body::Flush { version } => {
                 if cx.observe(now, version) {
-                    member.replica.flush(version);
+                    member.replica.flush(now, version);
                 }
                 Body::Flushed
             }

@@ -1,0 +1,348 @@
+//! A replica (`offer`, `forget`, floors, recent tags) against the accept rule as the specification words it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::hash::token;
+use crate::replication::{
+    Bytes, Config, Entry, Member, NodeState, Now, OfferKind, OfferReply, ReadReply, Refusal,
+    Replica, Role,
+};
+use crate::store::{self, Entries};
+use crate::time::{Duration, Timestamp};
+use crate::version::{Hlc, Version};
+
+/// Runs `program`, three bytes per operation, on a replica and on the naive one, and compares every answer.
+/// Then runs it once more on a replica that holds two entries at most, and checks what evictions must not
+/// change.
+///
+/// # Panics
+///
+/// Panics where the two differ or a promise is broken.
+pub fn run(program: &[u8]) {
+    let operations: Vec<_> = program.chunks_exact(3).map(Operation::new).collect();
+    compare_with_naive(&operations);
+    check_promises_under_eviction(&operations);
+}
+
+fn compare_with_naive(operations: &[Operation]) {
+    let (mut replica, mut naive) = (replica(None), Naive::default());
+    for operation in operations {
+        let (mine, its) = (naive.apply(operation), operation.apply(&mut replica));
+        assert_eq!(mine, its, "{operation:?}");
+        for key in KEYS {
+            assert_eq!(naive.read(key), replica.read(NOW, key));
+        }
+    }
+}
+
+/// With evictions it is open which entries are there, but not what follows from the answers given.
+fn check_promises_under_eviction(operations: &[Operation]) {
+    let mut replica = replica(Some(2));
+    let (mut acknowledged, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    let mut known = KEYS.map(|_| Version::ZERO);
+    for operation in operations {
+        let answer = operation.apply(&mut replica);
+        if let Operation::Offer { tag, kind, .. } = *operation {
+            match answer {
+                Some(OfferReply::Ack { counted: true }) => {
+                    assert!(
+                        !refused.contains(&tag),
+                        "a refusal is for ever: {operation:?}"
+                    );
+                    acknowledged.insert(tag);
+                }
+                Some(OfferReply::Nack {
+                    counted: true,
+                    refusal: Refusal::Stale,
+                    ..
+                }) => {
+                    assert!(
+                        !acknowledged.contains(&tag),
+                        "an acknowledgement sticks: {operation:?}"
+                    );
+                    if matches!(kind, OfferKind::Write | OfferKind::Fence) {
+                        refused.insert(tag);
+                    }
+                }
+                _ => {}
+            }
+        }
+        assert!(replica.entries.len() <= 2);
+        for (key, known) in KEYS.iter().zip(&mut known) {
+            let ReadReply::Holds { entry, floor, .. } = replica.read(NOW, key) else {
+                continue;
+            };
+            let version = entry.map_or(floor, |entry| entry.version.max(floor));
+            assert!(version >= *known, "what is known of a key never goes down");
+            *known = version;
+        }
+    }
+}
+
+const KEYS: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
+const WALL_MS: u64 = 1_000_000;
+const NOW: Now = Now {
+    instant: crate::time::Instant::ZERO,
+    wall: Timestamp::from_millis(WALL_MS),
+};
+const BUCKETS: usize = 2;
+
+fn replica(max_entries: Option<usize>) -> Replica {
+    let mut config = Config::new([Member::new("a")].into(), Role::Member("a".into()));
+    config.floor_buckets = BUCKETS;
+    // Nothing is old enough to be forgotten for its age.
+    config.op_deadline = Duration::from_secs(100_000);
+    config.tombstone_grace = Duration::from_secs(100_000);
+    let entries = store::Config {
+        max_entries,
+        ..store::Config::default()
+    };
+    let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+    Replica::new(&config, Entries::new(entries, hasher))
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Offer {
+        key: &'static [u8],
+        tag: Version,
+        kind: OfferKind,
+        base: Option<Version>,
+    },
+    Forget(&'static [u8]),
+    /// What a warm-up does with an entry; nothing any more once the replica serves.
+    Mark(&'static [u8], bool),
+    Flush(Version),
+    /// The warm-up is over; there is no way back.
+    Serve,
+}
+
+impl Operation {
+    fn new(bytes: &[u8]) -> Self {
+        let number = bytes[1] % 4;
+        let key = KEYS[usize::from(number)];
+        let tag = tag(number, bytes[2] % 16);
+        match bytes[0] % 16 {
+            0 => Self::Forget(key),
+            1 => Self::Mark(key, bytes[2] % 2 == 0),
+            2 if bytes[2] % 4 == 0 => Self::Flush(tag),
+            3 => Self::Serve,
+            code => Self::Offer {
+                key,
+                tag,
+                kind: match code % 4 {
+                    0 => OfferKind::Fence,
+                    1 => OfferKind::Repair,
+                    2 => OfferKind::Hint,
+                    _ => OfferKind::Write,
+                },
+                base: (bytes[1] >= 192).then(|| self::tag(number, bytes[1] / 4 % 16)),
+            },
+        }
+    }
+
+    fn apply(&self, replica: &mut Replica) -> Option<OfferReply> {
+        match *self {
+            Self::Offer {
+                key,
+                tag,
+                kind,
+                base,
+            } => {
+                return Some(replica.offer(NOW, key, &entry(tag), kind, base));
+            }
+            Self::Forget(key) => replica.forget(NOW, key),
+            Self::Mark(key, unconfirmed) => {
+                if replica.state == NodeState::Warming {
+                    replica.mark(key, unconfirmed);
+                }
+            }
+            Self::Flush(version) => replica.flush(NOW, version),
+            Self::Serve => replica.state = NodeState::Serving,
+        }
+        None
+    }
+}
+
+/// Tag number `step` of the key with this number: no two keys share one. The last is from too far in the
+/// future.
+fn tag(number: u8, step: u8) -> Version {
+    let ahead = if step == 15 { Hlc::MAX_SKEW_MS + 1 } else { 0 };
+    Version::new(
+        (WALL_MS - 8 + u64::from(step % 8) + ahead) << 16 | u64::from(step),
+        u32::from(number),
+    )
+}
+
+/// A version stands for one entry: some are deletions, some are past their time, some are about to be.
+fn entry(tag: Version) -> Entry {
+    let expire_at = match tag.hlc() % 5 {
+        1 => Some(WALL_MS),
+        2 => Some(WALL_MS + 1),
+        _ => None,
+    };
+    Entry {
+        version: tag,
+        value: (!tag.hlc().is_multiple_of(4)).then(|| Bytes::from(tag.to_bytes())),
+        expire_at: expire_at.map(Timestamp::from_millis),
+    }
+}
+
+/// The rule in its own words; everything is remembered for ever.
+#[derive(Default)]
+struct Naive {
+    serves: bool,
+    held: BTreeMap<&'static [u8], (Entry, bool)>,
+    floors: [Version; BUCKETS],
+    accepted: BTreeSet<Version>,
+    refused: BTreeSet<Version>,
+}
+
+impl Naive {
+    fn floor(&mut self, key: &[u8]) -> &mut Version {
+        &mut self.floors[usize::from(token(key).0 >= 1 << 63)]
+    }
+
+    fn apply(&mut self, operation: &Operation) -> Option<OfferReply> {
+        match *operation {
+            Operation::Offer {
+                key,
+                tag,
+                kind,
+                base,
+            } => return Some(self.offer(key, tag, kind, base)),
+            Operation::Forget(key) => self.forget(key),
+            Operation::Mark(key, unconfirmed) => {
+                if let Some((_, doubt)) = self.held.get_mut(key).filter(|_| !self.serves) {
+                    *doubt = unconfirmed;
+                }
+            }
+            Operation::Flush(version) => {
+                let keys = self
+                    .held
+                    .iter()
+                    .filter(|(_, (entry, _))| entry.version <= version);
+                let keys: Vec<_> = keys.map(|(key, _)| *key).collect();
+                keys.into_iter().for_each(|key| self.forget(key));
+                self.floors = self.floors.map(|floor| floor.max(version));
+            }
+            Operation::Serve => self.serves = true,
+        }
+        None
+    }
+
+    fn forget(&mut self, key: &'static [u8]) {
+        if let Some((entry, unconfirmed)) = self.held.remove(key) {
+            let floor = self.floor(key);
+            *floor = entry.version.max(*floor);
+            if !unconfirmed {
+                self.accepted.insert(entry.version);
+            }
+        }
+    }
+
+    fn purge(&mut self, key: &'static [u8]) {
+        let is_over = |entry: &Entry| entry.expire_at.is_some_and(|at| at <= NOW.wall);
+        if self.held.get(key).is_some_and(|(entry, _)| is_over(entry)) {
+            self.forget(key);
+        }
+    }
+
+    fn read(&mut self, key: &'static [u8]) -> ReadReply {
+        if !self.serves {
+            return ReadReply::Loading;
+        }
+        self.purge(key);
+        let held = self.held.get(key).cloned();
+        ReadReply::Holds {
+            unconfirmed: held.as_ref().is_some_and(|(_, unconfirmed)| *unconfirmed),
+            entry: held.map(|(entry, _)| entry),
+            floor: *self.floor(key),
+        }
+    }
+
+    fn offer(
+        &mut self,
+        key: &'static [u8],
+        tag: Version,
+        kind: OfferKind,
+        base: Option<Version>,
+    ) -> OfferReply {
+        let counted = self.serves;
+        if tag.hlc() >> 16 > WALL_MS + Hlc::MAX_SKEW_MS {
+            return OfferReply::Nack {
+                current: Version::ZERO,
+                held: false,
+                counted,
+                refusal: Refusal::Skew,
+            };
+        }
+        if kind == OfferKind::Fence && !self.serves {
+            return OfferReply::Silent;
+        }
+        self.purge(key);
+        let floor = *self.floor(key);
+        let here = self
+            .held
+            .get(key)
+            .map(|(entry, doubt)| (entry.version, *doubt));
+        let (current, held) = match here {
+            Some((version, false)) => (version, true),
+            Some((version, true)) => (version.max(floor), false),
+            None => (floor, false),
+        };
+        let nack = OfferReply::Nack {
+            current,
+            held,
+            counted,
+            refusal: Refusal::Stale,
+        };
+        if here == Some((tag, false)) || self.accepted.contains(&tag) {
+            return OfferReply::Ack { counted };
+        }
+        if kind == OfferKind::Fence || self.refused.contains(&tag) {
+            self.refused.insert(tag);
+            return nack;
+        }
+        let nothing_newer_than_base =
+            base.is_none_or(|base| here.is_none_or(|(version, _)| version <= base));
+        let confirms = here == Some((tag, true)) && tag > floor;
+        if nothing_newer_than_base && (tag > current || confirms) {
+            if let Some((version, false)) = here {
+                self.accepted.insert(version);
+            }
+            self.held.insert(key, (entry(tag), false));
+            return OfferReply::Ack { counted };
+        }
+        if kind == OfferKind::Write {
+            self.refused.insert(tag);
+        }
+        nack
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use quickcheck::quickcheck;
+
+    use crate::chance::Chance;
+
+    quickcheck! {
+        fn a_replica_follows_the_accept_rule(program: Vec<u8>) -> bool {
+            super::run(&program);
+            true
+        }
+    }
+
+    #[test]
+    fn a_replica_follows_the_accept_rule_for_long() {
+        let mut chance = Chance::new(11);
+        for _ in 0..300 {
+            let program: Vec<u8> = (0..900).map(|_| chance.next_u64() as u8).collect();
+            super::run(&program);
+        }
+    }
+}
