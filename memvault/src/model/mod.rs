@@ -8,7 +8,7 @@ pub mod cache;
 pub mod command;
 pub mod list;
 pub mod message;
-pub mod resp;
 pub mod replica;
+pub mod resp;
 pub mod ring;
 pub mod store;
