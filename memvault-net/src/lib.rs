@@ -3,6 +3,8 @@
 
 pub mod client;
 pub mod driver;
+#[cfg(target_os = "linux")]
+mod edge;
 pub mod server;
 
 /// The README's examples, as tests: this crate sees both libraries.

@@ -9,18 +9,24 @@ use async_net::{TcpListener, TcpStream};
 use futures_lite::AsyncWriteExt;
 
 use super::clients::Clients;
+use super::sockets::Sockets;
 
 /// Accepts clients for ever.
-pub(super) async fn accept(listener: TcpListener, clients: Rc<Clients>) {
+pub(super) async fn accept(listener: TcpListener, sockets: Sockets, clients: Rc<Clients>) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 if clients.is_full() {
                     turn_away(stream, clients.config.max_clients).await;
-                } else if let Err(error) = stream.set_nodelay(true) {
+                    continue;
+                }
+                let address = address.to_string();
+                let welcome = |stream: TcpStream| {
+                    stream.set_nodelay(true)?;
+                    sockets.welcome(&clients, stream, &address)
+                };
+                if let Err(error) = welcome(stream) {
                     log::debug!("client {address} was gone at once: {error}");
-                } else {
-                    clients.add(stream, &address.to_string());
                 }
             }
             // The client's own end of it: the next one is not affected.

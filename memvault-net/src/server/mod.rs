@@ -20,6 +20,7 @@ mod backend;
 mod client;
 mod clients;
 mod listen;
+mod sockets;
 mod task;
 
 use std::fmt;
@@ -37,6 +38,7 @@ use memvault::store;
 use crate::driver;
 use backend::Backend;
 use clients::Clients;
+use sockets::Sockets;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -116,16 +118,17 @@ impl Server {
         let executor = Rc::new(LocalExecutor::new());
         let backend = Backend::new(&executor, &config.role).map_err(Error::Config)?;
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
+        let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
         let clients = Rc::new(Clients::new(&executor, config, backend));
-        let accepting = executor.spawn(listen::accept(listener, Rc::clone(&clients)));
+        let accepting = listen::accept(listener, sockets.clone(), Rc::clone(&clients));
+        let accepting = executor.spawn(accepting);
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let serving = executor.spawn(async move {
             shutdown.await;
             drop((accepting, watching));
             clients.finish().or(clients.lose_patience()).await;
         });
-        async_io::block_on(executor.run(serving));
-        Ok(())
+        sockets.block_on(&executor, serving).map_err(Error::Wait)
     }
 }
 
@@ -137,6 +140,8 @@ pub enum Error {
     Config(ConfigError),
     /// The listening socket cannot be used.
     Listener(io::Error),
+    /// The operating system does not let the server wait for its clients.
+    Wait(io::Error),
 }
 
 impl fmt::Display for Error {
@@ -144,6 +149,7 @@ impl fmt::Display for Error {
         match self {
             Self::Config(error) => write!(f, "the cluster is misconfigured: {error}"),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
+            Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
         }
     }
 }
@@ -152,7 +158,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Listener(error) => Some(error),
+            Self::Listener(error) | Self::Wait(error) => Some(error),
         }
     }
 }
