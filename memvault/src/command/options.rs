@@ -7,6 +7,15 @@ use super::number::integer;
 use crate::resp::Args;
 use crate::time::Timestamp;
 
+/// An option of `SET`.
+#[derive(Clone, Copy)]
+enum SetOption {
+    If(Condition),
+    Former,
+    Keep,
+    Time(ExpiryForm),
+}
+
 /// Reads what follows key and value of a `SET`.
 pub(super) fn set_options<'a>(
     mut set: Set<'a>,
@@ -16,23 +25,19 @@ pub(super) fn set_options<'a>(
     let mut options = args.from(3).iter();
     let mut time: Option<(ExpiryForm, &[u8])> = None;
     while let Some(option) = options.next() {
-        let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-        if is(b"nx") && set.condition != Condition::IfPresent {
-            set.condition = Condition::IfAbsent;
-        } else if is(b"xx") && set.condition != Condition::IfAbsent {
-            set.condition = Condition::IfPresent;
-        } else if is(b"get") {
-            set.reply = SetReply::Former;
-        } else if is(b"keepttl") && time.is_none() {
-            set.expiry = Expiry::Keep;
-        } else if let Some(form) = expiry_form(option)
-            && set.expiry != Expiry::Keep
-            && time.is_none_or(|(earlier, _)| earlier == form)
-            && let Some(number) = options.next()
-        {
-            time = Some((form, number));
-        } else {
-            return Err(CommandError::Syntax);
+        match set_option(option).ok_or(CommandError::Syntax)? {
+            SetOption::If(condition) if [Condition::Always, condition].contains(&set.condition) => {
+                set.condition = condition;
+            }
+            SetOption::Former => set.reply = SetReply::Former,
+            SetOption::Keep if time.is_none() => set.expiry = Expiry::Keep,
+            SetOption::Time(form)
+                if set.expiry != Expiry::Keep
+                    && time.is_none_or(|(earlier, _)| earlier == form) =>
+            {
+                time = Some((form, options.next().ok_or(CommandError::Syntax)?));
+            }
+            _ => return Err(CommandError::Syntax),
         }
     }
     if let Some((form, number)) = time {
@@ -41,17 +46,27 @@ pub(super) fn set_options<'a>(
     Ok(set)
 }
 
-fn expiry_form(option: &[u8]) -> Option<ExpiryForm> {
-    let forms: [(&[u8], bool, bool); 4] = [
-        (b"ex", false, false),
-        (b"px", true, false),
-        (b"exat", false, true),
-        (b"pxat", true, true),
-    ];
-    forms
-        .into_iter()
-        .find(|(name, ..)| option.eq_ignore_ascii_case(name))
-        .map(|(_, millis, absolute)| ExpiryForm { millis, absolute })
+fn set_option(word: &[u8]) -> Option<SetOption> {
+    let time = |millis, absolute| SetOption::Time(ExpiryForm { millis, absolute });
+    // Only letters become letters by setting this bit.
+    let lower = |byte: &u8| byte | 0x20;
+    Some(match word {
+        [a, b] => match &[lower(a), lower(b)] {
+            b"ex" => time(false, false),
+            b"px" => time(true, false),
+            b"nx" => SetOption::If(Condition::IfAbsent),
+            b"xx" => SetOption::If(Condition::IfPresent),
+            _ => return None,
+        },
+        [a, b, c, d] => match &[lower(a), lower(b), lower(c), lower(d)] {
+            b"exat" => time(false, true),
+            b"pxat" => time(true, true),
+            _ => return None,
+        },
+        _ if word.eq_ignore_ascii_case(b"get") => SetOption::Former,
+        _ if word.eq_ignore_ascii_case(b"keepttl") => SetOption::Keep,
+        _ => return None,
+    })
 }
 
 /// Reads when a value that is being set expires; it must be a positive number.

@@ -188,17 +188,10 @@ pub const fn all() -> &'static [Spec] {
 #[must_use]
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static Spec> {
-    let id = match *name {
-        [a, b, c] => match pack([a, b, c, 0, 0, 0, 0, 0]) {
-            GET => Name::Get,
-            SET => Name::Set,
-            DEL => Name::Del,
-            TTL => Name::Ttl,
-            _ => return None,
-        },
-        _ => return lookup_longer(name),
-    };
-    Some(id.spec())
+    let words = Words::of(name)?;
+    let position = SLOTS[words.slot()];
+    let spec = TABLE.get(usize::from(position))?;
+    (WORDS[usize::from(position)] == words).then_some(spec)
 }
 
 impl Name {
@@ -210,46 +203,86 @@ impl Name {
     }
 }
 
-/// Eight bytes as one word, letters in lower case. Only letters become letters by setting this bit, so
-/// that no other name is taken for one of the table's.
-const fn pack(bytes: [u8; 8]) -> u64 {
-    u64::from_le_bytes(bytes) | LOWER
+/// A name of at most 16 bytes as two words, its first and its last half, which may overlap; letters in lower
+/// case. Only letters become letters by setting [`LOWER`], so that no other name is taken for one of the table's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Words {
+    first: u64,
+    last: u64,
+    len: usize,
 }
 
 const LOWER: u64 = 0x2020_2020_2020_2020;
 
-/// The word of a name of the table; a longer one is cut.
-const fn word(name: &str) -> u64 {
-    let (name, mut bytes, mut at) = (name.as_bytes(), [0; 8], 0);
-    while at < name.len() && at < 8 {
-        bytes[at] = name[at];
+impl Words {
+    #[inline]
+    const fn of(name: &[u8]) -> Option<Self> {
+        let len = name.len();
+        let (first, last) = if len > 16 {
+            return None;
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            (
+                u32::from_le_bytes(*first) as u64,
+                u32::from_le_bytes(*last) as u64,
+            )
+        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            (
+                u16::from_le_bytes(*first) as u64,
+                u16::from_le_bytes(*last) as u64,
+            )
+        } else {
+            return None;
+        };
+        Some(Self {
+            first: first | LOWER,
+            last: last | LOWER,
+            len,
+        })
+    }
+
+    /// Where to look for the name among the [`SLOTS`].
+    #[inline]
+    const fn slot(self) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(32) ^ self.len as u64;
+        (mixed.wrapping_mul(MULTIPLIER) >> (64 - SLOT_BITS)) as usize
+    }
+}
+
+/// Found by trial: no two names of the table share a slot. A new command that does not compile needs another.
+const MULTIPLIER: u64 = 0xf7d3_ef4a_cc76_f48d;
+const SLOT_BITS: u32 = 7;
+
+/// The position of the command in the table, by the slot of its name; beyond the table if there is none.
+static SLOTS: [u8; 1 << SLOT_BITS] = {
+    let (mut slots, mut at) = ([u8::MAX; 1 << SLOT_BITS], 0);
+    while at < TABLE.len() {
+        let slot = WORDS[at].slot();
+        assert!(
+            slots[slot] == u8::MAX,
+            "two commands share a slot: choose another MULTIPLIER"
+        );
+        slots[slot] = at as u8;
         at += 1;
     }
-    pack(bytes)
-}
+    slots
+};
 
-const GET: u64 = word("get");
-const SET: u64 = word("set");
-const DEL: u64 = word("del");
-const TTL: u64 = word("ttl");
-
-fn lookup_longer(name: &[u8]) -> Option<&'static Spec> {
-    let mut bytes = [0; 8];
-    let head = name.len().min(8);
-    bytes[..head].copy_from_slice(&name[..head]);
-    let packed = pack(bytes);
-    let position = WORDS.iter().position(|&word| word == packed)?;
-    // Names that agree in their first eight letters stand side by side.
-    TABLE[position..]
-        .iter()
-        .take_while(|spec| word(spec.name) == packed)
-        .find(|spec| spec.name.as_bytes().eq_ignore_ascii_case(name))
-}
-
-const WORDS: [u64; TABLE.len()] = {
-    let (mut words, mut at) = ([0; TABLE.len()], 0);
+static WORDS: [Words; TABLE.len()] = {
+    let (mut words, mut at) = (
+        [Words {
+            first: 0,
+            last: 0,
+            len: 0,
+        }; TABLE.len()],
+        0,
+    );
     while at < TABLE.len() {
-        words[at] = word(TABLE[at].name);
+        match Words::of(TABLE[at].name.as_bytes()) {
+            Some(found) => words[at] = found,
+            None => panic!("names have 2 to 16 bytes"),
+        }
         at += 1;
     }
     words
