@@ -157,7 +157,9 @@ where
     /// Removes the entry and returns its value.
     #[must_use = "to drop the value at once, say so"]
     pub fn remove(self) -> V {
-        self.remove_entry().1
+        let (key, value) = self.remove_entry();
+        drop(key);
+        value
     }
 
     /// Removes the entry and returns key and value.

@@ -236,7 +236,12 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             Err(reason) => return Err(Refused { key, value, reason }),
         };
         match found.and_then(|index| self.expire(index, hash)) {
-            Some(index) => Ok(Some(self.replace(index, value, weight, deadline))),
+            Some(index) => {
+                let old = self.replace(index, value, weight, deadline);
+                // Before there is a result, which would leak should this panic.
+                drop(key);
+                Ok(Some(old))
+            }
             None => {
                 self.add(hash, Pair { key, value }, weight, deadline);
                 Ok(None)
