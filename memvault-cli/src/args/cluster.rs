@@ -14,7 +14,7 @@ pub(crate) struct Members(pub(crate) Vec<NodeAddress>);
 pub(crate) struct Cluster {
     /// All members, in any order: host:port or id=host:port, separated by commas.
     /// The same in every process
-    #[arg(long, value_name = "LIST", value_parser = members)]
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = members)]
     pub(crate) cluster: Members,
     #[command(flatten)]
     pub(crate) replicas: Replicas,

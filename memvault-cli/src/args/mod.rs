@@ -30,6 +30,7 @@ pub(crate) struct Cli {
     /// Least severe messages to log on standard error, off to trace
     /// [default: info for servers, error for the rest]
     #[arg(
+        verbatim_doc_comment,
         long,
         global = true,
         value_name = "LEVEL",

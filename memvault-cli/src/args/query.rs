@@ -15,7 +15,7 @@ use super::duration::{duration, positive_duration};
 pub(crate) struct Target {
     /// One server, member or gateway: host:port
     /// [default: MEMVAULT_HOST:MEMVAULT_PORT, each if set, else 127.0.0.1:6379]
-    #[arg(long, value_name = "HOST:PORT", value_parser = cluster::server)]
+    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server)]
     pub(crate) server: Option<String>,
     /// All members of a cluster: host:port or id=host:port, separated by commas
     #[arg(long, value_name = "LIST", value_parser = cluster::members)]
@@ -34,7 +34,7 @@ pub(crate) struct Careful {
     pub(crate) target: Target,
     /// Replicas that must answer: one, quorum, all or auto (a quorum while there is one,
     /// else those that live). Only with --cluster [default: auto]
-    #[arg(long, value_parser = cluster::level, requires = "cluster", help_heading = "Whom to ask")]
+    #[arg(verbatim_doc_comment, long, value_parser = cluster::level, requires = "cluster", help_heading = "Whom to ask")]
     pub(crate) level: Option<Level>,
     /// Print one line of JSON
     #[arg(long, help_heading = "Output")]

@@ -58,11 +58,16 @@ pub(crate) struct Gateway {
 pub(crate) struct Listen {
     /// Address or host name to listen on
     /// [default: the member's own in --cluster, else 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS", env = "MEMVAULT_HOST")]
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "ADDRESS",
+        env = "MEMVAULT_HOST"
+    )]
     pub(crate) bind: Option<String>,
     /// Port to listen on, for clients and other nodes alike
     /// [default: the one of --node-id in --cluster, else 6379]
-    #[arg(long, value_name = "PORT", env = "MEMVAULT_PORT")]
+    #[arg(verbatim_doc_comment, long, value_name = "PORT", env = "MEMVAULT_PORT")]
     pub(crate) port: Option<u16>,
 }
 
@@ -72,7 +77,7 @@ pub(crate) struct Listen {
 pub(crate) struct Capacity {
     /// Memory for keys and values, with all that they need: 256mb, 1gb. The entry used longest
     /// ago makes room [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size)]
     pub(crate) max_memory: Option<usize>,
     /// Number of entries; the entry used longest ago makes room [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
@@ -85,7 +90,7 @@ pub(crate) struct Capacity {
 pub(crate) struct Member {
     /// All members, this one included: host:port or id=host:port, separated by commas.
     /// The same in every process [default: none, a node alone]
-    #[arg(long, value_name = "LIST", value_parser = cluster::members)]
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::members)]
     pub(crate) cluster: Option<Members>,
     #[command(flatten)]
     pub(crate) replicas: Replicas,
@@ -118,7 +123,7 @@ pub(crate) struct ClientLimits {
     max_inline: Option<usize>,
     /// Replies that wait for a slow reader, after which nothing more of its commands is executed
     /// [default: 64kb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size)]
     max_output: Option<usize>,
     /// Most arguments of a command [default: 1048576]
     #[arg(long, value_name = "N", value_parser = count)]

@@ -12,6 +12,7 @@ use memvault::replication::{self, Member};
 use memvault::store;
 use memvault_net::driver::{NodeAddress, Settings};
 use memvault_net::server::{Config, Role, Server};
+use smol::channel::Receiver;
 
 use crate::args::cluster::{Members, word};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
@@ -23,6 +24,7 @@ use crate::size_class::size_class;
 pub(crate) fn serve(args: &Serve) -> Outcome {
     let place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
+    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
     let role = match (&args.member.cluster, &place.own) {
         (Some(members), Some(own)) => {
             let role = replication::Role::Member(own.id.clone());
@@ -34,13 +36,14 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         _ => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
-    run(listener, role, &args.limits, args.lifeline.end_with_stdin)
+    run(listener, role, &args.limits, shutdown)
 }
 
 /// Runs `gateway`.
 pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let host = args.listen.bind.as_deref().unwrap_or(HOST);
     let listener = listen::listen(host, args.listen.port.unwrap_or(PORT))?;
+    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
     let members = &args.cluster.cluster;
     let replicas = args.cluster.replicas.replicas;
     let name = format!("gateway-{:08x}", fastrand::u32(..));
@@ -52,12 +55,16 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
         &format!("gateway cluster={members} replicas={replicas}"),
     );
     let role = Role::Cluster(Box::new(settings));
-    run(listener, role, &args.limits, args.lifeline.end_with_stdin)
+    run(listener, role, &args.limits, shutdown)
 }
 
-/// Serves until a signal comes.
-fn run(listener: TcpListener, role: Role, limits: &ClientLimits, with_stdin: bool) -> Outcome {
-    let shutdown = shutdown::watch(with_stdin)?;
+/// Serves until `shutdown` gives a reason to end.
+fn run(
+    listener: TcpListener,
+    role: Role,
+    limits: &ClientLimits,
+    shutdown: Receiver<&'static str>,
+) -> Outcome {
     let mut config = Config::new(role);
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;

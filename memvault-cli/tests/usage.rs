@@ -1,0 +1,163 @@
+//! Help and what is said about a wrong command line.
+
+mod support;
+
+use support::memvault;
+
+#[test]
+fn every_subcommand_explains_itself_with_units_defaults_and_examples() {
+    let overview = memvault(&["--help"]);
+    assert_eq!(overview.code, Some(0));
+    let cases: [(&str, &[&str]); 11] = [
+        (
+            "up",
+            &[
+                "[default: 5]",
+                "[default: 7001]",
+                "[default: 6379]",
+                "256mb",
+            ],
+        ),
+        (
+            "serve",
+            &[
+                "--max-memory <SIZE>",
+                "[default: 10000]",
+                "64mb",
+                "MEMVAULT_PORT",
+                "--node-id",
+            ],
+        ),
+        (
+            "gateway",
+            &["--cluster <LIST>", "[default: 3]", "MEMVAULT_HOST"],
+        ),
+        (
+            "get",
+            &["--level <LEVEL>", "quorum", "[default: 2s]", "--json"],
+        ),
+        ("set", &["--ttl <TIME>", "500ms", "[default: never]"]),
+        ("del", &["<KEY>..."]),
+        ("ping", &["--timeout <TIME>"]),
+        ("ring", &["--key <KEY>", "preference list"]),
+        ("shell", &["MEMVAULT_HISTORY", "redis-cli"]),
+        ("demo", &["SIGKILL", "Exit code 1"]),
+        (
+            "bench",
+            &[
+                "--zipf <S>",
+                "--ratio <GET:SET>",
+                "[default: 9:1]",
+                "--pipeline <N>",
+            ],
+        ),
+    ];
+    for (subcommand, parts) in cases {
+        assert!(overview.stdout.contains(&format!("\n  {subcommand} ")));
+        let help = memvault(&[subcommand, "--help"]);
+        assert_eq!(help.code, Some(0), "{subcommand}");
+        for part in parts.iter().chain(&["Example"]) {
+            assert!(
+                help.stdout.contains(part),
+                "{subcommand}: no {part:?} in\n{}",
+                help.stdout
+            );
+        }
+        let longest = help.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(
+            longest <= Some(120),
+            "{subcommand}: a line of {longest:?} characters"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
+    let cases: [(&[&str], &str); 16] = [
+        (&[], "Usage: memvault"),
+        (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (&["serve", "--max-memory", "lots"], "such as 256mb"),
+        (&["serve", "--max-memory", "0"], "more than 0"),
+        (
+            &["serve", "--max-memory", "5 parsecs"],
+            "expected b, kb, mb or gb",
+        ),
+        (&["serve", "--max-entries", "0"], "at least 1"),
+        (&["serve", "--port", "70000"], "70000"),
+        (&["serve", "--node-id", "a"], "--cluster"),
+        (
+            &["serve", "--cluster", "a:1,a:1"],
+            "a:1 is in the list twice",
+        ),
+        (&["gateway"], "--cluster"),
+        (&["set", "k", "v", "--ttl", "10"], "10s or 10ms?"),
+        (&["set", "k"], "<VALUE>"),
+        (&["get", "k", "--server", "localhost"], "expected host:port"),
+        (
+            &["get", "k", "--cluster", "a:1", "--level", "most"],
+            "one, quorum, all or auto",
+        ),
+        (
+            &["ring", "--cluster", "a:1", "--replicas", "9"],
+            "expected 1 to 8",
+        ),
+        (&["bench", "--ratio", "0:0"], "such as 9:1"),
+    ];
+    for (args, part) in cases {
+        let ran = memvault(args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+        assert!(ran.stdout.is_empty(), "{args:?}");
+        assert!(
+            ran.stderr.contains(part),
+            "{args:?}: no {part:?} in\n{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn a_member_that_is_not_in_its_list_does_not_start() {
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &[
+                "serve",
+                "--port",
+                "7009",
+                "--cluster",
+                "127.0.0.1:7001,127.0.0.1:7002",
+            ],
+            "no entry has port 7009",
+        ),
+        (
+            &[
+                "serve",
+                "--node-id",
+                "c",
+                "--cluster",
+                "a=127.0.0.1:7001,b=127.0.0.1:7002",
+            ],
+            "no entry has the id c",
+        ),
+        (
+            &[
+                "serve",
+                "--port",
+                "7001",
+                "--cluster",
+                "127.0.0.1:7001,localhost:7001",
+            ],
+            "say which one this is with --node-id",
+        ),
+        (
+            &["up", "--base-port", "65530", "--count", "20"],
+            "the highest is 65535",
+        ),
+    ];
+    for (args, part) in cases {
+        let ran = memvault(args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{args:?}: {}", ran.stderr);
+    }
+}
