@@ -341,3 +341,32 @@ fn whoever_sends_to_a_gateway_and_closes_still_gets_all_replies() {
     stream.shutdown(Shutdown::Write).expect("it is open");
     assert_eq!(rest(&mut stream), "+OK\r\n$1\r\n1\r\n$-1\r\n");
 }
+
+#[test]
+fn a_server_tells_of_its_process_its_clients_and_its_limits() {
+    let mut server = Running::single(|config| config.max_clients = 9);
+    let _idle = server.connect();
+    let mut stream = server.connect();
+    let commands =
+        b"INFO server clients stats\r\nCONFIG GET max-k*\r\nCONFIG SET port 1\r\nQUIT\r\n";
+    stream.write_all(commands).expect("it reads");
+    let mut replies = String::new();
+    stream
+        .read_to_string(&mut replies)
+        .expect("it answers and closes");
+    let port = format!("tcp_port:{}\r\n", server.address.port());
+    for part in [
+        port.as_str(),
+        "# Server\r\nredis_version:",
+        "\r\nuptime_in_seconds:",
+        "# Clients\r\nconnected_clients:",
+        "maxclients:9\r\n",
+        "# Stats\r\ntotal_connections_received:",
+        "*2\r\n$7\r\nmax-key\r\n$5\r\n65536\r\n",
+        "-ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config\r\n",
+    ] {
+        assert!(replies.contains(part), "{part} in {replies}");
+    }
+    server.stop();
+    server.join();
+}

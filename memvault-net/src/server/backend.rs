@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_executor::LocalExecutor;
-use memvault::connection::Progress;
+use memvault::connection::{Hosted, Progress};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
 use memvault::time::Timestamp;
 
 use super::Role;
 use super::client::Client;
+use super::clients::Clients;
 use crate::driver::{Caller, Driver};
 
 /// A store of this server's own, or the cluster.
@@ -40,15 +41,22 @@ impl Backend {
     }
 
     /// Executes what a client has sent, as far as that goes.
-    pub(super) fn process(&self, client: &Rc<Client>, caller: &Rc<dyn Caller>) -> Progress {
+    pub(super) fn process(
+        &self,
+        host: &Clients,
+        client: &Rc<Client>,
+        caller: &Rc<dyn Caller>,
+    ) -> Progress {
         match self {
             Self::Single(store) => {
                 let mut connection = client.connection.borrow_mut();
-                connection.process(wall(), &mut *store.borrow_mut())
+                let engine = &mut *store.borrow_mut();
+                connection.process(wall(), &mut Hosted { engine, host })
             }
             Self::Cluster { driver, levels } => {
                 driver.with_engine(caller, *levels, |now, engine| {
-                    client.connection.borrow_mut().process(now, engine)
+                    let mut connection = client.connection.borrow_mut();
+                    connection.process(now, &mut Hosted { engine, host })
                 })
             }
         }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -23,6 +24,9 @@ pub(super) struct Clients {
     pub(super) config: Config,
     pub(super) backend: Backend,
     pub(super) buffers: RefCell<Buffers>,
+    pub(super) started_at: Instant,
+    /// Where clients connect to.
+    pub(super) address: Option<SocketAddr>,
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
     last_id: Cell<u64>,
     is_stopping: Cell<bool>,
@@ -35,12 +39,15 @@ impl Clients {
         executor: &Rc<LocalExecutor<'static>>,
         config: Config,
         backend: Backend,
+        address: Option<SocketAddr>,
     ) -> Self {
         Self {
             executor: Rc::downgrade(executor),
             config,
             backend,
             buffers: RefCell::default(),
+            started_at: Instant::now(),
+            address,
             clients: RefCell::default(),
             last_id: Cell::new(0),
             is_stopping: Cell::new(false),
@@ -48,9 +55,19 @@ impl Clients {
         }
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.clients.borrow().len()
+    }
+
+    /// How many there ever were.
+    pub(super) const fn total(&self) -> u64 {
+        self.last_id.get()
+    }
+
     /// Whether there are as many as there may be.
     pub(super) fn is_full(&self) -> bool {
-        self.clients.borrow().len() >= self.config.max_clients
+        self.len() >= self.config.max_clients
     }
 
     /// Begins to serve a client.

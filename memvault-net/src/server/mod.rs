@@ -19,6 +19,7 @@
 mod backend;
 mod client;
 mod clients;
+mod host;
 mod listen;
 mod sockets;
 mod task;
@@ -117,9 +118,11 @@ impl Server {
     ) -> Result<(), Error> {
         let executor = Rc::new(LocalExecutor::new());
         let backend = Backend::new(&executor, &config.role).map_err(Error::Config)?;
+        // Without an address of its own the server still serves; it only has less to tell.
+        let address = listener.local_addr().ok();
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
         let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
-        let clients = Rc::new(Clients::new(&executor, config, backend));
+        let clients = Rc::new(Clients::new(&executor, config, backend, address));
         let accepting = listen::accept(listener, sockets.clone(), Rc::clone(&clients));
         let accepting = executor.spawn(accepting);
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));

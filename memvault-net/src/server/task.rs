@@ -108,7 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         for _ in 0..ROUNDS {
             if self.is_due {
-                self.progress = self.clients.backend.process(&self.client, &self.caller);
+                let clients = &self.clients;
+                self.progress = clients.backend.process(clients, &self.client, &self.caller);
                 self.is_due = false;
             }
             if self.progress == Progress::Peer {

@@ -17,6 +17,7 @@
 mod describe;
 mod engine;
 mod facts;
+mod host;
 mod info;
 mod input;
 mod order;
@@ -29,6 +30,7 @@ use alloc::vec::Vec;
 
 pub use engine::{Call, Engine, Execution};
 pub use facts::Facts;
+pub use host::{Host, Hosted};
 pub use info::{Fields, Section};
 
 use crate::command::{Command, CommandError, Context};

@@ -1,0 +1,64 @@
+//! [`Hosted`]: an [`Engine`] and what its server knows beside it.
+
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use super::engine::{Call, Engine, Execution};
+use super::info::{Fields, Section};
+use crate::command::SettingError;
+use crate::time::Timestamp;
+
+/// What a server knows that its engine does not: the process, the clients, its own limits.
+pub trait Host {
+    /// Tells what it knows for a section of `INFO`; the engine's lines follow.
+    fn info(&self, section: Section, fields: &mut Fields<'_>);
+
+    /// Shows each of its settings, by name and value, for `CONFIG GET`. They are fixed.
+    fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display));
+}
+
+/// An engine together with its host, for one call of [`Connection::process`](super::Connection::process).
+#[derive(Debug)]
+pub struct Hosted<'a, E, H: ?Sized> {
+    /// Carries out the commands on keys.
+    pub engine: &'a mut E,
+    /// Knows the rest.
+    pub host: &'a H,
+}
+
+impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
+    const KEEPS_ORDER: bool = E::KEEPS_ORDER;
+
+    #[inline]
+    fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
+        self.engine.execute(call, out)
+    }
+
+    fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
+        self.host.info(section, fields);
+        self.engine.info(now, section, fields);
+    }
+
+    fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
+        self.host.settings(show);
+        self.engine.settings(show);
+    }
+
+    fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError> {
+        let mut is_fixed = false;
+        self.host
+            .settings(&mut |fixed, _| is_fixed |= fixed == name);
+        if is_fixed {
+            return Err(SettingError::Immutable);
+        }
+        self.engine.change_setting(name, value)
+    }
+
+    fn reset_statistics(&mut self) {
+        self.engine.reset_statistics();
+    }
+
+    fn count_commands(&mut self, commands: u64) {
+        self.engine.count_commands(commands);
+    }
+}
