@@ -4,55 +4,57 @@ mod support;
 
 use support::memvault;
 
+/// Subcommands and what their help must mention.
+const SUBCOMMANDS: [(&str, &[&str]); 11] = [
+    (
+        "up",
+        &[
+            "[default: 5]",
+            "[default: 7001]",
+            "[default: 6379]",
+            "256mb",
+        ],
+    ),
+    (
+        "serve",
+        &[
+            "--max-memory <SIZE>",
+            "[default: 10000]",
+            "64mb",
+            "MEMVAULT_PORT",
+            "--node-id",
+        ],
+    ),
+    (
+        "gateway",
+        &["--cluster <LIST>", "[default: 3]", "MEMVAULT_HOST"],
+    ),
+    (
+        "get",
+        &["--level <LEVEL>", "quorum", "[default: 2s]", "--json"],
+    ),
+    ("set", &["--ttl <TIME>", "500ms", "[default: never]"]),
+    ("del", &["<KEY>..."]),
+    ("ping", &["--timeout <TIME>"]),
+    ("ring", &["--key <KEY>", "preference list"]),
+    ("shell", &["MEMVAULT_HISTORY", "redis-cli"]),
+    ("demo", &["SIGKILL", "Exit code 1"]),
+    (
+        "bench",
+        &[
+            "--zipf <S>",
+            "--ratio <GET:SET>",
+            "[default: 9:1]",
+            "--pipeline <N>",
+        ],
+    ),
+];
+
 #[test]
 fn every_subcommand_explains_itself_with_units_defaults_and_examples() {
     let overview = memvault(&["--help"]);
     assert_eq!(overview.code, Some(0));
-    let cases: [(&str, &[&str]); 11] = [
-        (
-            "up",
-            &[
-                "[default: 5]",
-                "[default: 7001]",
-                "[default: 6379]",
-                "256mb",
-            ],
-        ),
-        (
-            "serve",
-            &[
-                "--max-memory <SIZE>",
-                "[default: 10000]",
-                "64mb",
-                "MEMVAULT_PORT",
-                "--node-id",
-            ],
-        ),
-        (
-            "gateway",
-            &["--cluster <LIST>", "[default: 3]", "MEMVAULT_HOST"],
-        ),
-        (
-            "get",
-            &["--level <LEVEL>", "quorum", "[default: 2s]", "--json"],
-        ),
-        ("set", &["--ttl <TIME>", "500ms", "[default: never]"]),
-        ("del", &["<KEY>..."]),
-        ("ping", &["--timeout <TIME>"]),
-        ("ring", &["--key <KEY>", "preference list"]),
-        ("shell", &["MEMVAULT_HISTORY", "redis-cli"]),
-        ("demo", &["SIGKILL", "Exit code 1"]),
-        (
-            "bench",
-            &[
-                "--zipf <S>",
-                "--ratio <GET:SET>",
-                "[default: 9:1]",
-                "--pipeline <N>",
-            ],
-        ),
-    ];
-    for (subcommand, parts) in cases {
+    for (subcommand, parts) in SUBCOMMANDS {
         assert!(overview.stdout.contains(&format!("\n  {subcommand} ")));
         let help = memvault(&[subcommand, "--help"]);
         assert_eq!(help.code, Some(0), "{subcommand}");

@@ -53,18 +53,22 @@ fn converse(mut session: Session) -> Outcome {
         "Connected to {}. Tab completes, help lists the commands, Ctrl-D leaves.",
         session.prompt()
     ));
-    loop {
-        match editor.readline(&format!("{}> ", session.prompt())) {
-            Ok(line) => match session.execute(&line) {
+    'typing: loop {
+        let text = match editor.readline(&format!("{}> ", session.prompt())) {
+            Ok(text) => text,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(cannot_edit(error)),
+        };
+        // What was pasted may have several lines.
+        for line in text.lines() {
+            match session.execute(line) {
                 Answer::Nothing => {}
-                Answer::Leave => break,
+                Answer::Leave => break 'typing,
                 Answer::Text(text) => output::line(text),
                 Answer::Reply(reply) => output::line(reply),
                 Answer::Problem(text) => problem(&text),
-            },
-            Err(ReadlineError::Interrupted) => {}
-            Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(cannot_edit(error)),
+            }
         }
     }
     if let Some(file) = &history
