@@ -118,6 +118,8 @@ impl Clients {
         if let Some(driver) = self.backend.driver() {
             driver.leave();
         }
+        // A client is closed as soon as nothing is known to have come from it: let the sockets tell first.
+        Timer::after(LAST_LOOK).await;
         self.is_stopping.set(true);
         for client in self.clients.borrow().values() {
             client.wake();
@@ -139,3 +141,6 @@ impl Clients {
         log::warn!("{left} clients did not take their replies in time");
     }
 }
+
+/// How long clients go on after the end of the server was asked for.
+const LAST_LOOK: Duration = Duration::from_millis(10);
