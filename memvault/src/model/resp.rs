@@ -396,4 +396,9 @@ mod tests {
             .tests(3_000)
             .quickcheck(property as fn(Vec<u8>));
     }
+
+    #[test]
+    fn a_null_among_the_attributes_is_not_the_reply() {
+        super::run(&[0xed, 0xfe, 0x7a, 0x2e, 0xfc, 0x93, 0x93, 0xf4, 0x60]);
+    }
 }

@@ -98,10 +98,11 @@ impl ReplyScanner {
                 return Err(too_large("max_arguments", self.limits.max_arguments));
             }
         }
+        // Attributes, and what is in them, say something about the reply: it is what is missing after them.
+        let is_last = self.missing == 1;
         self.missing = self.missing.saturating_sub(1).saturating_add(within);
-        // Attributes say something about the reply, they are not the reply.
-        if !matches!(element, Element::Aggregate(Aggregate::Attributes, _)) && self.first.is_none()
-        {
+        let is_attributes = matches!(element, Element::Aggregate(Aggregate::Attributes, _));
+        if is_last && !is_attributes && self.first.is_none() {
             self.first = Some(First {
                 is_error: matches!(element, Element::Error(_)),
                 is_null: element == Element::Null,
