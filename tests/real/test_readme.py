@@ -64,7 +64,8 @@ class Readme(unittest.TestCase):
                 self.assertIn(flag, flags)
                 default = default.split(" (")[0]
                 written = default.lower().replace(" ", "").replace("kib", "kb").replace("mib", "mb").replace("gib", "gb")
-                expected = "[default: no limit]" if default == "none" else f"[default: {written}]"
+                written = {"none": "no limit"}.get(written, written)
+                expected = f"[default: {written}]"
                 self.assertIn(expected, flags[flag])
 
     def test_every_flag_and_subcommand_in_an_example_exists(self):
