@@ -180,8 +180,10 @@ fn obituary(plan: &Plan, process: &Process, how: &str) -> String {
         3 => String::new(),
         replicas => format!(" --replicas {replicas}"),
     };
+    let memory = plan.max_memory;
+    let memory = memory.map_or_else(String::new, |bytes| format!(" --max-memory {bytes}"));
     format!(
-        "{headline}. The others serve its keys; it is not started again. To bring it back:\n  {} serve --port {} --cluster {}{replicas}",
+        "{headline}. The others serve its keys. To bring it back:\n  {} serve --port {} --cluster {}{replicas}{memory}",
         program(),
         plan.ports[number],
         plan.list()

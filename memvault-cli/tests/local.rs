@@ -78,7 +78,8 @@ fn up_serves_survives_a_dead_node_and_leaves_nothing_behind() {
         line.contains(&format!("node {} (pid {})", up.base, up.pids[1])),
         "{line}"
     );
-    assert!(line.contains("not started again"), "{line}");
+    let hint = up.process.wait_for("serve --port");
+    assert!(hint.contains(&up.list()), "{hint}");
     let list = up.list();
     for number in 0..20 {
         let key = format!("key:{number}");

@@ -82,6 +82,9 @@ pub(crate) struct Capacity {
     /// Number of entries; the entry used longest ago makes room [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_entries: Option<usize>,
+    /// Threads that serve clients; this release has one, so nothing else is accepted
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    pub(crate) threads: usize,
 }
 
 /// Which cluster this node is a member of.
@@ -136,6 +139,16 @@ pub(crate) struct Lifeline {
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
+}
+
+/// Refuses what the server cannot do, rather than to serve with fewer threads than asked for.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(1) => Ok(1),
+        _ => Err(
+            "expected 1: this release serves with one thread; run several nodes for more".into(),
+        ),
+    }
 }
 
 impl ClientLimits {
