@@ -47,7 +47,7 @@ pub struct Config {
     /// What a client may send.
     pub limits: Limits,
     /// Bytes of output above which no further command is executed until some are written; default 64 KiB.
-    /// The reply of one command may be longer.
+    /// The same for output that waits for a deferred reply. The reply of one command may be longer.
     pub max_output_len: usize,
     /// Commands under way above which no further one is executed; default 1024.
     pub max_deferred: usize,
@@ -194,7 +194,7 @@ impl Connection {
             if self.replies.ready().len() >= self.config.max_output_len {
                 break Progress::NeedOutput;
             }
-            if self.replies.deferred() >= self.config.max_deferred {
+            if self.replies.deferred() > 0 && self.owes_enough() {
                 break Progress::NeedReply;
             }
             match self.step(now, engine, &mut commands) {
@@ -209,6 +209,12 @@ impl Connection {
             engine.count_commands(commands);
         }
         progress
+    }
+
+    /// Whether so much is under way, or waits for what is, that nothing more is begun.
+    fn owes_enough(&self) -> bool {
+        self.replies.deferred() >= self.config.max_deferred
+            || self.replies.held() >= self.config.max_output_len
     }
 
     /// Decodes and executes one command; `None` if none is complete.

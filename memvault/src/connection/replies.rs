@@ -13,6 +13,8 @@ pub(super) struct Replies {
     written: usize,
     /// Invariant: the first one has no reply yet.
     deferred: VecDeque<Deferred>,
+    /// Invariant: the bytes in `deferred`, but for what follows its last.
+    held: usize,
 }
 
 /// A reply that is not known yet, and those that are known but come after it.
@@ -35,6 +37,7 @@ impl Replies {
 
     /// The reply of the next command comes later.
     pub(super) fn defer(&mut self, id: u64) {
+        self.held = self.held();
         self.deferred.push_back(Deferred {
             id,
             reply: None,
@@ -51,6 +54,7 @@ impl Replies {
         if position > 0 {
             let mut reply = Vec::new();
             write(&mut reply);
+            self.held += reply.len();
             self.deferred[position].reply = Some(reply);
             return true;
         }
@@ -61,6 +65,7 @@ impl Replies {
             .front_mut()
             .and_then(|first| first.reply.take())
         {
+            self.held -= reply.len();
             self.ready.extend_from_slice(&reply);
             self.pop_front();
         }
@@ -70,15 +75,23 @@ impl Replies {
     fn pop_front(&mut self) {
         if let Some(first) = self.deferred.pop_front() {
             self.ready.extend_from_slice(&first.following);
-        }
-        if self.deferred.is_empty() {
-            self.deferred = VecDeque::new();
+            if self.deferred.is_empty() {
+                // What followed the last one was never counted.
+                self.deferred = VecDeque::new();
+            } else {
+                self.held -= first.following.len();
+            }
         }
     }
 
     /// Replies that are waited for.
     pub(super) fn deferred(&self) -> usize {
         self.deferred.len()
+    }
+
+    /// Bytes of replies that are known but cannot be written yet.
+    pub(super) fn held(&self) -> usize {
+        self.held + self.deferred.back().map_or(0, |last| last.following.len())
     }
 
     pub(super) fn ready(&self) -> &[u8] {

@@ -16,7 +16,8 @@ pub(super) fn show<E: Engine>(
 ) {
     let mut found: Vec<(String, String)> = Vec::new();
     engine.settings(&mut |name, value| {
-        let asked = |pattern: &[u8]| matches(pattern, name.as_bytes());
+        let asked =
+            |pattern: &[u8]| pattern.len() <= LONGEST_PATTERN && matches(pattern, name.as_bytes());
         if patterns.iter().any(asked) {
             found.push((name.to_string(), value.to_string()));
         }
@@ -51,3 +52,6 @@ pub(super) fn change<'a, E: Engine>(
     }
     Ok(())
 }
+
+/// Bytes of a pattern above which it matches nothing: no name is that long, and a match takes its time.
+const LONGEST_PATTERN: usize = 1024;

@@ -166,6 +166,27 @@ fn commands_under_way_are_bounded() {
     assert_eq!((engine.begun.len(), connection.deferred()), (5, 0));
 }
 
+#[test]
+fn replies_that_wait_for_a_deferred_one_are_bounded() {
+    let (mut engine, mut connection) = (Deferring::<true>::new(), connection());
+    let echo = format!("*2\r\n$4\r\nECHO\r\n$10000\r\n{}\r\n", "x".repeat(10_000));
+    let lines = format!("GET d\r\n{}GET d\r\n{}", echo.repeat(4), echo.repeat(10));
+    let (replies, progress) = send(&mut connection, &mut engine, NOW, lines.as_bytes());
+    assert_eq!((replies.len(), progress), (0, Progress::NeedReply));
+    assert_eq!(connection.input().len(), echo.len() * 7, "64 KiB are held");
+
+    complete(&mut connection, 2, "second");
+    assert_eq!(connection.process(NOW, &mut engine), Progress::NeedReply);
+    complete(&mut connection, 1, "first");
+    let mut replies = drain(&mut connection);
+    while connection.process(NOW, &mut engine) == Progress::NeedOutput {
+        replies.extend(drain(&mut connection));
+    }
+    replies.extend(drain(&mut connection));
+    assert_eq!(replies.len(), 14 * (10_000 + 10) + 11 + 12);
+    assert_eq!(connection.input().len(), 0);
+}
+
 /// What is begun at once, of commands on one connection whose engine keeps no order.
 fn begun(lines: &str) -> Vec<String> {
     let (mut engine, mut connection) = (Deferring::<false>::new(), connection());
