@@ -78,6 +78,7 @@ impl Replies {
             if self.deferred.is_empty() {
                 // What followed the last one was never counted.
                 self.deferred = VecDeque::new();
+                debug_assert_eq!(self.held, 0, "nothing is held for nobody");
             } else {
                 self.held -= first.following.len();
             }

@@ -6,6 +6,7 @@
 pub mod avl;
 pub mod cache;
 pub mod command;
+pub mod connection;
 pub mod list;
 pub mod message;
 pub mod replica;
