@@ -6,7 +6,9 @@ use std::net::TcpListener;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{Running, eventually, free_ports, has_ended, is_silent, memvault, signal_pid};
+use support::{
+    Running, eventually, free_ports, has_ended, is_silent, memvault, signal_pid, try_signal_pid,
+};
 
 /// `memvault up` with three nodes, ready.
 struct Up {
@@ -60,6 +62,15 @@ impl Up {
     fn nothing_is_left(&self) -> bool {
         (0..4).all(|offset| is_silent(self.base + offset))
             && self.pids.iter().all(|&pid| has_ended(pid))
+    }
+}
+
+impl Drop for Up {
+    /// Where the test has failed there may be nodes that nobody ends.
+    fn drop(&mut self) {
+        for &pid in self.pids.iter().filter(|&&pid| !has_ended(pid)) {
+            try_signal_pid(pid, Signal::KILL);
+        }
     }
 }
 

@@ -93,21 +93,22 @@ impl Counters {
     }
 
     /// Counts a request that failed.
-    pub(super) fn fail(&self, problem: String) {
+    pub(super) fn fail(&self, problem: &str) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.failed.fetch_add(1, Ordering::Relaxed);
         self.note(problem);
     }
 
     /// Counts an answer that is wrong.
-    pub(super) fn wrong(&self, problem: String) {
+    pub(super) fn wrong(&self, problem: &str) {
         self.wrong.fetch_add(1, Ordering::Relaxed);
         self.note(problem);
     }
 
-    fn note(&self, problem: String) {
+    fn note(&self, problem: &str) {
         self.with(|details| {
-            details.first_problem.get_or_insert(problem);
+            let line = || problem.replace("\n  ", " ");
+            details.first_problem.get_or_insert_with(line);
         });
     }
 

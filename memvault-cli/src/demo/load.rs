@@ -26,9 +26,28 @@ pub(super) struct Worker {
     /// Its keys are those whose number leaves this remainder.
     remainder: usize,
     workers: usize,
-    /// What was acknowledged last for each of its keys; `None` after a write of unknown fate.
-    values: Vec<Option<u64>>,
+    /// What each of its keys may hold.
+    values: Vec<Held>,
     rng: fastrand::Rng,
+}
+
+/// The values that a key may hold: they are written in ascending order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    /// The last one that was acknowledged.
+    acknowledged: Option<u64>,
+    /// The last one that was tried: writes since then had an unknown fate.
+    tried: u64,
+}
+
+impl Held {
+    /// Whether reading this value, or none, is right.
+    fn allows(self, found: Option<u64>) -> bool {
+        match found {
+            None => self.acknowledged.is_none(),
+            Some(value) => (self.acknowledged.unwrap_or(0)..=self.tried).contains(&value),
+        }
+    }
 }
 
 /// Name of the key with this number.
@@ -43,7 +62,7 @@ impl Worker {
             load,
             remainder,
             workers,
-            values: vec![None; owned],
+            values: vec![Held::default(); owned],
             rng: fastrand::Rng::with_seed(remainder as u64),
         }
     }
@@ -51,7 +70,7 @@ impl Worker {
     /// Writes each of its keys once.
     pub(super) async fn write_all(&mut self) {
         for position in 0..self.values.len() {
-            self.write(position, 0).await;
+            self.write(position).await;
         }
     }
 
@@ -62,9 +81,7 @@ impl Worker {
             if self.rng.bool() {
                 self.read(position).await;
             } else {
-                let next =
-                    self.values[position].map_or_else(|| self.rng.u64(..), |value| value + 1);
-                self.write(position, next).await;
+                self.write(position).await;
             }
         }
     }
@@ -78,46 +95,44 @@ impl Worker {
         lost
     }
 
-    async fn write(&mut self, position: usize, value: u64) {
+    async fn write(&mut self, position: usize) {
         let number = self.number(position);
         let key = key(number);
+        let held = &mut self.values[position];
+        held.tried += 1;
         let began = Instant::now();
-        match self.load.client.set(&key, value.to_string()).await {
+        match self.load.client.set(&key, held.tried.to_string()).await {
             Ok(()) => {
-                self.values[position] = Some(value);
+                held.acknowledged = Some(held.tried);
                 self.load.counters.answered(began);
                 if self.load.victims_keys.contains(&number) {
                     self.load.counters.wrote_to_victims_key(&key, began);
                 }
             }
-            Err(error) => {
-                self.values[position] = None;
-                self.load.counters.fail(format!("SET {key}: {error}"));
-            }
+            Err(error) => self.load.counters.fail(&format!("SET {key}: {error}")),
         }
     }
 
-    /// Reads a key; returns whether the answer is what it must be.
-    async fn read(&mut self, position: usize) -> bool {
+    /// Reads a key; returns whether the answer is what it may be.
+    async fn read(&self, position: usize) -> bool {
         let key = key(self.number(position));
         let began = Instant::now();
         match self.load.client.get(&key).await {
             Ok(found) => {
                 self.load.counters.answered(began);
-                let Some(expected) = self.values[position] else {
-                    return true;
-                };
-                let found = found.map(|value| String::from_utf8_lossy(&value).into_owned());
-                let is_right = found.as_deref() == Some(expected.to_string().as_str());
+                let held = self.values[position];
+                let text = found.as_deref().map(String::from_utf8_lossy);
+                let number = text.as_deref().map(|text| text.parse().unwrap_or(u64::MAX));
+                let is_right = held.allows(number);
                 if !is_right {
-                    let found = found.unwrap_or_else(|| "nothing".to_owned());
-                    let problem = format!("GET {key}: {found} instead of {expected}");
-                    self.load.counters.wrong(problem);
+                    let text = text.as_deref().unwrap_or("nothing");
+                    let problem = format!("GET {key}: {text}, but the key holds {held:?}");
+                    self.load.counters.wrong(&problem);
                 }
                 is_right
             }
             Err(error) => {
-                self.load.counters.fail(format!("GET {key}: {error}"));
+                self.load.counters.fail(&format!("GET {key}: {error}"));
                 false
             }
         }
@@ -125,5 +140,27 @@ impl Worker {
 
     const fn number(&self, position: usize) -> usize {
         position * self.workers + self.remainder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_holds_what_was_acknowledged_last_or_tried_since() {
+        let fresh = Held::default();
+        assert!(fresh.allows(None));
+        let tried = Held {
+            acknowledged: None,
+            tried: 1,
+        };
+        assert!(tried.allows(None) && tried.allows(Some(1)));
+        let held = Held {
+            acknowledged: Some(3),
+            tried: 5,
+        };
+        assert!(held.allows(Some(3)) && held.allows(Some(5)));
+        assert!(!held.allows(None) && !held.allows(Some(2)) && !held.allows(Some(6)));
     }
 }

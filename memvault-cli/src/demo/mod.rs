@@ -167,7 +167,7 @@ impl Stage<'_> {
         load.counters.mark_dead(at);
         let style = self.display.style;
         self.display.say(format_args!(
-            "{} (pid {pid}, SIGKILL), the leader of {} keys",
+            "{} (pid {pid}, SIGKILL), the leader of {} of the keys",
             style.red(format_args!("killed {name}")),
             grouped(self.victim.keys.len() as u64),
         ));

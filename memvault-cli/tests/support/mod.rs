@@ -147,8 +147,13 @@ impl Drop for Running {
 
 /// Sends a signal to a process that this test has started, or a child of it.
 pub(crate) fn signal_pid(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(pid).expect("a process id")).expect("not 0");
-    kill_process(pid, signal).expect("the process is there");
+    assert!(try_signal_pid(pid, signal), "the process is there");
+}
+
+/// The same to a process that may have ended; returns whether it was there.
+pub(crate) fn try_signal_pid(pid: u32, signal: Signal) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
 }
 
 /// `memvault serve` on a port of its own.
