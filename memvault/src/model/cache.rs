@@ -120,7 +120,7 @@ impl<'a> Pair<'a> {
             number: self.steps,
             weight,
         };
-        let ttl = (ttl % 3 == 0).then(|| u64::from(ttl));
+        let ttl = ttl.is_multiple_of(3).then(|| u64::from(ttl));
         let before = self.clock.reads.get();
         let mut timeless =
             ttl.is_none() && self.find(key).is_none_or(|item| item.deadline.is_none());
@@ -274,7 +274,7 @@ impl<'a> Pair<'a> {
     }
 
     fn retain(&mut self, value: Value) {
-        let keep = |key: u8| (value.number + u32::from(key)) % 4 != 0;
+        let keep = |key: u8| !(value.number + u32::from(key)).is_multiple_of(4);
         let mut asked = self.naive.clone();
         asked.retain(|item| self.is_live(item));
         self.real.retain(|&key, stored| {
@@ -299,7 +299,7 @@ impl<'a> Pair<'a> {
     /// Lowers, then raises a limit.
     fn resize(&mut self, percent: usize) {
         let (entries, bytes) = (self.real.max_entries(), self.real.max_bytes());
-        if percent % 2 == 0 {
+        if percent.is_multiple_of(2) {
             let fewer = self.naive.len() * percent / 200;
             self.real.resize(fewer);
             self.evict(self.naive.len() - fewer.min(self.naive.len()));
@@ -318,7 +318,7 @@ impl<'a> Pair<'a> {
     }
 
     fn pop_or_clear(&mut self, weight: usize) {
-        if weight % 32 == 0 {
+        if weight.is_multiple_of(32) {
             self.real.clear();
             self.naive.clear();
             assert_eq!(self.real.bytes(), 0);
