@@ -60,6 +60,7 @@ impl List {
     }
 
     /// Puts a node that is in no list at the newest end.
+    #[inline]
     pub(crate) fn push_newest<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
         let (link, older) = (Link::to(index), self.newest);
         let node = &mut nodes[index];
@@ -70,6 +71,7 @@ impl List {
     }
 
     /// Takes a node out of the list.
+    #[inline]
     pub(crate) fn unlink<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
         let Node { newer, older, .. } = nodes[index];
         self.set_older(nodes, newer, older);
@@ -77,6 +79,7 @@ impl List {
     }
 
     /// Moves a node to the newest end; touches nothing if it is there already.
+    #[inline]
     pub(crate) fn promote<E>(&mut self, nodes: &mut Arena<Node<E>>, index: Index) {
         if self.newest != Link::to(index) {
             self.unlink(nodes, index);
@@ -92,6 +95,7 @@ impl List {
     }
 
     /// Sets what follows `link` towards the oldest end.
+    #[inline]
     fn set_older<E>(&mut self, nodes: &mut Arena<Node<E>>, link: Link, older: Link) {
         match link.index() {
             Some(index) => nodes[index].older = older,
@@ -100,6 +104,7 @@ impl List {
     }
 
     /// Sets what follows `link` towards the newest end.
+    #[inline]
     fn set_newer<E>(&mut self, nodes: &mut Arena<Node<E>>, link: Link, newer: Link) {
         match link.index() {
             Some(index) => nodes[index].newer = newer,

@@ -52,6 +52,7 @@ impl<E> Lru<E> {
     }
 
     /// The entry with this hash that `eq` accepts.
+    #[inline]
     pub(crate) fn find(&self, hash: u64, mut eq: impl FnMut(&E) -> bool) -> Option<Index> {
         self.table
             .find(hash, |&i| eq(&self.nodes[Index::new(i)].entry))
@@ -67,6 +68,7 @@ impl<E> Lru<E> {
     }
 
     /// Makes an entry the newest.
+    #[inline]
     pub(crate) fn promote(&mut self, index: Index) {
         self.order.promote(&mut self.nodes, index);
     }
@@ -108,6 +110,7 @@ impl<E> Lru<E> {
 
     /// Puts an entry in the place of another, as the newest; returns the other. Needs a
     /// [spare place](Self::has_spare_place) in the index. `old_hash` must be the one the other came in with.
+    #[inline]
     pub(crate) fn recycle(&mut self, index: Index, old_hash: u64, hash: u64, entry: E) -> E {
         self.forget(index, old_hash);
         self.table.insert_unique(hash, index.position(), |_| hash);

@@ -44,6 +44,7 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
             .saturating_add(weight)
     }
 
+    #[inline]
     pub(super) fn deadline(&self, index: Index) -> Option<Instant> {
         self.deadlines
             .get(index)
@@ -56,6 +57,7 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
     }
 
     /// The entry's value, to be [settled](Self::settle) later.
+    #[inline]
     pub(super) fn lend(&mut self, index: Index) -> &mut V {
         self.note_lent(index);
         &mut self.lru.entry_mut(index).value
@@ -107,10 +109,12 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, V, S, C, H> {
+    #[inline]
     pub(super) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
         self.settings.hasher.hash_one(key)
     }
 
+    #[inline]
     pub(super) fn find<Q>(&self, hash: u64, key: &Q) -> Option<Index>
     where
         K: Borrow<Q>,
@@ -129,6 +133,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     /// Finds a live entry, makes it the newest and counts a hit; else a miss.
+    #[inline]
     pub(super) fn touch<Q>(&mut self, hash: u64, key: &Q) -> Option<Index>
     where
         K: Borrow<Q>,
@@ -148,6 +153,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         found
     }
 
+    #[inline]
     fn is_due(&self, index: Index) -> bool {
         self.deadline(index)
             .is_some_and(|deadline| deadline <= self.settings.clock.now())
@@ -159,14 +165,20 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     /// Removes the entry if it is past its time; else gives it back.
+    #[inline]
     pub(super) fn expire(&mut self, index: Index, hash: u64) -> Option<Index> {
-        if !self.is_due(index) {
-            return Some(index);
+        if self.is_due(index) {
+            self.remove_expired(index, hash);
+            return None;
         }
+        Some(index)
+    }
+
+    #[cold]
+    fn remove_expired(&mut self, index: Index, hash: u64) {
         let Pair { key, value } = self.take(index, hash);
         self.stats.expirations += 1;
         self.settings.hook.on_eviction(key, value, Cause::Expiry);
-        None
     }
 
     /// Removes an entry past its time, or one that `keep` does not want; returns whether it stays.
@@ -268,6 +280,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
 
     /// Adds an entry as the newest; the caller has looked that there is none and [admitted](Self::admit)
     /// it.
+    #[inline]
     pub(super) fn add(
         &mut self,
         hash: u64,
@@ -293,6 +306,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
 
     /// The oldest entry, if it has to go for a new one, and nothing else: then its slot can be filled at
     /// once.
+    #[inline]
     fn oldest_to_recycle(&self) -> Option<Index> {
         let is_full = self.len() == self.settings.max_entries && self.settings.max_bytes.is_none();
         self.lru
@@ -301,6 +315,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     /// Evicts the oldest entry and puts another in its place.
+    #[inline]
     fn recycle(&mut self, oldest: Index, hash: u64, pair: Pair<K, V>, deadline: u64) {
         let old_hash = self.hash(&self.lru.entry(oldest).key);
         let Pair { key, value } = self.lru.recycle(oldest, old_hash, hash, pair);
@@ -310,20 +325,32 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     /// Makes sure that this deadline can be noted. The newest entry is spared, but may move.
+    #[inline]
     pub(super) fn begin_deadlines(&mut self, deadline: u64) {
         if deadline != NEVER && !self.settings.expiring {
-            self.make_room(0, true);
-            self.settings.expiring = true;
-            self.fit_columns();
+            self.begin_expiring();
         }
     }
 
+    #[cold]
+    fn begin_expiring(&mut self) {
+        self.make_room(0, true);
+        self.settings.expiring = true;
+        self.fit_columns();
+    }
+
     /// Weighs what was lent out, and evicts what no longer fits.
+    #[inline]
     pub(super) fn settle(&mut self) {
         if self.lent.is_some() {
-            self.weigh_again();
-            self.keep_to_budget();
+            self.settle_lent();
         }
+    }
+
+    #[cold]
+    fn settle_lent(&mut self) {
+        self.weigh_again();
+        self.keep_to_budget();
     }
 
     /// Whether the budget allows for `more` bytes.
