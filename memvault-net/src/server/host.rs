@@ -27,6 +27,8 @@ impl Host for Clients {
             Section::Clients => {
                 fields.field("connected_clients", self.len());
                 fields.field("maxclients", self.config.max_clients);
+                // No command of ours waits for another client; redis-cli --stat asks for it.
+                fields.field("blocked_clients", 0);
             }
             Section::Stats => fields.field("total_connections_received", self.total()),
             Section::Memory | Section::Replication | Section::Keyspace => {}
