@@ -184,6 +184,17 @@ impl<E> Lru<E> {
         FEWEST_SLOTS * (Self::SLOT + beside) + table_size(FEWEST_BUCKETS)
     }
 
+    /// What arena and index would take if they were [compact](Self::compact).
+    pub(crate) fn least_bytes(&self, beside: usize) -> usize {
+        let slots = self.len().max(FEWEST_SLOTS);
+        let mut buckets = FEWEST_BUCKETS;
+        while full_load(buckets) < self.len() {
+            buckets *= 2;
+        }
+        let buckets = buckets.min(self.table.num_buckets());
+        slots * (Self::SLOT + beside) + table_size(buckets)
+    }
+
     /// Makes room for one more entry if arena and index, together, need no more than `room` bytes for it
     /// in addition, where each slot takes `beside` bytes elsewhere. Both grow in steps that amortise;
     /// never beyond `most` entries in the arena.

@@ -189,3 +189,22 @@ fn a_cache_without_a_ttl_or_a_budget_has_no_memory_for_them() {
     );
     assert_eq!(weighed, plain + 8 * 1_000);
 }
+
+#[test]
+fn half_the_bytes_hold_about_half_the_entries() {
+    let mut cache = Cache::<u64, u64>::builder()
+        .max_bytes(1 << 20, |_, _| 0)
+        .build();
+    for key in 0..100_000 {
+        cache.insert(key, key).unwrap();
+    }
+    let before = cache.len();
+    assert!(cache.resize_bytes(1 << 19));
+    assert!(cache.bytes() <= 1 << 19);
+    assert!(
+        cache.len() >= before * 45 / 100,
+        "{} of {before}",
+        cache.len()
+    );
+    assert!(cache.contains(&99_999));
+}

@@ -31,6 +31,7 @@ mod column;
 mod entry;
 mod hook;
 mod iter;
+mod lookup;
 mod refused;
 mod room;
 mod stats;
@@ -332,7 +333,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         }
         self.settle();
         self.settings.max_bytes = Some(max_bytes);
-        self.keep_to_budget();
+        self.shrink_to_budget();
         true
     }
 

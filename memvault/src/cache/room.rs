@@ -1,16 +1,15 @@
-//! What goes on inside: finding, storing, weighing, expiring and making room.
+//! What goes on inside when an entry is stored: weighing, making room, growing and shrinking.
 //!
 //! Order of steps: the caller's code (hash, comparison, weight, clock) runs before anything changes, and
 //! what leaves is handed to the hook or dropped when it is out. So a panic finds the cache valid.
 
-use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
 use core::mem;
 
 use super::column::NUMBER;
 use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
 use crate::lru::{Index, Lru, MAX_SLOTS};
-use crate::time::{Clock, Duration, Instant};
+use crate::time::Clock;
 
 impl<K, V, S, C, H> Cache<K, V, S, C, H> {
     pub(super) fn from_builder(mut settings: Builder<K, V, S, C, H>) -> Self {
@@ -44,14 +43,6 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
             .saturating_add(weight)
     }
 
-    #[inline]
-    pub(super) fn deadline(&self, index: Index) -> Option<Instant> {
-        self.deadlines
-            .get(index)
-            .filter(|&deadline| deadline != NEVER)
-            .map(Instant::from_micros)
-    }
-
     fn weight_of(&self, index: Index) -> usize {
         self.weights.get(index).unwrap_or(0) as usize
     }
@@ -79,7 +70,7 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
         }
     }
 
-    fn note_weight(&mut self, index: Index, weight: usize) {
+    pub(super) fn note_weight(&mut self, index: Index, weight: usize) {
         if let Some(old) = self.weights.replace(index, weight as u64) {
             self.weight = self
                 .weight
@@ -109,115 +100,6 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, V, S, C, H> {
-    #[inline]
-    pub(super) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        self.settings.hasher.hash_one(key)
-    }
-
-    #[inline]
-    pub(super) fn find<Q>(&self, hash: u64, key: &Q) -> Option<Index>
-    where
-        K: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        self.lru.find(hash, |pair| pair.key.borrow() == key)
-    }
-
-    pub(super) fn find_live<Q>(&self, key: &Q) -> Option<Index>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        self.find(self.hash(key), key)
-            .filter(|&index| !self.is_due(index))
-    }
-
-    /// Finds a live entry, makes it the newest and counts a hit; else a miss.
-    #[inline]
-    pub(super) fn touch<Q>(&mut self, hash: u64, key: &Q) -> Option<Index>
-    where
-        K: Borrow<Q>,
-        Q: Eq + ?Sized,
-    {
-        self.settle();
-        let found = self
-            .find(hash, key)
-            .and_then(|index| self.expire(index, hash));
-        match found {
-            Some(index) => {
-                self.stats.hits += 1;
-                self.lru.promote(index);
-            }
-            None => self.stats.misses += 1,
-        }
-        found
-    }
-
-    #[inline]
-    fn is_due(&self, index: Index) -> bool {
-        self.deadline(index)
-            .is_some_and(|deadline| deadline <= self.settings.clock.now())
-    }
-
-    /// The deadline of an entry stored now with this TTL.
-    pub(super) fn after(&self, ttl: Duration) -> u64 {
-        (self.settings.clock.now() + ttl).as_micros()
-    }
-
-    /// Removes the entry if it is past its time; else gives it back.
-    #[inline]
-    pub(super) fn expire(&mut self, index: Index, hash: u64) -> Option<Index> {
-        if self.is_due(index) {
-            self.remove_expired(index, hash);
-            return None;
-        }
-        Some(index)
-    }
-
-    #[cold]
-    fn remove_expired(&mut self, index: Index, hash: u64) {
-        let Pair { key, value } = self.take(index, hash);
-        self.stats.expirations += 1;
-        self.settings.hook.on_eviction(key, value, Cause::Expiry);
-    }
-
-    /// Removes an entry past its time, or one that `keep` does not want; returns whether it stays.
-    pub(super) fn keep_if(
-        &mut self,
-        index: Index,
-        mut keep: impl FnMut(&K, &mut V) -> bool,
-    ) -> bool {
-        let hash = self.hash(&self.lru.entry(index).key);
-        if self.expire(index, hash).is_none() {
-            return false;
-        }
-        self.note_lent(index);
-        let Pair { key, value } = self.lru.entry_mut(index);
-        let keeps = keep(key, value);
-        if keeps {
-            self.weigh_again();
-        } else {
-            self.take(index, hash);
-        }
-        keeps
-    }
-
-    /// Takes an entry out; the [last](Lru::last) moves into its slot.
-    pub(super) fn take(&mut self, index: Index, hash: u64) -> Pair<K, V> {
-        let last = self.lru.last().unwrap_or(index);
-        let hasher = &self.settings.hasher;
-        let pair = self
-            .lru
-            .remove(index, hash, |pair| hasher.hash_one(&pair.key));
-        self.lent = None;
-        self.note_weight(index, 0);
-        if last != index {
-            self.weights.follow(index, last, 0);
-            self.deadlines.follow(index, last, NEVER);
-        }
-        pair
-    }
-
     /// The weight of an entry, if the limits allow for it.
     pub(super) fn admit(&self, key: &K, value: &V) -> Result<usize, Reason> {
         if self.settings.max_entries == 0 {
@@ -369,6 +251,21 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             self.evict_oldest();
             self.start_afresh();
         }
+    }
+
+    /// Evicts, oldest first, until the budget is kept by an arena and an index of just the right size, if
+    /// they are larger than that. O(n) then.
+    pub(super) fn shrink_to_budget(&mut self) {
+        let expiring = self.settings.expiring;
+        while !self.fits(0, expiring) && !self.lru.is_empty() {
+            let least = self.lru.least_bytes(self.beside(expiring));
+            let limit = self.settings.max_bytes.unwrap_or(usize::MAX);
+            if least.saturating_add(self.weight) <= limit {
+                return self.compact(0);
+            }
+            self.evict_oldest();
+        }
+        self.keep_to_budget();
     }
 
     /// Evicts, oldest first, until there is room for `more` bytes, but spares the newest entry.
