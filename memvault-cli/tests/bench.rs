@@ -76,6 +76,13 @@ fn errors_are_counted_and_give_exit_code_1() {
     assert_eq!(ran.code, Some(1));
     let report: Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
     assert_eq!(report["errors"], 100);
+    assert!(ran.stderr.starts_with("first error: ERR "), "{ran:?}");
+
+    let server = Server::start(&["--max-clients", "2"]);
+    let ran = server.ask(&["bench", "-n", "1000", "-c", "20"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    let said = "the server said: ERR max number of clients reached";
+    assert!(ran.stderr.contains(said), "{ran:?}");
 
     let nobody = memvault(&["bench", "--server", "127.0.0.1:1"]);
     assert_eq!(nobody.code, Some(1));

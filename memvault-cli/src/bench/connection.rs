@@ -79,6 +79,9 @@ impl Connection {
         let bytes = if kept { &self.input[..] } else { &chunk[..len] };
         let (mut consumed, mut replies) = (0, 0);
         while let Some(scanned) = self.scanner.scan(&bytes[consumed..]).map_err(malformed)? {
+            if scanned.is_error {
+                tally.note_error(&bytes[consumed..consumed + scanned.consumed]);
+            }
             consumed += scanned.consumed;
             replies += 1;
             let kind = self.waiting.pop_front().ok_or_else(unasked)?;

@@ -16,7 +16,6 @@ mod zipf;
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,10 +35,15 @@ use worker::Run;
 pub(crate) fn run(args: &Bench) -> Outcome {
     let server = server_address(args.server.as_deref());
     let streams = connect(args, &server)?;
-    let mut fill_errors = 0;
     if args.data.fill {
         let (tally, _) = measure(args, &server, &streams, true)?;
-        fill_errors = tally.errors;
+        if let Some(text) = &tally.first_error {
+            return Err(Error::failed(format_args!(
+                "{server}: {} of {} keys were refused while filling, the first with: {text}",
+                output::grouped(tally.errors),
+                output::grouped(args.data.keys as u64)
+            )));
+        }
     }
     let (tally, took) = measure(args, &server, &streams, false)?;
     let report = Report::new(args, server, &tally, took);
@@ -48,16 +52,10 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     } else {
         output::write(report.to_text().as_bytes());
     }
-    if fill_errors > 0 {
-        output::note(format_args!(
-            "{fill_errors} keys were refused while filling"
-        ));
+    if let Some(text) = &tally.first_error {
+        output::note(format_args!("first error: {text}"));
     }
-    Ok(if tally.errors + fill_errors == 0 {
-        OK
-    } else {
-        NOT_FOUND
-    })
+    Ok(if tally.errors == 0 { OK } else { NOT_FOUND })
 }
 
 /// Opens the connections of each thread.
@@ -89,10 +87,10 @@ fn measure(
     streams: &[Vec<TcpStream>],
     fills: bool,
 ) -> Result<(Tally, Duration), Error> {
-    let run = Arc::new(plan(args, fills));
+    let run = plan(args, fills);
     let bar = progress(args, &run);
     let began = Instant::now();
-    let (tally, took) = thread::scope(|scope| {
+    let (tally, took, result) = thread::scope(|scope| {
         let threads: Vec<_> = streams
             .iter()
             .enumerate()
@@ -111,15 +109,16 @@ fn measure(
         }
         let took = began.elapsed();
         let mut tally = Tally::new();
+        let mut result = Ok(());
         for thread in threads {
-            let counted = thread
-                .join()
-                .map_err(|_| io::Error::other("a thread panicked"))?;
-            tally.add(&counted?);
+            let panicked = |_| (Tally::new(), Err(io::Error::other("a thread panicked")));
+            let (counted, ended) = thread.join().unwrap_or_else(panicked);
+            tally.add(&counted);
+            result = result.and(ended);
         }
-        Ok((tally, took))
-    })
-    .map_err(|error: io::Error| lost(server, run.done.load(Ordering::Relaxed), &error))?;
+        (tally, took, result)
+    });
+    result.map_err(|error| lost(server, run.done.load(Ordering::Relaxed), &tally, &error))?;
     bar.finish_and_clear();
     Ok((tally, took))
 }
@@ -144,13 +143,17 @@ fn plan(args: &Bench, fills: bool) -> Run {
 
 const DEFAULT_REQUESTS: usize = 100_000;
 
-fn lost(server: &str, done: u64, error: &io::Error) -> Error {
+fn lost(server: &str, done: u64, tally: &Tally, error: &io::Error) -> Error {
     let reason = match error.kind() {
-        ErrorKind::UnexpectedEof => "the server closed a connection".to_owned(),
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+            "the server closed a connection".to_owned()
+        }
         _ => error.to_string(),
     };
+    let said = tally.first_error.as_ref();
+    let said = said.map_or_else(String::new, |text| format!(" (the server said: {text})"));
     Error::failed(format_args!(
-        "{server}: {reason} after {} replies; the measurement is void",
+        "{server}: {reason} after {} replies{said}; the measurement is void",
         output::grouped(done)
     ))
 }

@@ -13,6 +13,8 @@ pub(super) struct Tally {
     pub(super) sets: Histogram<u64>,
     pub(super) hits: u64,
     pub(super) errors: u64,
+    /// The text of the first error.
+    pub(super) first_error: Option<String>,
 }
 
 impl Tally {
@@ -22,6 +24,7 @@ impl Tally {
             sets: histogram(),
             hits: 0,
             errors: 0,
+            first_error: None,
         }
     }
 
@@ -37,12 +40,23 @@ impl Tally {
         self.hits += u64::from(kind == Kind::Get && !is_error && !is_null);
     }
 
+    /// Notes what an error reply says, if it is the first.
+    pub(super) fn note_error(&mut self, reply: &[u8]) {
+        self.first_error.get_or_insert_with(|| {
+            let text = String::from_utf8_lossy(reply);
+            text.trim_start_matches('-').trim_end().to_owned()
+        });
+    }
+
     /// Adds another thread's counts.
     pub(super) fn add(&mut self, other: &Self) {
         merge(&mut self.gets, &other.gets);
         merge(&mut self.sets, &other.sets);
         self.hits += other.hits;
         self.errors += other.errors;
+        if self.first_error.is_none() {
+            self.first_error.clone_from(&other.first_error);
+        }
     }
 
     /// Both commands together.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,32 +42,17 @@ pub(super) fn connect(
 }
 
 /// Runs until all requests are begun and answered, or the run is stopped and all begun ones are answered.
-///
-/// # Errors
-/// If a connection fails or is silent for too long. The others of this thread are given up too.
-pub(super) fn work(run: &Arc<Run>, thread: usize, streams: &[TcpStream]) -> io::Result<Tally> {
+/// Returns what was counted, and why it ended early if a connection failed or was silent for too long; the
+/// others of this thread are given up too then.
+pub(super) fn work(run: &Run, thread: usize, streams: &[TcpStream]) -> (Tally, io::Result<()>) {
     let mut worker = Worker {
         run,
         workload: Workload::new(&run.data, thread),
         tally: Tally::new(),
         chunk: vec![0; 64 << 10],
     };
-    let mut connections: Vec<_> = streams.iter().map(|_| Connection::new()).collect();
-    for (connection, stream) in connections.iter_mut().zip(streams) {
-        worker.begin(connection, stream)?;
-    }
-    let mut ready = Vec::with_capacity(streams.len());
-    while connections
-        .iter()
-        .any(|connection| !connection.waiting.is_empty())
-    {
-        wait(streams, &connections, &mut ready)?;
-        for (&events, (connection, stream)) in ready.iter().zip(connections.iter_mut().zip(streams))
-        {
-            worker.serve(connection, stream, events)?;
-        }
-    }
-    Ok(worker.tally)
+    let result = worker.work(streams);
+    (worker.tally, result)
 }
 
 /// Waits until a socket is ready or a tenth of a second has passed; `ready` gets what each is ready for.
@@ -110,6 +94,22 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
+    fn work(&mut self, streams: &[TcpStream]) -> io::Result<()> {
+        let mut connections: Vec<_> = streams.iter().map(|_| Connection::new()).collect();
+        for (connection, stream) in connections.iter_mut().zip(streams) {
+            self.begin(connection, stream)?;
+        }
+        let mut ready = Vec::with_capacity(streams.len());
+        while connections.iter().any(|client| !client.waiting.is_empty()) {
+            wait(streams, &connections, &mut ready)?;
+            let connections = connections.iter_mut().zip(streams);
+            for (&events, (connection, stream)) in ready.iter().zip(connections) {
+                self.serve(connection, stream, events)?;
+            }
+        }
+        Ok(())
+    }
+
     fn serve(
         &mut self,
         connection: &mut Connection,
@@ -117,7 +117,7 @@ impl Worker<'_> {
         events: PollFlags,
     ) -> io::Result<()> {
         if events.contains(PollFlags::OUT) {
-            connection.write(stream)?;
+            self.send(connection, stream)?;
         }
         if events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
             && !connection.waiting.is_empty()
@@ -150,7 +150,15 @@ impl Worker<'_> {
             connection.waiting.push_back(kind);
         }
         connection.began = Instant::now();
-        connection.write(stream)
+        self.send(connection, stream)
+    }
+
+    /// Sends what the socket takes; where it takes nothing any more, the server may have said why.
+    fn send(&mut self, connection: &mut Connection, stream: &TcpStream) -> io::Result<()> {
+        connection.write(stream).inspect_err(|_| {
+            // The first failure is the one to report.
+            let _ = connection.read(stream, &mut self.chunk, &mut self.tally);
+        })
     }
 
     fn check_silence(&self, connection: &Connection) -> io::Result<()> {
