@@ -125,8 +125,8 @@ impl Operation {
         let tag = tag(number, bytes[2] % 16);
         match bytes[0] % 16 {
             0 => Self::Forget(key),
-            1 => Self::Mark(key, bytes[2] % 2 == 0),
-            2 if bytes[2] % 4 == 0 => Self::Flush(tag),
+            1 => Self::Mark(key, bytes[2].is_multiple_of(2)),
+            2 if bytes[2].is_multiple_of(4) => Self::Flush(tag),
             3 => Self::Serve,
             code => Self::Offer {
                 key,

@@ -184,7 +184,7 @@ impl Coordinator {
     ) {
         let (id, stage) = split_id(id);
         self.with(cx, id, |operation, cx, timers| {
-            operation.handle_wrote(cx, timers, now, id, from, stage, reply)
+            operation.handle_wrote(cx, timers, now, id, (from, stage), reply)
         });
     }
 

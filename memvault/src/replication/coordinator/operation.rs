@@ -10,7 +10,7 @@ use super::super::request::{Answer, Failure};
 use super::super::update::{Decision, Update};
 use super::read::{Found, ReadPhase};
 use super::repair::RepairPhase;
-use super::write::WritePhase;
+use super::write::{Change, WritePhase};
 use super::{Coordinator, Levels, Step, Timer};
 use crate::ring::NodeIndex;
 use crate::time::Timestamp;
@@ -91,10 +91,22 @@ impl Operation {
             }
             Task::Set { value, expire_at } => {
                 let (value, expire_at) = (Some(value.clone()), *expire_at);
-                self.begin_write(cx, timers, now, id, (value, expire_at), None, Answer::Done)
+                let change = Change {
+                    value,
+                    expire_at,
+                    base: None,
+                    answer: Answer::Done,
+                };
+                self.begin_write(cx, timers, now, id, change)
             }
             Task::Delete => {
-                self.begin_write(cx, timers, now, id, (None, None), None, Answer::Count(1))
+                let change = Change {
+                    value: None,
+                    expire_at: None,
+                    base: None,
+                    answer: Answer::Count(1),
+                };
+                self.begin_write(cx, timers, now, id, change)
             }
         }
     }
@@ -198,7 +210,13 @@ impl Operation {
                         answer,
                     } => {
                         let base = Some(found.version());
-                        self.begin_write(cx, timers, now, id, (value, expire_at), base, answer)
+                        let change = Change {
+                            value,
+                            expire_at,
+                            base,
+                            answer,
+                        };
+                        self.begin_write(cx, timers, now, id, change)
                     }
                 };
             }

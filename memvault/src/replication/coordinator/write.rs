@@ -38,6 +38,15 @@ pub(super) struct WritePhase {
     degraded: bool,
 }
 
+/// What a write stores, and the answer once it has.
+pub(super) struct Change {
+    pub(super) value: Option<Bytes>,
+    pub(super) expire_at: Option<Timestamp>,
+    /// The version that must still be there, if the write depends on what was read.
+    pub(super) base: Option<Version>,
+    pub(super) answer: Answer,
+}
+
 impl Operation {
     pub(super) fn begin_write(
         &mut self,
@@ -45,10 +54,14 @@ impl Operation {
         timers: &mut Coordinator,
         now: Now,
         id: u64,
-        (value, expire_at): (Option<Bytes>, Option<Timestamp>),
-        base: Option<Version>,
-        answer: Answer,
+        change: Change,
     ) -> Step {
+        let Change {
+            value,
+            expire_at,
+            base,
+            answer,
+        } = change;
         let version = cx.hlc.tick(now.wall);
         self.stage = self.stage.wrapping_add(1);
         self.phase = Phase::Write(WritePhase {
@@ -176,8 +189,7 @@ impl Operation {
         timers: &mut Coordinator,
         now: Now,
         id: u64,
-        from: NodeIndex,
-        stage: u16,
+        (from, stage): (NodeIndex, u16),
         reply: WriteReply,
     ) -> Step {
         let (current_stage, who) = (self.stage, self.replicas.set_of(from));
