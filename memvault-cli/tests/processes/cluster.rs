@@ -2,7 +2,7 @@
 
 use crate::process::{Process, free_ports};
 use crate::redis::{Redis, ok};
-use crate::wait_until;
+use crate::support::eventually;
 
 /// A cluster whose members can be killed and started again.
 pub(crate) struct Cluster {
@@ -44,7 +44,7 @@ impl Cluster {
             cluster.wait_until_serving(number);
         }
         let mut redis = Redis::connect(cluster.gateway.port).expect("the gateway runs");
-        wait_until("the gateway serves", || {
+        eventually("the gateway serves", || {
             redis.ask(&["SET", "probe", "x"]) == ok()
         });
         cluster
@@ -60,7 +60,7 @@ impl Cluster {
     pub(crate) fn wait_until_serving(&self, number: usize) {
         let port = self.members[number].port;
         let mut redis = Redis::connect(port).expect("the member runs");
-        wait_until("the member serves", || {
+        eventually("the member serves", || {
             redis.info("node_state").as_deref() == Some("serving")
         });
     }

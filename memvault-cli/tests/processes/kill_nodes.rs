@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::redis::{Redis, bulk, ok};
-use crate::wait_until;
+use crate::support::eventually;
 use crate::worker::Worker;
 
 const KEYS: usize = 20_000;
@@ -75,7 +75,7 @@ fn a_node_that_stands_still_is_passed_over_after_one_time_out() {
     let before = failovers();
     let mut probe = Redis::connect(cluster.gateway.port).expect("the gateway runs");
     let silent = format!("id=127.0.0.1:{},", cluster.members[2].port);
-    wait_until("the silent member is ejected", || {
+    eventually("the silent member is ejected", || {
         write_and_read(2, 0..1);
         let nodes = (0..5).filter_map(|node| probe.info(&format!("node{node}")));
         nodes

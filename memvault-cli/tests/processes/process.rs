@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::process::Signal;
+
 use crate::redis::Redis;
-use crate::wait_until;
+use crate::support::{command, eventually, signal_pid};
 
 /// A running `memvault`; killed when dropped.
 pub(crate) struct Process {
@@ -24,8 +26,7 @@ impl Process {
         let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("{}-{number}.log", std::process::id()));
         let output = File::create(&log).expect("a log file can be made in the target directory");
-        let child = Command::new(env!("CARGO_BIN_EXE_memvault"))
-            .args(arguments)
+        let child = command(arguments)
             .args(["--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a file can be shared"))
@@ -33,7 +34,7 @@ impl Process {
             .spawn()
             .expect("the command was built for this test");
         let mut process = Self { child, port, log };
-        wait_until("the process answers PING", || {
+        eventually("the process answers PING", || {
             process.assert_running();
             Redis::connect(port).is_ok_and(|mut redis| redis.try_ask(&["PING"]).is_ok())
         });
@@ -48,17 +49,12 @@ impl Process {
 
     /// Stops it (SIGSTOP): it keeps its connections and says nothing more.
     pub(crate) fn pause(&self) {
-        self.signal(rustix::process::Signal::STOP);
+        signal_pid(self.child.id(), Signal::STOP);
     }
 
     /// Lets it go on (SIGCONT).
     pub(crate) fn resume(&self) {
-        self.signal(rustix::process::Signal::CONT);
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).expect("it is our child");
+        signal_pid(self.child.id(), Signal::CONT);
     }
 
     /// # Panics

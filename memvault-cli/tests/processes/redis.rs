@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use memvault::resp::{Limits, Reply, ReplyDecoder, encode};
 
-use crate::DEADLINE;
+use crate::support::PATIENCE;
 
 /// One connection.
 pub(crate) struct Redis {
@@ -19,7 +19,7 @@ impl Redis {
     pub(crate) fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
             stream,
             input: Vec::new(),

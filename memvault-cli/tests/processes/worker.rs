@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use crate::redis::{Redis, bulk, ok};
-use crate::wait_until;
+use crate::support::eventually;
 
 /// A client in a thread of its own.
 ///
@@ -49,7 +49,7 @@ impl Worker {
         let goal = self.written() + more;
         while self.written() < goal {
             let before = self.written();
-            wait_until("the client writes another key", || {
+            eventually("the client writes another key", || {
                 self.written() > before || self.thread.is_finished()
             });
             assert!(
