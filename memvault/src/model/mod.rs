@@ -7,6 +7,7 @@ pub mod avl;
 pub mod cache;
 pub mod command;
 pub mod connection;
+pub mod coordinator;
 pub mod list;
 pub mod message;
 pub mod replica;
