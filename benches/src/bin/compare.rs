@@ -14,7 +14,7 @@ use memvault_benches::spread::Spread;
 use memvault_benches::{for_each_peer, zipf};
 
 /// Keys per slice.
-const SLICE: usize = 50_000;
+const SLICE: usize = 100_000;
 
 fn main() {
     let mut sizes: Vec<usize> = std::env::args()
@@ -26,7 +26,8 @@ fn main() {
     }
     println!("get or insert, u64 keys and values, Zipf 0.9 over 10x the entries, one thread");
     for entries in sizes {
-        let count = (entries * 12).max(4_000_000);
+        // Long enough for every index to show what many removals leave behind in it.
+        let count = (entries * 24).max(16_000_000);
         let keys = zipf::keys(count, entries * 10, 0.9, 42);
         println!("\n{entries} entries  ns/op  schnellru  ratio [quartiles]  hit ratio");
         for_each_peer!(race(entries, &keys));
