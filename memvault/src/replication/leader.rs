@@ -241,6 +241,9 @@ impl Leader {
             }
             self.remove(id);
         }
+        let pending = &self.pending;
+        self.resend.drop_stale(|id| pending.contains_key(id));
+        self.expire.drop_stale(|id| pending.contains_key(id));
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {

@@ -30,6 +30,13 @@ impl<T> TimerQueue<T> {
         self.queue.front().map(|(at, _)| *at)
     }
 
+    /// Drops timers that no longer matter from the front, so that nobody is woken for them. O(1) per timer.
+    pub(super) fn drop_stale(&mut self, matters: impl Fn(&T) -> bool) {
+        while self.queue.front().is_some_and(|(_, timer)| !matters(timer)) {
+            self.queue.pop_front();
+        }
+    }
+
     /// The next timer that is due at `now`.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<T> {
         if self.next()? > now {

@@ -260,6 +260,19 @@ impl Coordinator {
                 operation.resume(cx, timers, now, id)
             });
         }
+        self.drop_stale_timers();
+    }
+
+    fn drop_stale_timers(&mut self) {
+        let operations = &self.operations;
+        let matters = |timer: &Timer| {
+            let operation = operations.get(&timer.operation);
+            operation.is_some_and(|operation| operation.round == timer.round)
+        };
+        self.attempts.drop_stale(matters);
+        self.read_attempts.drop_stale(matters);
+        self.pauses.drop_stale(matters);
+        self.deadlines.drop_stale(|id| operations.contains_key(id));
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {

@@ -18,9 +18,12 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn new(name: &'static [u8], id: u64) -> Self {
+        // Room for the fixed fields of every message but a chunk of a warm-up.
+        let mut header = Vec::with_capacity(64);
+        header.extend_from_slice(&id.to_be_bytes());
         Self {
             name,
-            header: id.to_be_bytes().to_vec(),
+            header,
             rest: Vec::new(),
         }
     }
