@@ -403,3 +403,91 @@ fn one_that_sends_rubbish_is_cut_off_and_the_others_go_on() {
         );
     }
 }
+
+#[test]
+fn a_restarted_member_asks_nobody_until_its_former_acknowledgements_are_void() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    assert_eq!(cluster.set(client, "k", "v").outcome, DONE);
+    cluster.kill(0);
+    cluster.run(Duration::from_millis(50));
+    cluster.restart(0);
+    cluster.run(cluster.node(0).config().warm_delay() - Duration::from_millis(5));
+    assert_eq!(cluster.node(0).state(), NodeState::Warming);
+    assert_eq!(
+        cluster.node(0).entries().map(|entries| entries.len()),
+        Some(0)
+    );
+    cluster.wait_until_serving();
+    assert_eq!(
+        cluster.node(0).entries().map(|entries| entries.len()),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_restarted_member_does_not_trust_one_peer_alone_as_long_as_it_can_wait() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    assert_eq!(cluster.set(client, "k", "v").outcome, DONE);
+    cluster.kill(0);
+    cluster.kill(2);
+    cluster.run(Duration::from_millis(50));
+    cluster.restart(0);
+    cluster.run(Duration::from_secs(9));
+    assert_eq!(cluster.node(0).state(), NodeState::Warming);
+    cluster.run(Duration::from_secs(4));
+    assert_eq!(cluster.node(0).state(), NodeState::Serving);
+    let degraded = |event: &Event| matches!(event, Event::DegradedStart { unconfirmed: 1 });
+    assert!(cluster.events_of(0).any(degraded));
+    assert_eq!(cluster.get(client, "k").outcome, value("v"));
+}
+
+#[test]
+fn the_word_of_a_member_that_warms_up_does_not_count() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    cluster.kill(2);
+    cluster.run(Duration::from_millis(50));
+    cluster.restart(2);
+    cluster.run(Duration::from_millis(500));
+    cluster.pause(1);
+    let written = cluster.ask(client, set("k", "v"), at(Level::Quorum));
+    assert!(written.outcome.is_err(), "{written:?}");
+    assert_eq!(cluster.node(2).state(), NodeState::Warming);
+    assert_eq!(
+        cluster
+            .ask(client, get("k"), at(Level::Quorum))
+            .outcome
+            .ok(),
+        None
+    );
+}
+
+#[test]
+fn after_more_failures_than_the_budget_a_quorum_misses_rather_than_finds_an_old_value() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let keys: Vec<String> = (0..50).map(|n| format!("key-{n}")).collect();
+    for key in &keys {
+        assert_eq!(cluster.set(client, key, "old").outcome, DONE);
+    }
+    cluster.pause(2);
+    for key in &keys {
+        let written = cluster.ask(client, set(key, "new"), at(Level::Quorum));
+        assert_eq!(written.outcome, DONE);
+    }
+    cluster.kill(0);
+    cluster.kill(1);
+    cluster.resume(2);
+    cluster.restart(0);
+    cluster.restart(1);
+    cluster.wait_until_serving();
+    for key in &keys {
+        let read = cluster.ask(client, get(key), at(Level::Quorum));
+        assert_eq!(
+            read.outcome, MISS,
+            "the new value is lost, and the old one must not come back"
+        );
+    }
+}
