@@ -36,6 +36,11 @@ fn violations(report: &Report) -> Vec<String> {
     report.violations.clone()
 }
 
+fn violations_and_losses(report: &Report) -> Vec<String> {
+    let all = report.lost.iter().chain(&report.violations);
+    all.cloned().collect()
+}
+
 #[test]
 fn without_faults_every_request_succeeds() {
     let total = for_seeds(Scenario::calm, violations);
@@ -90,14 +95,28 @@ fn no_acknowledged_write_is_lost_within_the_budget() {
         first_request: Duration::from_millis(1700),
         ..Scenario::stormy(seed)
     };
-    for_seeds(scenario, |report| {
-        report
-            .lost
-            .iter()
-            .chain(&report.violations)
-            .cloned()
-            .collect()
-    });
+    for_seeds(scenario, violations_and_losses);
+}
+
+#[test]
+fn nothing_is_lost_or_stale_while_members_come_back_all_the_time() {
+    for_seeds(Scenario::hasty, violations_and_losses);
+}
+
+#[test]
+fn hits_are_linearizable_when_members_come_back_before_their_peers() {
+    let scenario = |seed| {
+        let faults = Faults {
+            crash_beyond_budget: true,
+            ..Scenario::hasty(seed).faults
+        };
+        Scenario {
+            warm_max: Duration::from_millis(600),
+            faults,
+            ..Scenario::hasty(seed)
+        }
+    };
+    for_seeds(scenario, violations);
 }
 
 #[test]

@@ -124,6 +124,30 @@ impl Scenario {
         }
     }
 
+    /// Three nodes, three keys, crashes as soon as all serve again: what goes wrong only while a member comes
+    /// back goes wrong here soonest. Without deletions.
+    #[must_use]
+    pub const fn hasty(seed: u64) -> Self {
+        let mut faults = Faults::all();
+        faults.loss = 60;
+        faults.straggle = 40;
+        faults.crash_every = Some(Duration::from_millis(1300));
+        faults.partition_every = Some(Duration::from_millis(900));
+        faults.pause_every = Some(Duration::from_millis(1500));
+        Self {
+            nodes: 3,
+            clients: 8,
+            keys: 3,
+            // Then the floors of the cold start lie in the past of every clock.
+            first_request: Duration::from_millis(1700),
+            think: Duration::from_millis(3),
+            writes: 500,
+            deletes: 0,
+            faults,
+            ..Self::calm(seed)
+        }
+    }
+
     /// As [`stormy`](Self::stormy), with a cluster, a workload and a memory limit drawn from the seed.
     #[must_use]
     pub fn varied(seed: u64) -> Self {
