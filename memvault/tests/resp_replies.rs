@@ -96,7 +96,7 @@ fn aggregate_vectors() -> Vec<Vector> {
                     Reply::Array(vec![int(2), int(3)]),
                 ),
             ]),
-            "1# a => (integer) 1\n2# b => 1) (integer) 2\n   2) (integer) 3",
+            "1# a => (integer) 1\n2# b => \n   1) (integer) 2\n   2) (integer) 3",
         ),
         (
             b"~1\r\n#t\r\n",

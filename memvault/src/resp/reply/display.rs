@@ -65,12 +65,23 @@ fn map(
         number(position, mark, width, f, indent)?;
         print(key, f, indent + width + 2)?;
         f.write_str(" => ")?;
-        print(value, f, indent + width + 2)?;
+        let within = indent + width + 2;
+        if elements_of(value) > 1 {
+            write!(f, "\n{:within$}", "")?;
+        }
+        print(value, f, within)?;
     }
     if pairs.is_empty() {
         write!(f, "(empty {name})")?;
     }
     Ok(())
+}
+
+fn elements_of(reply: &Reply) -> usize {
+    match reply {
+        Reply::Map(pairs) => pairs.len(),
+        _ => reply.as_elements().map_or(0, <[Reply]>::len),
+    }
 }
 
 /// Prints the number before an element; the first of a list stands where the list does.
