@@ -111,7 +111,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         keeps
     }
 
-    /// Takes an entry out; the [last](Lru::last) moves into its slot.
+    /// Takes an entry out; the [last](crate::lru::Lru::last) moves into its slot.
     pub(super) fn take(&mut self, index: Index, hash: u64) -> Pair<K, V> {
         let last = self.lru.last().unwrap_or(index);
         let hasher = &self.settings.hasher;
