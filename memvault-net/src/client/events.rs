@@ -58,10 +58,4 @@ impl Subscribers {
             reader.force_send(ClusterEvent { at, event }).is_ok()
         });
     }
-
-    /// Ends all streams.
-    pub(super) fn close(&self) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.clear();
-    }
 }

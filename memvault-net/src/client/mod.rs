@@ -133,7 +133,7 @@ impl Client {
         self.set_until(&key, &value, Expiry::None).await
     }
 
-    /// Sets a key that expires after `ttl`, rounded to milliseconds, at least one.
+    /// Sets a key that expires after `ttl`, in whole milliseconds.
     ///
     /// # Errors
     /// See [`Error`].
@@ -143,7 +143,7 @@ impl Client {
         value: impl AsRef<[u8]>,
         ttl: Duration,
     ) -> Result<(), Error> {
-        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let at = Timestamp::from_millis(wall().as_millis().saturating_add(millis));
         self.set_until(&key, &value, Expiry::At(at)).await
     }

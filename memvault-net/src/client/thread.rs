@@ -55,7 +55,6 @@ pub(super) fn start(
             Ok(driver) => run(&executor, &driver, &subscribers, readiness, orders),
             Err(error) => readiness.ready.keep(Err(error.into())),
         }
-        subscribers.close();
     };
     let builder = thread::Builder::new().name("memvault-client".into());
     builder.spawn(body).map_err(Error::Thread)?;
