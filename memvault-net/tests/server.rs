@@ -225,7 +225,7 @@ fn a_slow_reader_holds_up_itself_only_and_loses_nothing() {
 
 #[test]
 fn the_end_of_the_server_answers_what_was_received() {
-    let mut server = Running::single(|_| {});
+    let mut server = Running::single(|config| config.shutdown_timeout = 2 * PATIENCE);
     let mut stream = server.connect();
     ask(&mut stream, b"PING\r\n", b"+PONG\r\n");
     stream
