@@ -75,7 +75,7 @@ fn every_subcommand_explains_itself_with_units_defaults_and_examples() {
 
 #[test]
 fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 18] = [
         (&[], "Usage: memvault"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve", "--max-memory", "lots"], "such as 256mb"),
@@ -85,7 +85,11 @@ fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
             "expected b, kb, mb or gb",
         ),
         (&["serve", "--max-entries", "0"], "at least 1"),
-        (&["serve", "--threads", "8"], "run several nodes"),
+        (&["serve", "--threads", "0"], "expected 1 to 1024"),
+        (
+            &["serve", "--threads", "2", "--cluster", "a:1"],
+            "a member of --cluster has 1 thread",
+        ),
         (&["serve", "--port", "70000"], "70000"),
         (&["serve", "--node-id", "a"], "--cluster"),
         (

@@ -1,109 +1,18 @@
 //! The server over real sockets: raw bytes in, raw bytes out.
 
+mod running;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread::{self, JoinHandle};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use memvault::replication::{self, Member};
-use memvault::store;
 use memvault_net::client::Client;
 use memvault_net::driver::Settings;
-use memvault_net::server::{Config, Role, Server};
+use memvault_net::server::{Config, Role};
 
-/// A generous limit for things that must happen in the end.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server on a thread of its own.
-struct Running {
-    address: SocketAddr,
-    stop: async_channel::Sender<()>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    fn start(listener: TcpListener, config: Config) -> Self {
-        let address = listener.local_addr().expect("it is bound");
-        let (stop, stopped) = async_channel::bounded::<()>(1);
-        let thread = thread::spawn(move || {
-            let shutdown = async move { stopped.recv().await };
-            Server::run(listener, config, shutdown).expect("it runs");
-        });
-        Self {
-            address,
-            stop,
-            thread: Some(thread),
-        }
-    }
-
-    fn single(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::new(Role::Single(store::Config::default()));
-        change(&mut config);
-        Self::start(listener(), config)
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        stream
-    }
-
-    /// Asks the server to end.
-    fn stop(&self) {
-        self.stop.close();
-    }
-
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let result = thread.join();
-            assert!(result.is_ok() || thread::panicking(), "the server panicked");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
-        self.join();
-    }
-}
-
-fn listener() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").expect("a free port")
-}
-
-#[track_caller]
-fn expect(stream: &mut TcpStream, reply: &[u8]) {
-    let mut found = vec![0; reply.len()];
-    let result = stream.read_exact(&mut found);
-    let text = String::from_utf8_lossy(&found).into_owned();
-    result.unwrap_or_else(|error| panic!("{error}, after {text:?}"));
-    assert_eq!(text, String::from_utf8_lossy(reply));
-}
-
-#[track_caller]
-fn ask(stream: &mut TcpStream, command: &[u8], reply: &[u8]) {
-    stream.write_all(command).expect("it is open");
-    expect(stream, reply);
-}
-
-/// What comes until the other end closes.
-#[track_caller]
-fn rest(stream: &mut TcpStream) -> String {
-    let mut found = Vec::new();
-    let result = stream.read_to_end(&mut found);
-    let text = String::from_utf8_lossy(&found).into_owned();
-    result.unwrap_or_else(|error| panic!("{error}, after {text:?}"));
-    text
-}
-
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+use running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 
 #[test]
 fn commands_in_pieces_and_in_a_row_are_answered_in_order() {

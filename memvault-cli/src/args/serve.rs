@@ -82,8 +82,9 @@ pub(crate) struct Capacity {
     /// Number of entries; the entry used longest ago makes room [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_entries: Option<usize>,
-    /// Threads that serve clients; this release has one, so nothing else is accepted
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    /// Threads that serve clients, each with its share of keys and memory, and its own LRU order.
+    /// A member of a cluster has one
+    #[arg(verbatim_doc_comment, long, value_name = "N", default_value = "1", value_parser = threads)]
     pub(crate) threads: usize,
 }
 
@@ -141,15 +142,16 @@ pub(crate) struct Lifeline {
     pub(crate) end_with_stdin: bool,
 }
 
-/// Refuses what the server cannot do, rather than to serve with fewer threads than asked for.
+/// A number of threads that a machine may have use for.
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(1) => Ok(1),
-        _ => Err(
-            "expected 1: this release serves with one thread; run several nodes for more".into(),
-        ),
+        Ok(threads @ 1..=MAX_THREADS) => Ok(threads),
+        _ => Err(format!("expected 1 to {MAX_THREADS}")),
     }
 }
+
+/// More is taken for a mistake.
+const MAX_THREADS: usize = 1024;
 
 impl ClientLimits {
     /// What one client may send and hold.

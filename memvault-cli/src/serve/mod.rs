@@ -22,6 +22,12 @@ use crate::size_class::size_class;
 
 /// Runs `serve`.
 pub(crate) fn serve(args: &Serve) -> Outcome {
+    let threads = args.capacity.threads;
+    if threads > 1 && args.member.cluster.is_some() {
+        return Err(Error::usage(format_args!(
+            "--threads {threads} is for a node alone: a member of --cluster has 1 thread; run more members instead"
+        )));
+    }
     let place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
     let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
@@ -36,7 +42,7 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         _ => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
-    run(listener, role, &args.limits, shutdown)
+    run(listener, role, threads, &args.limits, shutdown)
 }
 
 /// Runs `gateway`.
@@ -55,17 +61,19 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
         &format!("gateway cluster={members} replicas={replicas}"),
     );
     let role = Role::Cluster(Box::new(settings));
-    run(listener, role, &args.limits, shutdown)
+    run(listener, role, 1, &args.limits, shutdown)
 }
 
 /// Serves until `shutdown` gives a reason to end.
 fn run(
     listener: TcpListener,
     role: Role,
+    threads: usize,
     limits: &ClientLimits,
     shutdown: Receiver<&'static str>,
 ) -> Outcome {
     let mut config = Config::new(role);
+    config.threads = threads;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;
@@ -138,7 +146,7 @@ fn what(args: &Serve, place: &Place) -> String {
             members.to_words().join(","),
             args.member.replicas.replicas
         ),
-        _ => format!("node alone {limits}"),
+        _ => format!("node alone threads={} {limits}", args.capacity.threads),
     }
 }
 

@@ -13,11 +13,13 @@ use memvault::time::Timestamp;
 use super::Role;
 use super::client::Client;
 use super::clients::Clients;
+use super::shards::Shard;
 use crate::driver::{Caller, Driver};
 
-/// A store of this server's own, or the cluster.
+/// A store of this server's own, one shard of such a store per thread, or the cluster.
 pub(super) enum Backend {
     Single(Box<RefCell<Store<ahash::RandomState>>>),
+    Shard(Rc<Shard>),
     Cluster { driver: Driver, levels: Levels },
 }
 
@@ -28,9 +30,7 @@ impl Backend {
     ) -> Result<Self, ConfigError> {
         Ok(match role {
             Role::Single(config) => {
-                let seed = || fastrand::u64(..);
-                let hasher = ahash::RandomState::with_seeds(seed(), seed(), seed(), seed());
-                Self::Single(Box::new(RefCell::new(Store::new(*config, hasher))))
+                Self::Single(Box::new(RefCell::new(Store::new(*config, seeded()))))
             }
             Role::Cluster(settings) => {
                 let driver = Driver::new(executor, (**settings).clone())?;
@@ -53,6 +53,12 @@ impl Backend {
                 let engine = &mut *store.borrow_mut();
                 connection.process(wall(), &mut Hosted { engine, host })
             }
+            Self::Shard(shard) => {
+                let mut connection = client.connection.borrow_mut();
+                shard.with_engine(caller, |engine| {
+                    connection.process(wall(), &mut Hosted { engine, host })
+                })
+            }
             Self::Cluster { driver, levels } => {
                 driver.with_engine(caller, *levels, |now, engine| {
                     let mut connection = client.connection.borrow_mut();
@@ -65,10 +71,16 @@ impl Backend {
     /// The node's driver, if this is one of a cluster.
     pub(super) const fn driver(&self) -> Option<&Driver> {
         match self {
-            Self::Single(_) => None,
+            Self::Single(_) | Self::Shard(_) => None,
             Self::Cluster { driver, .. } => Some(driver),
         }
     }
+}
+
+/// A hasher with seeds that nobody knows.
+pub(super) fn seeded() -> ahash::RandomState {
+    let seed = || fastrand::u64(..);
+    ahash::RandomState::with_seeds(seed(), seed(), seed(), seed())
 }
 
 /// Wall-clock time; before the epoch it stands still at it.

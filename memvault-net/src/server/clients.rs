@@ -1,9 +1,10 @@
-//! All clients of a server.
+//! All clients of one thread of a server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use memvault::connection::Buffers;
 use super::Config;
 use super::backend::Backend;
 use super::client::Client;
+use super::seats::{Seat, Seats};
 use super::task::ClientTask;
 
 /// What the tasks of a server share.
@@ -28,7 +30,8 @@ pub(super) struct Clients {
     /// Where clients connect to.
     pub(super) address: Option<SocketAddr>,
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
-    last_id: Cell<u64>,
+    /// How many clients there are on all threads.
+    pub(super) seats: Arc<Seats>,
     is_stopping: Cell<bool>,
     /// Whoever waits for the last client to go.
     waker: Cell<Option<Waker>>,
@@ -40,6 +43,7 @@ impl Clients {
         config: Config,
         backend: Backend,
         address: Option<SocketAddr>,
+        seats: Arc<Seats>,
     ) -> Self {
         Self {
             executor: Rc::downgrade(executor),
@@ -49,44 +53,29 @@ impl Clients {
             started_at: Instant::now(),
             address,
             clients: RefCell::default(),
-            last_id: Cell::new(0),
+            seats,
             is_stopping: Cell::new(false),
             waker: Cell::new(None),
         }
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.clients.borrow().len()
-    }
-
-    /// How many there ever were.
-    pub(super) const fn total(&self) -> u64 {
-        self.last_id.get()
-    }
-
-    /// Whether there are as many as there may be.
-    pub(super) fn is_full(&self) -> bool {
-        self.len() >= self.config.max_clients
-    }
-
     /// Begins to serve a client.
-    pub(super) fn add<S>(self: &Rc<Self>, stream: S, address: &str)
+    pub(super) fn add<S>(self: &Rc<Self>, seat: Seat, stream: S, address: &str)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let Some(executor) = self.executor.upgrade() else {
             return;
         };
-        let id = self.last_id.get() + 1;
-        self.last_id.set(id);
+        let id = seat.id();
         let client = Rc::new(Client::new(id, address, self.config.connection));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
+        let entry = Entry { all, seat };
         executor
             .spawn(async move {
                 task.run().await;
-                all.remove(id);
+                drop(entry);
             })
             .detach();
     }
@@ -139,6 +128,18 @@ impl Clients {
         Timer::after(self.config.shutdown_timeout).await;
         let left = self.clients.borrow().len();
         log::warn!("{left} clients did not take their replies in time");
+    }
+}
+
+/// The place of a client among the others, until its task has ended, be it by a panic.
+struct Entry {
+    all: Rc<Clients>,
+    seat: Seat,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.all.remove(self.seat.id());
     }
 }
 

@@ -25,12 +25,12 @@ impl Host for Clients {
                 fields.field("uptime_in_days", uptime / (24 * 60 * 60));
             }
             Section::Clients => {
-                fields.field("connected_clients", self.len());
+                fields.field("connected_clients", self.seats.taken());
                 fields.field("maxclients", self.config.max_clients);
                 // No command of ours waits for another client; redis-cli --stat asks for it.
                 fields.field("blocked_clients", 0);
             }
-            Section::Stats => fields.field("total_connections_received", self.total()),
+            Section::Stats => fields.field("total_connections_received", self.seats.total()),
             Section::Memory | Section::Replication | Section::Keyspace => {}
         }
     }
@@ -41,6 +41,7 @@ impl Host for Clients {
             show("port", &address.port());
         }
         let timeout = self.config.idle_timeout.unwrap_or_default();
+        show("threads", &self.config.threads);
         show("maxclients", &self.config.max_clients);
         show("timeout", &timeout.as_secs());
         let limits = &self.config.connection.limits;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -9,25 +10,37 @@ use async_net::{TcpListener, TcpStream};
 use futures_lite::AsyncWriteExt;
 
 use super::clients::Clients;
-use super::sockets::Sockets;
+use super::seats::{Seat, Seats};
+
+/// A new client, for the thread that is to serve it.
+pub(super) struct Arrival {
+    pub(super) seat: Seat,
+    pub(super) stream: TcpStream,
+    pub(super) address: String,
+}
 
 /// Accepts clients for ever.
-pub(super) async fn accept(listener: TcpListener, sockets: Sockets, clients: Rc<Clients>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    seats: Arc<Seats>,
+    mut welcome: impl FnMut(Arrival),
+) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                if clients.is_full() {
-                    turn_away(stream, clients.config.max_clients).await;
+                let Some(seat) = seats.take() else {
+                    turn_away(stream, seats.max()).await;
+                    continue;
+                };
+                if let Err(error) = stream.set_nodelay(true) {
+                    log::debug!("client {address} was gone at once: {error}");
                     continue;
                 }
-                let address = address.to_string();
-                let welcome = |stream: TcpStream| {
-                    stream.set_nodelay(true)?;
-                    sockets.welcome(&clients, stream, &address)
-                };
-                if let Err(error) = welcome(stream) {
-                    log::debug!("client {address} was gone at once: {error}");
-                }
+                welcome(Arrival {
+                    seat,
+                    stream,
+                    address: address.to_string(),
+                });
             }
             // The client's own end of it: the next one is not affected.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

@@ -11,7 +11,8 @@
 //! [`Driver`](crate::driver::Driver). A connection whose first command is a node's greeting goes over to the
 //! driver.
 //!
-//! Everything runs on the thread that calls [`Server::run`]. A slow reader holds up only itself: while its
+//! Everything runs on the thread that calls [`Server::run`], unless [`Config::threads`] says otherwise: then
+//! each of several threads does all of the above for its share of the clients and of the keys. A slow reader holds up only itself: while its
 //! output waits, nothing more of it is read or executed.
 //!
 //! Limits: [`Config`] names them with their defaults.
@@ -21,6 +22,8 @@ mod client;
 mod clients;
 mod host;
 mod listen;
+mod seats;
+mod shards;
 mod sockets;
 mod task;
 
@@ -28,6 +31,7 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_executor::LocalExecutor;
@@ -39,6 +43,7 @@ use memvault::store;
 use crate::driver;
 use backend::Backend;
 use clients::Clients;
+use seats::Seats;
 use sockets::Sockets;
 
 /// How a server is set up.
@@ -46,6 +51,12 @@ use sockets::Sockets;
 pub struct Config {
     /// What the server is.
     pub role: Role,
+    /// Threads that serve clients; default 1. Flag `--threads`.
+    ///
+    /// More than one only for a node alone. Each thread then keeps the keys that a hash gives it: it has
+    /// an even share of the limits of the store, at least one entry, and its own exact LRU order. What a
+    /// client asks of another thread's keys costs a hand-over in memory.
+    pub threads: usize,
     /// What one client may send and hold.
     pub connection: connection::Config,
     /// Clients above which new ones are sent away with an error; default 10 000. Flag `--max-clients`.
@@ -72,6 +83,7 @@ impl Config {
     pub fn new(role: Role) -> Self {
         Self {
             role,
+            threads: 1,
             connection: connection::Config::default(),
             max_clients: 10_000,
             idle_timeout: None,
@@ -110,21 +122,30 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// If the settings of the node are contradictory, or the listener cannot be used.
+    /// If the settings are contradictory, the listener cannot be used, or a thread cannot be started or
+    /// has panicked.
     pub fn run(
         listener: TcpListener,
         config: Config,
         shutdown: impl Future + 'static,
     ) -> Result<(), Error> {
+        if config.threads != 1 {
+            return shards::run(listener, config, shutdown);
+        }
         let executor = Rc::new(LocalExecutor::new());
         let backend = Backend::new(&executor, &config.role).map_err(Error::Config)?;
         // Without an address of its own the server still serves; it only has less to tell.
         let address = listener.local_addr().ok();
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
         let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
-        let clients = Rc::new(Clients::new(&executor, config, backend, address));
-        let accepting = listen::accept(listener, sockets.clone(), Rc::clone(&clients));
-        let accepting = executor.spawn(accepting);
+        let seats = Arc::new(Seats::new(config.max_clients));
+        let clients = Clients::new(&executor, config, backend, address, Arc::clone(&seats));
+        let clients = Rc::new(clients);
+        let welcome = {
+            let (sockets, clients) = (sockets.clone(), Rc::clone(&clients));
+            move |arrival| sockets.welcome(&clients, arrival)
+        };
+        let accepting = executor.spawn(listen::accept(listener, seats, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let serving = executor.spawn(async move {
             shutdown.await;
@@ -141,6 +162,12 @@ impl Server {
 pub enum Error {
     /// The settings of the node are contradictory.
     Config(ConfigError),
+    /// [`Config::threads`] is more than this role can have, or zero.
+    Threads(usize),
+    /// The system gives no thread.
+    Spawn(io::Error),
+    /// A thread of the server panicked: the keys that it kept are lost.
+    Panic,
     /// The listening socket cannot be used.
     Listener(io::Error),
     /// The operating system does not let the server wait for its clients.
@@ -151,6 +178,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => write!(f, "the cluster is misconfigured: {error}"),
+            Self::Threads(0) => f.write_str("a server has at least 1 thread (--threads)"),
+            Self::Threads(threads) => write!(
+                f,
+                "{threads} threads (--threads) are for a node alone: a node of a cluster has 1"
+            ),
+            Self::Spawn(error) => write!(f, "cannot start a thread (--threads): {error}"),
+            Self::Panic => f.write_str("a thread of the server panicked; its keys are lost"),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
         }
@@ -161,7 +195,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::Listener(error) | Self::Wait(error) => Some(error),
+            Self::Listener(error) | Self::Spawn(error) | Self::Wait(error) => Some(error),
+            Self::Threads(_) | Self::Panic => None,
         }
     }
 }

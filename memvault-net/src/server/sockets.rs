@@ -3,13 +3,12 @@
 use std::io;
 use std::rc::Rc;
 
-use async_executor::LocalExecutor;
-use async_net::TcpStream;
-
 use super::Role;
 use super::clients::Clients;
+use super::listen::Arrival;
 #[cfg(target_os = "linux")]
 use crate::edge::Reactor;
+use async_executor::LocalExecutor;
 
 /// In smol's reactor, or in one of the thread's own that needs fewer system calls.
 #[derive(Clone)]
@@ -31,18 +30,20 @@ impl Sockets {
     }
 
     /// Begins to serve a client.
-    pub(super) fn welcome(
-        &self,
-        clients: &Rc<Clients>,
-        stream: TcpStream,
-        address: &str,
-    ) -> io::Result<()> {
+    pub(super) fn welcome(&self, clients: &Rc<Clients>, arrival: Arrival) {
+        let Arrival {
+            seat,
+            stream,
+            address,
+        } = arrival;
         match self {
-            Self::Stock => clients.add(stream, address),
+            Self::Stock => clients.add(seat, stream, &address),
             #[cfg(target_os = "linux")]
-            Self::Edge(reactor) => clients.add(reactor.adopt(stream)?, address),
+            Self::Edge(reactor) => match reactor.adopt(stream) {
+                Ok(stream) => clients.add(seat, stream, &address),
+                Err(error) => log::debug!("client {address} was gone at once: {error}"),
+            },
         }
-        Ok(())
     }
 
     /// Runs `executor` until `future` is done.

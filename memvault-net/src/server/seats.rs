@@ -1,0 +1,68 @@
+//! How many clients there are, over all threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The places for clients. One thread gives them away, and clients on any thread give them back.
+#[derive(Debug)]
+pub(super) struct Seats {
+    max: usize,
+    taken: AtomicUsize,
+    total: AtomicU64,
+}
+
+/// The place of one client, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    seats: Arc<Seats>,
+    id: u64,
+}
+
+impl Seats {
+    pub(super) const fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: AtomicUsize::new(0),
+            total: AtomicU64::new(0),
+        }
+    }
+
+    /// A place for one more client, unless all are taken. For the thread that accepts clients alone.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
+        if self.taken() >= self.max {
+            return None;
+        }
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        let id = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let seats = Arc::clone(self);
+        Some(Seat { seats, id })
+    }
+
+    /// How many clients there may be.
+    pub(super) const fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How many clients there are.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many clients there ever were.
+    pub(super) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+}
+
+impl Seat {
+    /// The id of the client: no other has it.
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,96 @@
+//! The task of a thread that brings and takes its mail.
+
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use ahash::RandomState;
+use futures_lite::future::poll_fn;
+use memvault::command::{Command, Context};
+use memvault::store::Store;
+
+use super::letter::{Errand, Letter, Parcel};
+use super::shard::Shard;
+use crate::server::clients::Clients;
+use crate::server::sockets::Sockets;
+
+/// One thread's courier.
+///
+/// It is woken by what others send and by the first letter to them. It takes its turn behind the clients
+/// that were ready by then, so that the letters of all of them go together.
+pub(super) struct Courier {
+    pub(super) shard: Rc<Shard>,
+    pub(super) clients: Rc<Clients>,
+    pub(super) sockets: Sockets,
+}
+
+impl Courier {
+    /// Works for ever.
+    pub(super) async fn run(self) {
+        let mut parcels = Vec::new();
+        poll_fn(|cx| {
+            self.sweep(&mut parcels, cx.waker());
+            Poll::<()>::Pending
+        })
+        .await;
+    }
+
+    /// Handles all that has come, then sends all that is to go.
+    fn sweep(&self, parcels: &mut Vec<Parcel>, waker: &Waker) {
+        let shard = &self.shard;
+        let courier = match shard.courier.take() {
+            Some(same) if same.will_wake(waker) => same,
+            _ => waker.clone(),
+        };
+        let mailbox = &shard.shards.desks[shard.number].mailbox;
+        *parcels = mailbox.collect(std::mem::take(parcels), waker);
+        for parcel in parcels.drain(..) {
+            for reply in parcel.answers.iter() {
+                shard.answer(parcel.from, reply);
+            }
+            for letter in parcel.letters {
+                self.open(parcel.from, letter);
+            }
+        }
+        shard.publish(&shard.store.borrow());
+        shard.flush();
+        shard.courier.set(Some(courier));
+    }
+
+    fn open(&self, from: usize, letter: Letter) {
+        let shard = &self.shard;
+        match letter {
+            Letter::Errand(errand) => {
+                let store = &mut shard.store.borrow_mut();
+                shard.pack(from, |parcel| {
+                    parcel.answers.add(|out| shard.run(store, &errand, out));
+                });
+            }
+            Letter::Arrival(arrival) => self.sockets.welcome(&self.clients, arrival),
+            Letter::NewLimits => shard.apply_limits(&mut shard.store.borrow_mut()),
+            Letter::ResetStatistics => shard.store.borrow_mut().reset_statistics(),
+            Letter::Finish => shard.end.is_asked_for.set(true),
+            Letter::Gone => shard.end.gone.set(shard.end.gone.get() + 1),
+            Letter::Abort => shard.end.is_aborted.set(true),
+        }
+        shard.end.changed();
+    }
+}
+
+impl Shard {
+    /// Carries out a command on own keys, and appends its reply.
+    pub(super) fn run(&self, store: &mut Store<RandomState>, errand: &Errand, out: &mut Vec<u8>) {
+        let args = errand.args.as_args();
+        let context = Context {
+            now: errand.now,
+            max_key_len: self.max_key_len,
+        };
+        match Command::parse(&args, &context) {
+            Ok(Command::Data(command)) => {
+                store.execute(errand.now, errand.protocol, &command, out);
+            }
+            // Its sender parsed it already.
+            Ok(Command::Session(_)) => debug_assert!(false, "no command on keys"),
+            Err(error) => error.encode(out),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the threads tell of all their stores together.
+
+use memvault::connection::Facts;
+use memvault::store::Statistics;
+
+use super::Shards;
+use super::limits::Limits;
+use super::mailbox::lock;
+
+impl Shards {
+    /// The state of all stores: of each as it was after its last turn, so with all that anybody has seen a
+    /// reply to.
+    pub(super) fn facts(&self) -> Facts {
+        let mut sum = Facts::default();
+        for desk in &self.desks {
+            sum.add(&lock(&desk.facts));
+        }
+        Facts {
+            max_bytes: self.limits().max_bytes,
+            max_entries: self.limits().max_entries,
+            ..sum
+        }
+    }
+
+    /// Nothing but the limits of all stores together.
+    pub(super) fn settings(&self) -> Facts {
+        let Limits {
+            max_bytes,
+            max_entries,
+        } = self.limits();
+        Facts {
+            max_bytes,
+            max_entries,
+            ..Facts::default()
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        *lock(&self.limits)
+    }
+
+    /// Shows counters of zero, until the threads, which are told as well, show their own again.
+    pub(super) fn forget_statistics(&self) {
+        for desk in &self.desks {
+            lock(&desk.facts).statistics = Statistics::default();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! [`Shard`]: all that one thread has of the key space.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::mem;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use ahash::RandomState;
+use futures_lite::future::poll_fn;
+use memvault::command::Gather;
+use memvault::connection::Facts;
+use memvault::store::{self, Store};
+
+use super::Shards;
+use super::engine::ShardEngine;
+use super::letter::{Letter, Parcel};
+use super::limits::Limits;
+use super::mailbox::lock;
+use crate::driver::Caller;
+use crate::server::backend::seeded;
+
+/// The keys of one thread, and its part in the exchange with the others.
+pub(in crate::server) struct Shard {
+    pub(super) number: usize,
+    pub(super) shards: Arc<Shards>,
+    pub(super) store: RefCell<Store<RandomState>>,
+    /// Longest key that a client can set, in bytes.
+    pub(super) max_key_len: usize,
+    /// By thread: what it is sent next.
+    outgoing: RefCell<Vec<Parcel>>,
+    /// By thread: who waits for its answers, in the order in which these will come.
+    waiting: RefCell<Vec<VecDeque<Waiting>>>,
+    last_request: Cell<u64>,
+    /// The task that sends what is outgoing, unless it is at work.
+    pub(super) courier: Cell<Option<Waker>>,
+    pub(super) end: End,
+}
+
+/// What a thread has heard of the end of the server.
+#[derive(Default)]
+pub(super) struct End {
+    pub(super) is_asked_for: Cell<bool>,
+    pub(super) is_aborted: Cell<bool>,
+    /// Other threads whose clients are gone.
+    pub(super) gone: Cell<usize>,
+    waker: Cell<Option<Waker>>,
+}
+
+/// Somebody who waits for an answer.
+pub(super) struct Waiting {
+    pub(super) caller: Rc<dyn Caller>,
+    pub(super) request: u64,
+    /// Which part of the reply it is, if others have the rest.
+    pub(super) part: Option<(Rc<RefCell<Gather>>, usize)>,
+}
+
+impl Shard {
+    pub(super) fn new(number: usize, shards: &Arc<Shards>, max_key_len: usize) -> Self {
+        let threads = shards.len();
+        let share = shards.limits().share(number, threads);
+        let config = store::Config {
+            max_bytes: share.max_bytes,
+            max_entries: share.max_entries,
+            size_class: shards.size_class,
+        };
+        Self {
+            number,
+            shards: Arc::clone(shards),
+            store: RefCell::new(Store::new(config, seeded())),
+            max_key_len,
+            outgoing: RefCell::new((0..threads).map(|_| Parcel::default()).collect()),
+            waiting: RefCell::new((0..threads).map(|_| VecDeque::new()).collect()),
+            last_request: Cell::new(0),
+            courier: Cell::new(None),
+            end: End::default(),
+        }
+    }
+
+    /// Has `process` use this shard as the engine of one client.
+    pub(in crate::server) fn with_engine<R>(
+        &self,
+        caller: &Rc<dyn Caller>,
+        process: impl FnOnce(&mut ShardEngine<'_>) -> R,
+    ) -> R {
+        let result = process(&mut ShardEngine::new(self, caller));
+        self.publish(&self.store.borrow());
+        result
+    }
+
+    /// Lets the other threads know the state of the store. Before anybody can see a reply of this turn.
+    pub(super) fn publish(&self, store: &Store<RandomState>) {
+        *lock(&self.shards.desks[self.number].facts) = Facts::of_store(store);
+    }
+
+    /// A name for a command under way that no other has.
+    pub(super) fn next_request(&self) -> u64 {
+        let request = self.last_request.get() + 1;
+        self.last_request.set(request);
+        request
+    }
+
+    /// Adds to what a thread is sent next.
+    pub(super) fn pack(&self, thread: usize, add: impl FnOnce(&mut Parcel)) {
+        add(&mut self.outgoing.borrow_mut()[thread]);
+        if let Some(courier) = self.courier.take() {
+            courier.wake();
+        }
+    }
+
+    /// Sends a letter, with the next parcel.
+    pub(super) fn post(&self, thread: usize, letter: Letter) {
+        self.pack(thread, |parcel| parcel.letters.push(letter));
+    }
+
+    /// Sends the same to all other threads.
+    pub(super) fn post_to_others(&self, letter: impl Fn() -> Letter) {
+        let others = (0..self.shards.len()).filter(|thread| *thread != self.number);
+        others.for_each(|thread| self.post(thread, letter()));
+    }
+
+    /// Sends an errand, whose answer goes to `waiting`.
+    pub(super) fn send(&self, thread: usize, errand: super::letter::Errand, waiting: Waiting) {
+        self.waiting.borrow_mut()[thread].push_back(waiting);
+        self.post(thread, Letter::Errand(errand));
+    }
+
+    /// Passes an answer on to whoever has waited for it longest.
+    pub(super) fn answer(&self, thread: usize, reply: &[u8]) {
+        let waiting = self.waiting.borrow_mut()[thread].pop_front();
+        if let Some(waiting) = waiting {
+            waiting.take(reply);
+        }
+    }
+
+    /// Hands over everything that is outgoing.
+    pub(super) fn flush(&self) {
+        let mut outgoing = self.outgoing.borrow_mut();
+        for (thread, parcel) in outgoing.iter_mut().enumerate() {
+            if !parcel.is_empty() {
+                let from = self.number;
+                let parcel = Parcel {
+                    from,
+                    ..mem::take(parcel)
+                };
+                self.shards.desks[thread].mailbox.send(parcel);
+            }
+        }
+    }
+
+    /// Takes over this thread's share of the limits.
+    pub(super) fn apply_limits(&self, store: &mut Store<RandomState>) {
+        let limits = self.shards.limits();
+        let Limits {
+            max_bytes,
+            max_entries,
+        } = limits.share(self.number, self.shards.len());
+        store.set_limits(max_bytes, max_entries);
+    }
+}
+
+impl End {
+    /// Waits until `is_so`. For one task alone.
+    pub(super) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        poll_fn(|cx| {
+            if is_so(self) {
+                return Poll::Ready(());
+            }
+            self.waker.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has whoever waits look again.
+    pub(super) fn changed(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Waiting {
+    /// Takes the answer. A client that is gone takes no notice.
+    pub(super) fn take(self, reply: &[u8]) {
+        let (caller, request) = (self.caller, self.request);
+        let Some((gather, position)) = self.part else {
+            return caller.complete(request, &mut |out| out.extend_from_slice(reply));
+        };
+        let mut gather = gather.borrow_mut();
+        gather.add(position, reply);
+        if gather.is_complete() {
+            caller.complete(request, &mut |out| gather.encode(out));
+        }
+    }
+}

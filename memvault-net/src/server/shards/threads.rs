@@ -1,0 +1,216 @@
+//! The threads of a server, from the first client to the last.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use async_executor::{LocalExecutor, Task};
+use futures_lite::FutureExt;
+
+use super::Shards;
+use super::courier::Courier;
+use super::letter::{Letter, Parcel};
+use super::shard::Shard;
+use crate::server::backend::Backend;
+use crate::server::clients::Clients;
+use crate::server::listen::{self, Arrival};
+use crate::server::seats::Seats;
+use crate::server::sockets::Sockets;
+use crate::server::{Config, Error, Role};
+
+/// Serves clients on as many threads as `config` says, the calling one included, until `shutdown` is done.
+///
+/// # Errors
+/// As [`Server::run`](super::super::Server::run).
+pub(in crate::server) fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future + 'static,
+) -> Result<(), Error> {
+    let (Role::Single(limits), 1..) = (&config.role, config.threads) else {
+        return Err(Error::Threads(config.threads));
+    };
+    let address = listener.local_addr().ok();
+    let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
+    let common = Common {
+        shards: Arc::new(Shards::new(config.threads, limits)),
+        seats: Arc::new(Seats::new(config.max_clients)),
+        config,
+        address,
+    };
+    let alarm = Alarm::new(&common.shards);
+    let threads = (1..common.config.threads).map(|number| common.start(number));
+    let result = threads.collect::<Result<Vec<_>, _>>();
+    let threads = result.map_err(Error::Spawn)?;
+    let result = Worker::new(0, &common).and_then(|worker| worker.receive(listener, shutdown));
+    alarm.end(&result);
+    threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap_or(Err(Error::Panic)))
+        .fold(result, Result::and)
+}
+
+/// What all threads are given.
+#[derive(Clone)]
+struct Common {
+    shards: Arc<Shards>,
+    seats: Arc<Seats>,
+    config: Config,
+    address: Option<SocketAddr>,
+}
+
+impl Common {
+    fn start(&self, number: usize) -> io::Result<JoinHandle<Result<(), Error>>> {
+        let common = self.clone();
+        let name = format!("memvault-{number}");
+        thread::Builder::new().name(name).spawn(move || {
+            let alarm = Alarm::new(&common.shards);
+            let result = Worker::new(number, &common).and_then(Worker::serve);
+            alarm.end(&result);
+            result
+        })
+    }
+}
+
+/// Ends all threads if one of them fails.
+struct Alarm {
+    shards: Arc<Shards>,
+    is_set: bool,
+}
+
+impl Alarm {
+    fn new(shards: &Arc<Shards>) -> Self {
+        let shards = Arc::clone(shards);
+        Self {
+            shards,
+            is_set: true,
+        }
+    }
+
+    /// The thread has come to its end without a panic.
+    fn end(mut self, result: &Result<(), Error>) {
+        self.is_set = result.is_err();
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.is_set {
+            for desk in &self.shards.desks {
+                desk.mailbox.send(Parcel {
+                    letters: vec![Letter::Abort],
+                    ..Parcel::default()
+                });
+            }
+        }
+    }
+}
+
+/// One thread.
+struct Worker {
+    executor: Rc<LocalExecutor<'static>>,
+    sockets: Sockets,
+    clients: Rc<Clients>,
+    shard: Rc<Shard>,
+}
+
+impl Worker {
+    fn new(number: usize, common: &Common) -> Result<Self, Error> {
+        let executor = Rc::new(LocalExecutor::new());
+        let config = common.config.clone();
+        let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
+        let max_key_len = config.connection.limits.max_key_len;
+        let shard = Rc::new(Shard::new(number, &common.shards, max_key_len));
+        let backend = Backend::Shard(Rc::clone(&shard));
+        let seats = Arc::clone(&common.seats);
+        let clients = Clients::new(&executor, config, backend, common.address, seats);
+        Ok(Self {
+            executor,
+            sockets,
+            clients: Rc::new(clients),
+            shard,
+        })
+    }
+
+    /// Serves clients until another thread says that it is time to end.
+    fn serve(self) -> Result<(), Error> {
+        let shard = Rc::clone(&self.shard);
+        self.run(async move { shard.end.until(|end| end.is_asked_for.get()).await })
+    }
+
+    /// Accepts clients for all threads until `shutdown` is done, and tells the others then.
+    fn receive(
+        self,
+        listener: async_net::TcpListener,
+        shutdown: impl Future + 'static,
+    ) -> Result<(), Error> {
+        let seats = Arc::clone(&self.clients.seats);
+        let accepting = listen::accept(listener, seats, self.deal());
+        let accepting = self.executor.spawn(accepting);
+        let shard = Rc::clone(&self.shard);
+        self.run(async move {
+            shutdown.await;
+            drop(accepting);
+            shard.post_to_others(|| Letter::Finish);
+        })
+    }
+
+    /// Gives new clients to the threads by turns.
+    fn deal(&self) -> impl FnMut(Arrival) + 'static {
+        let shard = Rc::clone(&self.shard);
+        let (sockets, clients) = (self.sockets.clone(), Rc::clone(&self.clients));
+        let mut turns = (0..shard.shards.len()).cycle();
+        move |arrival| match turns.next() {
+            Some(other) if other != shard.number => shard.post(other, Letter::Arrival(arrival)),
+            _ => sockets.welcome(&clients, arrival),
+        }
+    }
+
+    /// Serves clients until `told_to_stop` is done, then answers what was received, also for the clients of
+    /// others.
+    fn run(self, told_to_stop: impl Future + 'static) -> Result<(), Error> {
+        let courier = self.courier();
+        let watching = listen::close_idle(Rc::clone(&self.clients));
+        let watching = self.executor.spawn(watching);
+        let (clients, shard) = (Rc::clone(&self.clients), Rc::clone(&self.shard));
+        let serving = async move {
+            told_to_stop.await;
+            drop(watching);
+            let finish = async {
+                clients.finish().await;
+                shard.take_leave().await;
+            };
+            finish.or(clients.lose_patience()).await;
+        };
+        let shard = Rc::clone(&self.shard);
+        let aborted = async move { shard.end.until(|end| end.is_aborted.get()).await };
+        let serving = self.executor.spawn(aborted.or(serving));
+        // Whichever of the two panics, the thread does.
+        let ending = serving.or(courier);
+        self.sockets
+            .block_on(&self.executor, ending)
+            .map_err(Error::Wait)
+    }
+
+    fn courier(&self) -> Task<()> {
+        let courier = Courier {
+            shard: Rc::clone(&self.shard),
+            clients: Rc::clone(&self.clients),
+            sockets: self.sockets.clone(),
+        };
+        self.executor.spawn(courier.run())
+    }
+}
+
+impl Shard {
+    /// Waits until no thread has clients any more.
+    async fn take_leave(&self) {
+        self.post_to_others(|| Letter::Gone);
+        // If all others are gone already, nobody asks the courier any more.
+        self.flush();
+        let others = self.shards.len() - 1;
+        self.end.until(|end| end.gone.get() == others).await;
+    }
+}
