@@ -64,7 +64,7 @@ fn replies_are_those_of_one_store_whichever_thread_serves_the_client() {
         }
         for mut stream in connect_to_all(&server, threads) {
             stream
-                .write_all(b"HELLO 3\r\nPING\r\n")
+                .write_all(b"FLUSHALL\r\nHELLO 3\r\nPING\r\n")
                 .expect("it is open");
             let mut replies = Vec::new();
             while !replies.ends_with(b"+PONG\r\n") {
