@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
+use std::time::Instant;
 
 use memvault::replication::{self, Member};
 use memvault::store;
@@ -16,7 +17,7 @@ use memvault_net::driver::Settings;
 use memvault_net::server::{Config, Error, Role, Server};
 
 use replies::Case;
-use running::{Running, ask, eventually, expect, listener, rest};
+use running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 
 /// Servers of these many threads are tried.
 const THREADS: [usize; 3] = [2, 3, 4];
@@ -216,7 +217,10 @@ fn whoever_sends_and_closes_still_gets_all_replies() {
 #[test]
 fn the_end_of_the_server_answers_what_was_received_on_all_threads() {
     for threads in THREADS {
-        let mut server = start(threads);
+        let mut server = Running::single(|config| {
+            config.threads = threads;
+            config.shutdown_timeout = PATIENCE * 2;
+        });
         let mut streams = connect_to_all(&server, threads * 3);
         for stream in &mut streams {
             ask(stream, b"PING\r\n", b"+PONG\r\n");
@@ -227,10 +231,12 @@ fn the_end_of_the_server_answers_what_was_received_on_all_threads() {
         }
         // On this machine, what was sent is received.
         server.stop();
+        let stopped_at = Instant::now();
         for stream in &mut streams {
             assert_eq!(rest(stream), "+OK\r\n".repeat(100));
         }
         server.join();
+        assert!(stopped_at.elapsed() < PATIENCE, "a thread was not told");
         let again = TcpStream::connect(server.address);
         assert!(again.is_err(), "it still listens");
     }

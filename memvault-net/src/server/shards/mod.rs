@@ -21,7 +21,7 @@
 //! together, so that a pipeline costs one hand-over per thread and not one per command.
 //!
 //! Limits: a mailbox holds what clients may have under way, `max_deferred` commands of each, and the
-//! answers to them. A command on keys of several threads takes effect thread by thread.
+//! answers to them, however long. A command on keys of several threads takes effect thread by thread.
 
 mod courier;
 mod engine;

@@ -40,16 +40,7 @@ pub(in crate::server) fn run(
         config,
         address,
     };
-    let alarm = Alarm::new(&common.shards);
-    let threads = (1..common.config.threads).map(|number| common.start(number));
-    let result = threads.collect::<Result<Vec<_>, _>>();
-    let threads = result.map_err(Error::Spawn)?;
-    let result = Worker::new(0, &common).and_then(|worker| worker.receive(listener, shutdown));
-    alarm.end(&result);
-    threads
-        .into_iter()
-        .map(|thread| thread.join().unwrap_or(Err(Error::Panic)))
-        .fold(result, Result::and)
+    common.run(listener, shutdown)
 }
 
 /// What all threads are given.
@@ -62,6 +53,24 @@ struct Common {
 }
 
 impl Common {
+    /// Serves on all threads, the calling one included, until `shutdown` is done or one of them fails.
+    fn run(
+        self,
+        listener: async_net::TcpListener,
+        shutdown: impl Future + 'static,
+    ) -> Result<(), Error> {
+        let alarm = Alarm::new(&self.shards);
+        let threads = (1..self.config.threads).map(|number| self.start(number));
+        let result = threads.collect::<Result<Vec<_>, _>>();
+        let threads = result.map_err(Error::Spawn)?;
+        let result = Worker::new(0, &self).and_then(|worker| worker.receive(listener, shutdown));
+        alarm.end(&result);
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or(Err(Error::Panic)))
+            .fold(result, Result::and)
+    }
+
     fn start(&self, number: usize) -> io::Result<JoinHandle<Result<(), Error>>> {
         let common = self.clone();
         let name = format!("memvault-{number}");
@@ -212,5 +221,66 @@ impl Shard {
         self.flush();
         let others = self.shards.len() - 1;
         self.end.until(|end| end.gone.get() == others).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::{Duration, Instant};
+
+    use super::super::letter::Answers;
+    use super::*;
+
+    fn common(threads: usize) -> Common {
+        let mut config = Config::new(Role::Single(memvault::store::Config::default()));
+        config.threads = threads;
+        Common {
+            shards: Arc::new(Shards::new(threads, &memvault::store::Config::default())),
+            seats: Arc::new(Seats::new(config.max_clients)),
+            config,
+            address: None,
+        }
+    }
+
+    /// Serves until it ends of its own accord, with a thread that gets an answer from a thread that there
+    /// is not: an invariant is broken.
+    fn run_with_one_that_panics(number: usize) -> (Arc<Shards>, thread::Result<Result<(), Error>>) {
+        let common = common(3);
+        let shards = Arc::clone(&common.shards);
+        let all = Arc::clone(&shards);
+        let running = thread::spawn(move || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let listener = async_net::TcpListener::try_from(listener).expect("a listener");
+            common.run(listener, async move {
+                let mut answers = Answers::default();
+                answers.add(|_| {});
+                all.desks[number].mailbox.send(Parcel {
+                    from: 99,
+                    answers,
+                    ..Parcel::default()
+                });
+                drop(all);
+                pending::<()>().await;
+            })
+        });
+        (shards, running.join())
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_server_with_an_error() {
+        let (_, result) = run_with_one_that_panics(1);
+        assert!(matches!(result, Ok(Err(Error::Panic))), "{result:?}");
+    }
+
+    #[test]
+    fn a_panic_of_the_calling_thread_ends_all_others() {
+        let (shards, result) = run_with_one_that_panics(0);
+        assert!(result.is_err(), "{result:?}");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Arc::strong_count(&shards) > 1 {
+            assert!(Instant::now() < deadline, "a thread still runs");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
