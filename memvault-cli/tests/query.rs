@@ -14,8 +14,18 @@ fn parsed(ran: &Ran) -> Value {
 
 #[test]
 fn get_set_del_and_ping() {
-    let server = Server::start(&[]);
+    get_set_del_and_ping_on(&Server::start(&[]));
+}
 
+#[test]
+fn several_threads_answer_alike_and_end_when_told() {
+    let mut server = Server::start(&["--threads", "3"]);
+    get_set_del_and_ping_on(&server);
+    server.process.signal(Signal::Term);
+    assert_eq!(server.process.wait(), Some(0));
+}
+
+fn get_set_del_and_ping_on(server: &Server) {
     let miss = server.ask(&["get", "k"]);
     assert_eq!((miss.code, miss.stdout.as_str()), (Some(1), ""));
     assert_eq!(miss.stderr, "no such key: k\n");

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use memvault::replication::{self, Member};
 use memvault::store;
@@ -239,6 +239,46 @@ fn the_end_of_the_server_answers_what_was_received_on_all_threads() {
         assert!(stopped_at.elapsed() < PATIENCE, "a thread was not told");
         let again = TcpStream::connect(server.address);
         assert!(again.is_err(), "it still listens");
+    }
+}
+
+#[test]
+fn long_values_from_all_threads_reach_a_slow_reader_whole_and_in_order() {
+    let server = start(3);
+    let mut stream = server.connect();
+    let value = |key: u8| vec![b'a' + key; 1 << 20];
+    let keys = 0..8;
+    for key in keys.clone() {
+        let header = format!("*3\r\n$3\r\nSET\r\n$1\r\n{key}\r\n$1048576\r\n");
+        stream.write_all(header.as_bytes()).expect("it is open");
+        stream.write_all(&value(key)).expect("it is open");
+        ask(&mut stream, b"\r\n", b"+OK\r\n");
+    }
+    let gets: String = keys.clone().map(|key| format!("GET {key}\r\n")).collect();
+    for _ in 0..8 {
+        stream.write_all(gets.as_bytes()).expect("it is open");
+    }
+    // Meanwhile others are served.
+    for mut other in connect_to_all(&server, 3) {
+        ask(&mut other, b"SET a 1\r\nGET a\r\n", b"+OK\r\n$1\r\n1\r\n");
+    }
+    for key in keys.cycle().take(64) {
+        expect(&mut stream, b"$1048576\r\n");
+        let mut found = vec![0; 1 << 20];
+        stream.read_exact(&mut found).expect("the value");
+        assert!(found == value(key), "the value of {key}");
+        expect(&mut stream, b"\r\n");
+    }
+}
+
+#[test]
+fn silent_clients_are_closed_on_all_threads() {
+    let server = Running::single(|config| {
+        config.threads = 3;
+        config.idle_timeout = Some(Duration::from_millis(100));
+    });
+    for mut stream in connect_to_all(&server, 3) {
+        assert_eq!(rest(&mut stream), "");
     }
 }
 

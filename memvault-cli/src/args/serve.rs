@@ -83,7 +83,7 @@ pub(crate) struct Capacity {
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_entries: Option<usize>,
     /// Threads that serve clients, each with its share of keys and memory, and its own LRU order.
-    /// A member of a cluster has one
+    /// Pays when one core is not enough. A member of a cluster has one
     #[arg(verbatim_doc_comment, long, value_name = "N", default_value = "1", value_parser = threads)]
     pub(crate) threads: usize,
 }

@@ -55,7 +55,8 @@ pub struct Config {
     ///
     /// More than one only for a node alone. Each thread then keeps the keys that a hash gives it: it has
     /// an even share of the limits of the store, at least one entry, and its own exact LRU order. What a
-    /// client asks of another thread's keys costs a hand-over in memory.
+    /// client asks of another thread's keys costs a hand-over in memory: a request takes about half as much
+    /// processor time again, so more threads pay when one is not enough.
     pub threads: usize,
     /// What one client may send and hold.
     pub connection: connection::Config,
