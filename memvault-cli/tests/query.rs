@@ -21,7 +21,7 @@ fn get_set_del_and_ping() {
 fn several_threads_answer_alike_and_end_when_told() {
     let mut server = Server::start(&["--threads", "3"]);
     get_set_del_and_ping_on(&server);
-    server.process.signal(Signal::Term);
+    server.process.signal(Signal::TERM);
     assert_eq!(server.process.wait(), Some(0));
 }
 
