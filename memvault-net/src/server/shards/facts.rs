@@ -39,7 +39,8 @@ impl Shards {
         *lock(&self.limits)
     }
 
-    /// Shows counters of zero, until the threads, which are told as well, show their own again.
+    /// Shows counters of zero. The threads are told as well; one that is in the middle of a turn shows its
+    /// old ones until it has read that.
     pub(super) fn forget_statistics(&self) {
         for desk in &self.desks {
             lock(&desk.facts).statistics = Statistics::default();
