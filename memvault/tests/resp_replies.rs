@@ -157,6 +157,19 @@ fn replies_are_what_redis_cli_prints() {
 }
 
 #[test]
+fn a_value_of_a_map_begins_on_a_line_of_its_own_if_it_takes_several() {
+    let map = |value| Reply::Map(vec![(bulk("k"), value)]);
+    let pair = Reply::Array(vec![Reply::Integer(1), Reply::Integer(2)]);
+    let within = map(Reply::Array(vec![pair]));
+    assert_eq!(
+        within.to_string(),
+        "1# \"k\" => \n   1) 1) (integer) 1\n      2) (integer) 2"
+    );
+    let single = map(Reply::Array(vec![Reply::Null]));
+    assert_eq!(single.to_string(), "1# \"k\" => 1) (nil)");
+}
+
+#[test]
 fn a_list_of_ten_is_aligned() {
     let list = Reply::Array((1..=10).map(Reply::Integer).collect());
     let printed = list.to_string();

@@ -66,7 +66,7 @@ fn map(
         print(key, f, indent + width + 2)?;
         f.write_str(" => ")?;
         let within = indent + width + 2;
-        if elements_of(value) > 1 {
+        if takes_lines(value) {
             write!(f, "\n{:within$}", "")?;
         }
         print(value, f, within)?;
@@ -77,10 +77,24 @@ fn map(
     Ok(())
 }
 
-fn elements_of(reply: &Reply) -> usize {
-    match reply {
-        Reply::Map(pairs) => pairs.len(),
-        _ => reply.as_elements().map_or(0, <[Reply]>::len),
+/// Whether an aggregate is printed on more than one line.
+fn takes_lines(mut reply: &Reply) -> bool {
+    loop {
+        reply = match reply {
+            Reply::Array(elements) | Reply::Set(elements) | Reply::Push(elements) => {
+                match elements.as_slice() {
+                    [] => return false,
+                    [single] => single,
+                    _ => return true,
+                }
+            }
+            Reply::Map(pairs) => match pairs.as_slice() {
+                [] => return false,
+                [(_, single)] => single,
+                _ => return true,
+            },
+            _ => return false,
+        }
     }
 }
 
