@@ -11,3 +11,17 @@
 pub mod peers;
 pub mod spread;
 pub mod zipf;
+
+/// Entries of the caches to compare: the arguments of the program, or 10 thousand and a million.
+#[must_use]
+pub fn sizes() -> Vec<usize> {
+    let sizes: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|size| size.parse().ok())
+        .collect();
+    if sizes.is_empty() {
+        vec![10_000, 1_000_000]
+    } else {
+        sizes
+    }
+}

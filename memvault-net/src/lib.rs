@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod clock;
 pub mod driver;
 #[cfg(target_os = "linux")]
 mod edge;
+mod hasher;
 pub mod server;
 
 /// The README's examples, as tests: this crate sees both libraries.

@@ -11,21 +11,14 @@ use std::time::Instant;
 
 use memvault_benches::peers::{Peer, SchnelLru};
 use memvault_benches::spread::Spread;
-use memvault_benches::{for_each_peer, zipf};
+use memvault_benches::{for_each_peer, sizes, zipf};
 
 /// Keys per slice.
 const SLICE: usize = 100_000;
 
 fn main() {
-    let mut sizes: Vec<usize> = std::env::args()
-        .skip(1)
-        .filter_map(|size| size.parse().ok())
-        .collect();
-    if sizes.is_empty() {
-        sizes = vec![10_000, 1_000_000];
-    }
     println!("get or insert, u64 keys and values, Zipf 0.9 over 10x the entries, one thread");
-    for entries in sizes {
+    for entries in sizes() {
         // Long enough for every index to show what many removals leave behind in it.
         let count = (entries * 24).max(16_000_000);
         let keys = zipf::keys(count, entries * 10, 0.9, 42);

@@ -9,22 +9,15 @@
 use std::alloc::System;
 
 use memvault_benches::peers::Peer;
-use memvault_benches::{for_each_peer, zipf};
+use memvault_benches::{for_each_peer, sizes, zipf};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() {
-    let mut sizes: Vec<usize> = std::env::args()
-        .skip(1)
-        .filter_map(|size| size.parse().ok())
-        .collect();
-    if sizes.is_empty() {
-        sizes = vec![10_000, 1_000_000];
-    }
     println!("heap bytes per entry, u64 keys and values, full after a Zipf 0.9 replay");
-    for entries in sizes {
+    for entries in sizes() {
         let keys = zipf::keys(entries * 8, entries * 10, 0.9, 42);
         for_each_peer!(measure(entries, &keys));
     }

@@ -37,7 +37,7 @@ mod promise;
 mod thread;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use memvault::command::{Condition, Expiry};
 use memvault::replication::{Answer, Bytes, Levels, NodeStatistics, Request};
@@ -48,6 +48,7 @@ pub use builder::Builder;
 pub use error::{Error, NodeProblem};
 pub use events::{ClusterEvent, Events};
 
+use crate::clock::wall;
 use crate::driver::PeerReport;
 use events::Subscribers;
 use promise::promise;
@@ -308,14 +309,6 @@ fn bounded(what: &'static str, bytes: &[u8], limit: usize) -> Result<Bytes, Erro
         });
     }
     Ok(Bytes::from(bytes))
-}
-
-/// Wall-clock time; before the epoch it stands still at it.
-fn wall() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl std::fmt::Debug for Client {

@@ -9,7 +9,7 @@ use async_executor::Task;
 use async_io::Timer;
 use memvault::time::Instant;
 
-use super::clock::Clock;
+use crate::clock::Clock;
 
 /// Rings at the earliest time that it was set to since it last rang.
 ///

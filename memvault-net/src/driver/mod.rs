@@ -18,7 +18,6 @@
 
 mod address;
 mod alarm;
-mod clock;
 mod connect;
 mod drive;
 mod latency;
@@ -47,8 +46,8 @@ pub use peer::PeerReport;
 pub use requests::Caller;
 pub use settings::Settings;
 
+use crate::clock::Clock;
 use alarm::Alarm;
-use clock::Clock;
 use link::Reader;
 use links::Links;
 use peer::PeerLog;

@@ -29,6 +29,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+use crate::hasher::seeded;
 use notifier::Notifier;
 use stream::Readiness;
 
@@ -58,12 +59,10 @@ impl Reactor {
             data,
             EventFlags::IN | EventFlags::ET,
         )?;
-        let seed = || fastrand::u64(..);
-        let hasher = ahash::RandomState::with_seeds(seed(), seed(), seed(), seed());
         Ok(Self {
             epoll,
             notifier,
-            sockets: RefCell::new(HashMap::with_hasher(hasher)),
+            sockets: RefCell::new(HashMap::with_hasher(seeded())),
             last_key: Cell::new(NOTIFIER),
         })
     }

@@ -2,19 +2,19 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_executor::LocalExecutor;
 use memvault::connection::{Hosted, Progress};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
-use memvault::time::Timestamp;
 
 use super::Role;
 use super::client::Client;
 use super::clients::Clients;
 use super::shards::Shard;
+use crate::clock::wall;
 use crate::driver::{Caller, Driver};
+use crate::hasher::seeded;
 
 /// A store of this server's own, one shard of such a store per thread, or the cluster.
 pub(super) enum Backend {
@@ -75,18 +75,4 @@ impl Backend {
             Self::Cluster { driver, .. } => Some(driver),
         }
     }
-}
-
-/// A hasher with seeds that nobody knows.
-pub(super) fn seeded() -> ahash::RandomState {
-    let seed = || fastrand::u64(..);
-    ahash::RandomState::with_seeds(seed(), seed(), seed(), seed())
-}
-
-/// Wall-clock time; before the epoch it stands still at it.
-fn wall() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -40,7 +40,7 @@ use std::sync::Mutex;
 use memvault::connection::Facts;
 use memvault::store;
 
-use super::backend::seeded;
+use crate::hasher::seeded;
 use limits::Limits;
 use mailbox::Mailbox;
 

@@ -19,7 +19,7 @@ use super::letter::{Letter, Parcel};
 use super::limits::Limits;
 use super::mailbox::lock;
 use crate::driver::Caller;
-use crate::server::backend::seeded;
+use crate::hasher::seeded;
 
 /// The keys of one thread, and its part in the exchange with the others.
 pub(in crate::server) struct Shard {
