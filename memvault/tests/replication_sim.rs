@@ -3,11 +3,17 @@
 //! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_sim` repeats that one.
 //! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
 
-use memvault::simulator::{Faults, Report, Scenario, run};
+use memvault::simulator::{CATALOGUE, Named, Promises, Report, Scenario, run};
 use memvault::time::Duration;
 
-/// Runs a scenario for many seeds and gives each report to `check`.
-fn for_seeds(scenario: impl Fn(u64) -> Scenario, check: impl Fn(&Report) -> Vec<String>) -> Report {
+const LINEARIZABLE: Promises = Promises {
+    linearizable: true,
+    durable: false,
+    available: false,
+};
+
+/// Runs a scenario with a name for many seeds: it promises this, and keeps it.
+fn for_seeds(name: &str, promises: Promises) -> Report {
     let number = |name: &str| {
         std::env::var(name)
             .ok()
@@ -17,126 +23,83 @@ fn for_seeds(scenario: impl Fn(u64) -> Scenario, check: impl Fn(&Report) -> Vec<
         Some(seed) => seed..=seed,
         None => 1..=number("MEMVAULT_SEEDS").unwrap_or(40),
     };
+    let named = Named::find(name).expect("it is in the catalogue");
     let mut total = Report::default();
     for seed in seeds {
-        let report = run(&scenario(seed));
-        let mut violations = check(&report);
-        violations.extend_from_slice(&report.inconsistencies);
-        assert!(
-            violations.is_empty(),
-            "seed {seed}: {violations:#?}\n{report:#?}"
-        );
+        let scenario = (named.scenario)(seed);
+        assert_eq!(scenario.promises(), promises, "seed {seed}");
+        let report = run(&scenario);
+        let broken = report.broken(promises);
+        assert!(broken.is_empty(), "seed {seed}: {broken:#?}\n{report:#?}");
         total.add(&report);
     }
     println!("{total:?}");
     total
 }
 
-fn violations(report: &Report) -> Vec<String> {
-    report.violations.clone()
-}
-
-fn violations_and_losses(report: &Report) -> Vec<String> {
-    let all = report.lost.iter().chain(&report.violations);
-    all.cloned().collect()
-}
-
 #[test]
 fn without_faults_every_request_succeeds() {
-    let total = for_seeds(Scenario::calm, violations);
-    assert_eq!(total.failures, 0);
+    let promises = Promises {
+        available: true,
+        ..LINEARIZABLE
+    };
+    let total = for_seeds("calm", promises);
     assert!(total.hits > 1000, "{total:?}");
 }
 
 #[test]
 fn hits_are_linearizable_under_every_fault() {
-    let total = for_seeds(Scenario::stormy, violations);
+    let total = for_seeds("stormy", LINEARIZABLE);
     assert!(total.crashes > 40 && total.hits > 1000, "{total:?}");
 }
 
 #[test]
 fn hits_are_linearizable_with_evictions() {
-    let scenario = |seed| Scenario {
-        max_entries: Some(3),
-        floor_buckets: 4,
-        ..Scenario::stormy(seed)
-    };
-    for_seeds(scenario, violations);
+    for_seeds("evicting", LINEARIZABLE);
 }
 
 #[test]
 fn hits_are_linearizable_beyond_the_budget() {
-    let scenario = |seed| {
-        let faults = Faults {
-            crash_beyond_budget: true,
-            crash_every: Some(Duration::from_millis(700)),
-            ..Faults::all()
-        };
-        Scenario {
-            faults,
-            ..Scenario::stormy(seed)
-        }
-    };
-    for_seeds(scenario, violations);
+    for_seeds("reckless", LINEARIZABLE);
 }
 
 #[test]
 fn hits_are_linearizable_in_clusters_of_any_size() {
-    for_seeds(Scenario::varied, violations);
+    for_seeds("varied", LINEARIZABLE);
 }
 
 #[test]
 fn no_acknowledged_write_is_lost_within_the_budget() {
-    let scenario = |seed| Scenario {
-        deletes: 0,
-        warm_max: Duration::from_secs(8),
-        // After a cold start the members take everything up to their floors for forgotten, and with clocks
-        // that differ those lie up to 0.4 s in the future of the others.
-        first_request: Duration::from_millis(1700),
-        ..Scenario::stormy(seed)
+    let promises = Promises {
+        durable: true,
+        ..LINEARIZABLE
     };
-    for_seeds(scenario, violations_and_losses);
+    for_seeds("lasting", promises);
 }
 
 #[test]
 fn nothing_is_lost_or_stale_while_members_come_back_all_the_time() {
-    for_seeds(Scenario::hasty, violations_and_losses);
+    let promises = Promises {
+        durable: true,
+        ..LINEARIZABLE
+    };
+    for_seeds("hasty", promises);
 }
 
 #[test]
 fn hits_are_linearizable_when_members_come_back_before_their_peers() {
-    let scenario = |seed| {
-        let faults = Faults {
-            crash_beyond_budget: true,
-            ..Scenario::hasty(seed).faults
-        };
-        Scenario {
-            warm_max: Duration::from_millis(600),
-            faults,
-            ..Scenario::hasty(seed)
-        }
-    };
-    for_seeds(scenario, violations);
+    for_seeds("lonely", LINEARIZABLE);
 }
 
 #[test]
-fn kills_alone_fail_no_request_at_the_default_level() {
-    let scenario = |seed| {
-        let faults = Faults {
-            crash_every: Some(Duration::from_millis(2500)),
-            ..Faults::default()
-        };
-        Scenario {
-            write_level: Default::default(),
-            read_level: Default::default(),
-            on_ambiguous: Default::default(),
-            deletes: 0,
-            faults,
-            ..Scenario::calm(seed)
-        }
+fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
+    let promises = Promises {
+        linearizable: false,
+        durable: true,
+        available: true,
     };
-    let total = for_seeds(scenario, |report| report.lost.clone());
-    assert_eq!(total.failures, 0);
+    let total = for_seeds("kills", promises);
+    assert!(total.crashes > 40, "{total:?}");
 }
 
 #[test]
@@ -144,4 +107,37 @@ fn equal_seeds_give_equal_runs() {
     let (first, second) = (run(&Scenario::stormy(5)), run(&Scenario::stormy(5)));
     assert_eq!(first.fingerprint, second.fingerprint);
     assert_ne!(first.fingerprint, run(&Scenario::stormy(6)).fingerprint);
+}
+
+#[test]
+fn names_in_the_catalogue_are_different_and_each_has_its_turn() {
+    for (at, named) in CATALOGUE.iter().enumerate() {
+        let found = Named::find(named.name).expect("by its own name");
+        assert_eq!(found.about, named.about);
+        assert_eq!(Named::of_seed(at as u64).name, named.name);
+    }
+    assert!(Named::find("sunny").is_none());
+}
+
+#[test]
+fn nothing_is_promised_beyond_what_the_conditions_allow() {
+    let kills = |change: fn(&mut Scenario)| {
+        let mut scenario = (Named::find("kills").expect("there").scenario)(1);
+        change(&mut scenario);
+        scenario.promises()
+    };
+    assert!(kills(|_| {}).durable && kills(|_| {}).available);
+    assert!(!kills(|scenario| scenario.deletes = 1).durable);
+    assert!(!kills(|scenario| scenario.max_entries = Some(5)).durable);
+    assert!(!kills(|scenario| scenario.write_level = memvault::replication::Level::One).durable);
+    assert!(!kills(|scenario| scenario.warm_max = Duration::from_secs(1)).durable);
+    for change in [
+        |scenario: &mut Scenario| scenario.faults.crash_beyond_budget = true,
+        |scenario: &mut Scenario| scenario.replicas = 2,
+        |scenario: &mut Scenario| scenario.nodes = 2,
+        |scenario: &mut Scenario| scenario.faults.loss = 1,
+    ] {
+        let promises = kills(change);
+        assert!(!promises.durable && !promises.available, "{promises:?}");
+    }
 }

@@ -1,27 +1,32 @@
 //! A whole cluster in one thread, in virtual time, with faults drawn from a seed.
 //!
 //! The nodes are the real ones ([`Node`](crate::replication::Node)); only sockets and clocks are simulated.
-//! The same seed gives the same run, event by event. The history of all requests is checked for what the
-//! protocol promises, see [`history`]. After the model of FoundationDB's and TigerBeetle's simulators.
+//! The same seed gives the same run, event by event. The history of all requests is checked, see [`history`],
+//! for what the protocol [promises](Promises). After the model of FoundationDB's and TigerBeetle's simulators.
 //!
 //! ```
 //! use memvault::simulator::{Scenario, run};
 //!
-//! let report = run(&Scenario::calm(7));
-//! assert!(report.violations.is_empty());
+//! let scenario = Scenario::calm(7);
+//! let report = run(&scenario);
+//! assert!(report.broken(scenario.promises()).is_empty());
 //! ```
 
 mod agenda;
 mod audit;
+mod catalogue;
 mod event;
 pub mod history;
 mod network;
 mod process;
+mod promises;
 mod report;
 mod scenario;
 mod workload;
 mod world;
 
+pub use catalogue::{CATALOGUE, Named};
+pub use promises::Promises;
 pub use report::Report;
 pub use scenario::{Faults, Scenario};
 pub use world::run;

@@ -1,0 +1,130 @@
+//! The scenarios that have a name: for tests, for the command `memvault sim`, for whoever repeats a run.
+
+use super::scenario::{Faults, Scenario};
+use crate::replication::{Level, OnAmbiguous};
+use crate::time::Duration;
+
+/// A scenario by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Named {
+    /// What users call it.
+    pub name: &'static str,
+    /// What goes wrong in it, in a few words.
+    pub about: &'static str,
+    /// Makes the scenario for a seed.
+    pub scenario: fn(u64) -> Scenario,
+}
+
+/// All scenarios with a name.
+pub const CATALOGUE: [Named; 9] = [
+    Named {
+        name: "calm",
+        about: "no faults",
+        scenario: Scenario::calm,
+    },
+    Named {
+        name: "stormy",
+        about: "every fault, at most one member down",
+        scenario: Scenario::stormy,
+    },
+    Named {
+        name: "lasting",
+        about: "stormy without deletions: nothing may be lost",
+        scenario: lasting,
+    },
+    Named {
+        name: "evicting",
+        about: "stormy, three entries per member",
+        scenario: evicting,
+    },
+    Named {
+        name: "reckless",
+        about: "stormy, members crash whoever else is down",
+        scenario: reckless,
+    },
+    Named {
+        name: "varied",
+        about: "stormy, cluster, workload and memory drawn from the seed",
+        scenario: Scenario::varied,
+    },
+    Named {
+        name: "hasty",
+        about: "three members that come back all the time; nothing may be lost",
+        scenario: Scenario::hasty,
+    },
+    Named {
+        name: "lonely",
+        about: "hasty, members crash whoever else is down and do not wait for their peers",
+        scenario: lonely,
+    },
+    Named {
+        name: "kills",
+        about: "crashes alone, default levels: nothing may fail or be lost",
+        scenario: kills,
+    },
+];
+
+impl Named {
+    /// The scenario with this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        CATALOGUE.iter().find(|named| named.name == name)
+    }
+
+    /// All scenarios in turn, one for each seed.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> &'static Self {
+        &CATALOGUE[(seed % CATALOGUE.len() as u64) as usize]
+    }
+}
+
+const fn lasting(seed: u64) -> Scenario {
+    Scenario {
+        deletes: 0,
+        // After a cold start the members take everything up to their floors for forgotten, and with clocks
+        // that differ those lie up to 0.4 s in the future of the others.
+        first_request: Duration::from_millis(1700),
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn evicting(seed: u64) -> Scenario {
+    Scenario {
+        max_entries: Some(3),
+        floor_buckets: 4,
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn reckless(seed: u64) -> Scenario {
+    let mut faults = Faults::all();
+    faults.crash_beyond_budget = true;
+    faults.crash_every = Some(Duration::from_millis(700));
+    Scenario {
+        faults,
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn lonely(seed: u64) -> Scenario {
+    let mut faults = Scenario::hasty(seed).faults;
+    faults.crash_beyond_budget = true;
+    Scenario {
+        warm_max: Duration::from_millis(600),
+        faults,
+        ..Scenario::hasty(seed)
+    }
+}
+
+const fn kills(seed: u64) -> Scenario {
+    let mut faults = Scenario::calm(seed).faults;
+    faults.crash_every = Some(Duration::from_millis(2500));
+    Scenario {
+        write_level: Level::Auto,
+        read_level: Level::Auto,
+        on_ambiguous: OnAmbiguous::Retag,
+        deletes: 0,
+        faults,
+        ..Scenario::calm(seed)
+    }
+}

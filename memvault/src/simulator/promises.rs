@@ -1,0 +1,104 @@
+//! What a scenario promises, and whether a run kept it.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::report::Report;
+use super::scenario::{Faults, Scenario};
+use crate::replication::{Level, OnAmbiguous, quorum};
+use crate::time::Duration;
+use crate::version::Hlc;
+
+/// What the protocol promises under the conditions of a [`Scenario`].
+///
+/// One promise is made in every scenario and has no field here: members stay
+/// [consistent](Report::inconsistencies) in themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promises {
+    /// Acknowledged writes and the reads that find a value fit into one order that respects real time.
+    pub linearizable: bool,
+    /// After the first acknowledged write of a key no read misses.
+    pub durable: bool,
+    /// No request fails.
+    pub available: bool,
+}
+
+/// Members wait this long for peers out of reach, and no partition or pause lasts as long.
+const PATIENT: Duration = Duration::from_secs(8);
+/// By then the members of a new cluster serve.
+const STARTED: Duration = Duration::from_millis(1200);
+
+impl Scenario {
+    /// What must hold in every run of this scenario.
+    #[must_use]
+    pub fn promises(&self) -> Promises {
+        let replicas = self.replicas.min(self.nodes);
+        let survives_a_crash = replicas > quorum(replicas);
+        let crashes_alone = self.faults.are_crashes_alone();
+        let has_started = self.first_request >= STARTED;
+        let strict = is_strict(self.write_level) && is_strict(self.read_level);
+        let in_budget = self.faults.crash_every.is_none()
+            || survives_a_crash && !self.faults.crash_beyond_budget;
+        // Written into the time of the floors of the cold start, a key may be a miss.
+        let floors = Duration::from_millis(2 * Hlc::MAX_SKEW_MS) + self.faults.skew * 2;
+        let forgets =
+            self.deletes > 0 || self.max_entries.is_some() || self.first_request <= floors;
+        let default_levels = self.write_level != Level::One && crashes_alone;
+        Promises {
+            linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
+            durable: !forgets
+                && in_budget
+                && self.warm_max >= PATIENT
+                && (strict || default_levels),
+            available: has_started
+                && (self.faults.are_none()
+                    || crashes_alone
+                        && in_budget
+                        && self.on_ambiguous == OnAmbiguous::Retag
+                        && self.write_level != Level::All
+                        && self.read_level != Level::All),
+        }
+    }
+}
+
+impl Faults {
+    const fn are_none(&self) -> bool {
+        self.are_crashes_alone() && self.crash_every.is_none()
+    }
+
+    /// Whether nothing else goes wrong; crashes need not happen either.
+    const fn are_crashes_alone(&self) -> bool {
+        let messages = self.loss == 0 && self.duplicate == 0 && self.straggle == 0;
+        messages
+            && self.partition_every.is_none()
+            && self.pause_every.is_none()
+            && self.skew.is_zero()
+    }
+}
+
+impl Report {
+    /// The promises that this run broke, in words; empty if it kept them.
+    #[must_use]
+    pub fn broken(&self, promises: Promises) -> Vec<String> {
+        let mut broken = self.inconsistencies.clone();
+        if promises.linearizable {
+            broken.extend_from_slice(&self.violations);
+        }
+        if promises.durable {
+            broken.extend_from_slice(&self.lost);
+        }
+        if promises.available && self.failures > 0 {
+            broken.push(format!(
+                "{} requests failed, and none should",
+                self.failures
+            ));
+        }
+        broken
+    }
+}
+
+/// Whether any two sets of replicas that answer have one in common.
+const fn is_strict(level: Level) -> bool {
+    matches!(level, Level::Quorum | Level::All)
+}
