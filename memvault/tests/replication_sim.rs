@@ -3,7 +3,7 @@
 //! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_sim` repeats that one.
 //! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
 
-use memvault::simulator::{CATALOGUE, Named, Promises, Report, Scenario, run};
+use memvault::simulator::{CATALOGUE, Named, Promises, Report, Scenario, Violation, run};
 use memvault::time::Duration;
 
 const LINEARIZABLE: Promises = Promises {
@@ -29,8 +29,12 @@ fn for_seeds(name: &str, promises: Promises) -> Report {
         let scenario = (named.scenario)(seed);
         assert_eq!(scenario.promises(), promises, "seed {seed}");
         let report = run(&scenario);
-        let broken = report.broken(promises);
-        assert!(broken.is_empty(), "seed {seed}: {broken:#?}\n{report:#?}");
+        let broken: Vec<_> = report.violations.iter().map(Violation::to_string).collect();
+        assert!(
+            broken.is_empty(),
+            "seed {seed}: {broken:#?}\n{}",
+            report.trace.join("\n")
+        );
         total.add(&report);
     }
     println!("{total:?}");

@@ -6,12 +6,13 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::violation::{Promise, Violation};
 use super::workload::{key_name, number_of};
 use crate::replication::Node;
+use crate::time::Instant;
 use crate::version::Version;
 
 /// What was seen last of one key at one member.
@@ -34,7 +35,7 @@ pub(super) struct Audit {
     marks: Vec<Vec<Mark>>,
     /// The value of each version ever held; `None` is a tombstone.
     values: BTreeMap<Version, Option<u64>>,
-    pub(super) violations: Vec<String>,
+    pub(super) violations: Vec<Violation>,
 }
 
 impl Audit {
@@ -55,11 +56,11 @@ impl Audit {
     }
 
     /// Looks at all keys of a member.
-    pub(super) fn check(&mut self, member: usize, node: &Node) {
+    pub(super) fn check(&mut self, at: Instant, member: usize, node: &Node) {
         let Some(marks) = self.marks.get_mut(member) else {
             return;
         };
-        for (key, mark) in self.keys.iter().zip(marks) {
+        for (number, (key, mark)) in self.keys.iter().zip(marks).enumerate() {
             let Some((held, floor)) = node.held(key) else {
                 return;
             };
@@ -69,9 +70,15 @@ impl Audit {
             }
             let version = held_version.unwrap_or(floor).max(floor);
             if floor < mark.floor || version < mark.version() {
-                self.violations.push(format!(
-                    "member {member}: a key went down from {mark:?} to {held_version:?}, floor {floor:?}"
-                ));
+                self.violations.push(Violation {
+                    promise: Promise::Monotonicity,
+                    key: Some(number),
+                    at,
+                    values: Vec::new(),
+                    what: format!(
+                        "node-{member} went down from {mark:?} to {held_version:?}, floor {floor:?}"
+                    ),
+                });
             }
             *mark = Mark {
                 held: held_version,
@@ -81,9 +88,15 @@ impl Audit {
                 let value = (!held.meta.tombstone).then(|| number_of(held.value));
                 let known = *self.values.entry(version).or_insert(value);
                 if known != value {
-                    self.violations.push(format!(
-                        "member {member}: {version:?} is {value:?} here and {known:?} elsewhere"
-                    ));
+                    self.violations.push(Violation {
+                        promise: Promise::OneValuePerVersion,
+                        key: Some(number),
+                        at,
+                        values: [value, known].into_iter().flatten().collect(),
+                        what: format!(
+                            "{version:?} is {value:?} at node-{member} and {known:?} elsewhere"
+                        ),
+                    });
                 }
             }
         }

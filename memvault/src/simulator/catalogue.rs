@@ -1,6 +1,7 @@
 //! The scenarios that have a name: for tests, for the command `memvault sim`, for whoever repeats a run.
 
-use super::scenario::{Faults, Scenario};
+use super::faults::Faults;
+use super::scenario::Scenario;
 use crate::replication::{Level, OnAmbiguous};
 use crate::time::Duration;
 

@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::violation::{Promise, Violation};
 use crate::time::Instant;
 
 /// What a client did.
@@ -46,9 +47,9 @@ struct Zone {
     first_read: Option<Instant>,
 }
 
-/// Every violation of linearizable hits, in words.
+/// Every violation of linearizable hits.
 #[must_use]
-pub fn check_hits(records: &[Record]) -> Vec<String> {
+pub fn check_hits(records: &[Record]) -> Vec<Violation> {
     let mut keys: BTreeMap<usize, BTreeMap<u64, Zone>> = BTreeMap::new();
     for record in records {
         let (Act::Write(value) | Act::Hit(value)) = record.act else {
@@ -70,7 +71,7 @@ pub fn check_hits(records: &[Record]) -> Vec<String> {
 /// Misses after the first acknowledged write of a key: only meaningful for histories without deletions,
 /// evictions and more failures than the budget.
 #[must_use]
-pub fn check_durability(records: &[Record]) -> Vec<String> {
+pub fn check_durability(records: &[Record]) -> Vec<Violation> {
     let mut acknowledged: BTreeMap<usize, Instant> = BTreeMap::new();
     for record in records {
         if let (Act::Write(_), Some(at)) = (record.act, record.answered) {
@@ -84,30 +85,78 @@ pub fn check_durability(records: &[Record]) -> Vec<String> {
                 .get(&record.key)
                 .is_some_and(|at| record.asked > *at)
     };
-    let describe = |record: &Record| {
-        format!(
-            "key {}: lost, a read at {} ms missed",
-            record.key,
+    let describe = |record: &Record| Violation {
+        promise: Promise::Durability,
+        key: Some(record.key),
+        at: record.answered.unwrap_or(record.asked),
+        values: Vec::new(),
+        what: format!(
+            "lost, a read asked at {} ms missed",
             record.asked.as_micros() / 1000
-        )
+        ),
     };
     records.iter().filter(lost).map(describe).collect()
 }
 
-fn check_key<'a>(key: usize, zones: impl Iterator<Item = &'a Zone>, violations: &mut Vec<String>) {
+/// Hits that were stale. O(n log n).
+#[must_use]
+pub fn count_stale(records: &[Record]) -> u64 {
+    let mut writes: BTreeMap<usize, Vec<(Instant, Instant)>> = BTreeMap::new();
+    let mut acknowledged: BTreeMap<u64, Instant> = BTreeMap::new();
+    for record in records {
+        if let (Act::Write(value), Some(answered)) = (record.act, record.answered) {
+            writes
+                .entry(record.key)
+                .or_default()
+                .push((answered, record.asked));
+            acknowledged.insert(value, answered);
+        }
+    }
+    for list in writes.values_mut() {
+        list.sort_unstable();
+        // From here on: when the last of those answered so far was asked for.
+        let mut latest = Instant::ZERO;
+        for (_, asked) in list {
+            latest = latest.max(*asked);
+            *asked = latest;
+        }
+    }
+    let is_stale = |record: &&Record| {
+        let Act::Hit(value) = record.act else {
+            return false;
+        };
+        let (Some(known), Some(list)) = (acknowledged.get(&value), writes.get(&record.key)) else {
+            return false;
+        };
+        let before = list.partition_point(|(answered, _)| *answered < record.asked);
+        let last = before.checked_sub(1).and_then(|last| list.get(last));
+        last.is_some_and(|(_, asked)| asked > known)
+    };
+    records.iter().filter(is_stale).count() as u64
+}
+
+fn check_key<'a>(
+    key: usize,
+    zones: impl Iterator<Item = &'a Zone>,
+    violations: &mut Vec<Violation>,
+) {
     let (mut forward, mut backward) = (Vec::new(), Vec::new());
     for zone in zones {
         let Some(written) = zone.written else {
-            violations.push(format!(
-                "key {key}: value {} was read but never written",
-                zone.value
+            violations.push(broken(
+                key,
+                zone.last_question,
+                [zone.value].into(),
+                format!("value {} was read but never written", zone.value),
             ));
             continue;
         };
         if zone.first_read.is_some_and(|read| read < written) {
-            violations.push(format!(
-                "key {key}: value {} was read before it was written",
-                zone.value
+            violations.push(broken(
+                key,
+                written,
+                [zone.value].into(),
+                format!("value {} was read before it was written", zone.value),
             ));
         }
         match zone.first_answer {
@@ -123,9 +172,14 @@ fn check_key<'a>(key: usize, zones: impl Iterator<Item = &'a Zone>, violations: 
         if let [(_, end, before), (start, _, after)] = pair
             && start < end
         {
-            violations.push(format!(
-                "key {key}: values {before} and {after} were both current at {} ms",
-                start.as_micros() / 1000
+            violations.push(broken(
+                key,
+                *end,
+                [*before, *after].into(),
+                format!(
+                    "values {before} and {after} were both current at {} ms",
+                    start.as_micros() / 1000
+                ),
             ));
         }
     }
@@ -136,12 +190,27 @@ fn check_key<'a>(key: usize, zones: impl Iterator<Item = &'a Zone>, violations: 
         if let Some((_, until, around)) = at.checked_sub(1).and_then(|at| forward.get(at))
             && end < until
         {
-            violations.push(format!(
-                "key {key}: write {value} was acknowledged within {} to {} ms while {around} stayed current",
-                start.as_micros() / 1000,
-                end.as_micros() / 1000
+            violations.push(broken(
+                key,
+                *until,
+                [*value, *around].into(),
+                format!(
+                    "write {value} was acknowledged within {} to {} ms while {around} stayed current",
+                    start.as_micros() / 1000,
+                    end.as_micros() / 1000
+                ),
             ));
         }
+    }
+}
+
+fn broken(key: usize, at: Instant, values: Vec<u64>, what: String) -> Violation {
+    Violation {
+        promise: Promise::LinearizableHits,
+        key: Some(key),
+        at,
+        values,
+        what,
     }
 }
 
@@ -191,7 +260,7 @@ mod tests {
             record(Act::Write(2), 4, 5),
             record(Act::Hit(2), 6, 7),
         ];
-        assert_eq!(check_hits(&history), Vec::<String>::new());
+        assert_eq!(check_hits(&history), Vec::new());
     }
 
     #[test]
@@ -226,5 +295,17 @@ mod tests {
         let history = [record(Act::Write(1), 0, 1), record(Act::Miss, 2, 3)];
         assert_eq!(check_durability(&history).len(), 1);
         assert!(check_hits(&history).is_empty());
+    }
+
+    #[test]
+    fn a_hit_is_stale_if_what_it_found_was_overwritten_before_it_was_asked() {
+        let history = [
+            record(Act::Write(1), 0, 1),
+            record(Act::Write(2), 2, 3),
+            record(Act::Hit(1), 2, 5),
+            record(Act::Hit(1), 4, 5),
+            record(Act::Hit(2), 4, 5),
+        ];
+        assert_eq!(count_stale(&history), 1);
     }
 }

@@ -16,17 +16,24 @@ mod agenda;
 mod audit;
 mod catalogue;
 mod event;
+mod faults;
 pub mod history;
 mod network;
 mod process;
 mod promises;
 mod report;
 mod scenario;
+mod violation;
 mod workload;
 mod world;
 
 pub use catalogue::{CATALOGUE, Named};
+pub use faults::Faults;
 pub use promises::Promises;
 pub use report::Report;
-pub use scenario::{Faults, Scenario};
+pub use scenario::Scenario;
+pub use violation::{Promise, Violation};
 pub use world::run;
+
+/// The most lines of a [`Report::trace`].
+pub const TRACE_LINES: usize = 60;

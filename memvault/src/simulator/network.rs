@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::scenario::Faults;
+use super::faults::Faults;
 use crate::chance::Chance;
 use crate::time::Duration;
 
@@ -24,9 +24,8 @@ pub(super) struct Network {
     next: u64,
 }
 
+/// The least that a message takes.
 const LATENCY: Duration = Duration::from_micros(100);
-const JITTER: Duration = Duration::from_micros(1200);
-const STRAGGLER: Duration = Duration::from_millis(200);
 
 impl Network {
     pub(super) fn new(processes: usize, faults: Faults) -> Self {
@@ -90,8 +89,13 @@ impl Network {
                 return None;
             }
             let straggles = chance.one_in_thousand(self.faults.straggle);
-            let extra = chance.duration_below(if straggles { STRAGGLER } else { JITTER });
-            Some(LATENCY + extra)
+            let jitter = self.faults.delay.saturating_sub(LATENCY) * 2;
+            let longest = if straggles {
+                self.faults.straggle_max
+            } else {
+                jitter
+            };
+            Some(LATENCY + chance.duration_below(longest))
         })
     }
 

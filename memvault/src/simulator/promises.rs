@@ -1,19 +1,14 @@
-//! What a scenario promises, and whether a run kept it.
+//! What a scenario promises.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
-
-use super::report::Report;
-use super::scenario::{Faults, Scenario};
+use super::faults::Faults;
+use super::scenario::Scenario;
 use crate::replication::{Level, OnAmbiguous, quorum};
 use crate::time::Duration;
 use crate::version::Hlc;
 
 /// What the protocol promises under the conditions of a [`Scenario`].
 ///
-/// One promise is made in every scenario and has no field here: members stay
-/// [consistent](Report::inconsistencies) in themselves.
+/// These depend on the scenario; the other [`Promise`](super::Promise)s are made in every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promises {
     /// Acknowledged writes and the reads that find a value fit into one order that respects real time.
@@ -42,8 +37,10 @@ impl Scenario {
             || survives_a_crash && !self.faults.crash_beyond_budget;
         // Written into the time of the floors of the cold start, a key may be a miss.
         let floors = Duration::from_millis(2 * Hlc::MAX_SKEW_MS) + self.faults.skew * 2;
-        let forgets =
-            self.deletes > 0 || self.max_entries.is_some() || self.first_request <= floors;
+        let forgets = self.deletes > 0
+            || self.expiring > 0
+            || self.max_entries.is_some()
+            || self.first_request <= floors;
         let default_levels = self.write_level != Level::One && crashes_alone;
         Promises {
             linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
@@ -72,29 +69,12 @@ impl Faults {
         let messages = self.loss == 0 && self.duplicate == 0 && self.straggle == 0;
         messages
             && self.partition_every.is_none()
+            && self.swizzle_every.is_none()
             && self.pause_every.is_none()
+            && self.slow_every.is_none()
+            && self.suspect_every.is_none()
+            && self.jump_every.is_none()
             && self.skew.is_zero()
-    }
-}
-
-impl Report {
-    /// The promises that this run broke, in words; empty if it kept them.
-    #[must_use]
-    pub fn broken(&self, promises: Promises) -> Vec<String> {
-        let mut broken = self.inconsistencies.clone();
-        if promises.linearizable {
-            broken.extend_from_slice(&self.violations);
-        }
-        if promises.durable {
-            broken.extend_from_slice(&self.lost);
-        }
-        if promises.available && self.failures > 0 {
-            broken.push(format!(
-                "{} requests failed, and none should",
-                self.failures
-            ));
-        }
-        broken
     }
 }
 

@@ -3,46 +3,56 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::violation::Violation;
+
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Broken promises, in words; empty if all is well.
-    pub violations: Vec<String>,
-    /// Misses of keys that were written before and never deleted.
-    pub lost: Vec<String>,
-    /// What was wrong inside a member: versions or floors that went down, versions with two values, events
-    /// without end.
-    pub inconsistencies: Vec<String>,
+    /// Broken promises; empty if all is well.
+    pub violations: Vec<Violation>,
+    /// What led to the first violation: the events about its key, in the order of time, at most
+    /// [`TRACE_LINES`](super::TRACE_LINES). Empty if all is well.
+    pub trace: Vec<String>,
     /// Events handled.
     pub events: u64,
+    /// Simulated time, in milliseconds.
+    pub simulated_ms: u64,
     /// Writes acknowledged.
     pub writes: u64,
     /// Reads that found a value.
     pub hits: u64,
+    /// Hits that were stale: another value had been acknowledged, and the one found had been before that
+    /// one was even asked for. At levels QUORUM and ALL a violation, at ONE and AUTO a matter of counting.
+    pub stale: u64,
     /// Reads that found none.
     pub misses: u64,
     /// Requests that failed.
     pub failures: u64,
     /// Members that crashed and lost their memory.
     pub crashes: u64,
-    /// Partitions.
+    /// Partitions, swizzles included.
     pub partitions: u64,
     /// Pauses.
     pub pauses: u64,
+    /// Clocks that jumped by up to an hour.
+    pub jumps: u64,
     /// Fingerprint of the whole run: equal for equal seeds.
     pub fingerprint: u64,
 }
 
 impl Report {
-    /// Adds the counts of another run.
+    /// Adds the counts of another run. Violations and trace stay those of the run that they belong to.
     pub fn add(&mut self, other: &Self) {
         self.events += other.events;
+        self.simulated_ms += other.simulated_ms;
         self.writes += other.writes;
         self.hits += other.hits;
+        self.stale += other.stale;
         self.misses += other.misses;
         self.failures += other.failures;
         self.crashes += other.crashes;
         self.partitions += other.partitions;
         self.pauses += other.pauses;
+        self.jumps += other.jumps;
     }
 }

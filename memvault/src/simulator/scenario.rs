@@ -1,46 +1,9 @@
 //! What is simulated: cluster, workload, faults.
 
+use super::faults::Faults;
 use crate::chance::Chance;
 use crate::replication::{Level, OnAmbiguous};
 use crate::time::Duration;
-
-/// What goes wrong, and how often. Mean times are those of an exponential distribution.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    /// Messages lost, per thousand.
-    pub loss: u64,
-    /// Messages delivered twice, per thousand.
-    pub duplicate: u64,
-    /// Messages that take up to 200 ms, per thousand.
-    pub straggle: u64,
-    /// Mean time between two crashes with loss of memory.
-    pub crash_every: Option<Duration>,
-    /// Whether a member may crash while another is not serving.
-    pub crash_beyond_budget: bool,
-    /// Mean time between two partitions, some of them one-way, of up to 700 ms.
-    pub partition_every: Option<Duration>,
-    /// Mean time between two pauses of one member, of up to 900 ms.
-    pub pause_every: Option<Duration>,
-    /// Wall clocks differ from the true time by up to this much, and jump every two seconds.
-    pub skew: Duration,
-}
-
-impl Faults {
-    /// Everything at once.
-    #[must_use]
-    pub const fn all() -> Self {
-        Self {
-            loss: 20,
-            duplicate: 50,
-            straggle: 10,
-            crash_every: Some(Duration::from_millis(2500)),
-            crash_beyond_budget: false,
-            partition_every: Some(Duration::from_millis(2000)),
-            pause_every: Some(Duration::from_millis(2500)),
-            skew: Duration::from_millis(200),
-        }
-    }
-}
 
 /// One simulated cluster and its workload.
 #[derive(Clone, Debug)]
@@ -71,6 +34,14 @@ pub struct Scenario {
     pub read_level: Level,
     /// What to do with writes of unknown fate.
     pub on_ambiguous: OnAmbiguous,
+    /// Writes of a value that expires, per thousand.
+    pub expiring: u64,
+    /// Values that expire do so within this.
+    pub ttl_max: Duration,
+    /// How long a deletion is remembered.
+    pub tombstone_grace: Duration,
+    /// Requests that a member coordinates instead of the client itself, per thousand.
+    pub through_members: u64,
     /// Most entries per member, so that evictions happen.
     pub max_entries: Option<usize>,
     /// Buckets of the floors; few make them coarse.
@@ -99,19 +70,14 @@ impl Scenario {
             write_level: Level::Quorum,
             read_level: Level::Quorum,
             on_ambiguous: OnAmbiguous::Error,
+            expiring: 0,
+            ttl_max: Duration::from_millis(500),
+            tombstone_grace: Duration::from_secs(600),
+            through_members: 0,
             max_entries: None,
             floor_buckets: 16,
             warm_max: Duration::from_secs(8),
-            faults: Faults {
-                loss: 0,
-                duplicate: 0,
-                straggle: 0,
-                crash_every: None,
-                crash_beyond_budget: false,
-                partition_every: None,
-                pause_every: None,
-                skew: Duration::ZERO,
-            },
+            faults: Faults::none(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! The clients: each asks, waits, thinks, and asks again.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::event::Event;
 use super::history::{Act, Record};
 use super::process::levels;
+use super::violation::{Promise, Violation};
 use super::world::World;
 use crate::command::{Condition, Expiry};
 use crate::replication::{Answer, Bytes, Outcome, Request};
@@ -76,7 +78,12 @@ impl World<'_> {
                 self.report.hits += 1;
             }
             (Ok(_), _) => self.report.misses += 1,
-            (Err(_), _) => self.report.failures += 1,
+            (Err(failure), _) => {
+                self.report.failures += 1;
+                if self.promises.available {
+                    self.violate(Promise::Availability, Some(key), format!("{failure}"));
+                }
+            }
         }
         if answered.is_some() || matches!(act, Act::Write(_)) {
             self.records.push(Record {
@@ -88,6 +95,19 @@ impl World<'_> {
         }
         let think = self.chance.duration_below(self.scenario.think * 2);
         self.schedule(think + Duration::from_micros(1), Event::Ask { client });
+    }
+}
+
+impl World<'_> {
+    /// Notes that a promise is broken now.
+    pub(super) fn violate(&mut self, promise: Promise, key: Option<usize>, what: String) {
+        self.audit.violations.push(Violation {
+            promise,
+            key,
+            at: self.now,
+            values: Vec::new(),
+            what,
+        });
     }
 }
 

@@ -54,7 +54,11 @@ impl World<'_> {
             }
         }
         let quick = self.chance.one_in_thousand(500);
-        let longest = Duration::from_millis(if quick { 3 } else { 600 });
+        let longest = if quick {
+            Duration::from_millis(3)
+        } else {
+            self.scenario.faults.restart_max
+        };
         let after = self.chance.duration_below(longest);
         self.schedule(after, Event::Restart { process: victim });
     }
@@ -62,7 +66,7 @@ impl World<'_> {
     pub(super) fn pause(&mut self) {
         self.schedule_fault(self.scenario.faults.pause_every, Event::Pause);
         let victim = self.chance.below(self.scenario.nodes as u64) as usize;
-        let until = self.now + self.chance.duration_below(Duration::from_millis(900));
+        let until = self.now + self.chance.duration_below(self.scenario.faults.pause_max);
         if let Some(process) = self.processes.get_mut(victim) {
             process.paused_until = until;
             self.report.pauses += 1;
@@ -73,7 +77,9 @@ impl World<'_> {
         self.report.partitions += 1;
         self.network
             .partition(self.scenario.nodes, &mut self.chance);
-        let heal = self.chance.duration_below(Duration::from_millis(700));
+        let heal = self
+            .chance
+            .duration_below(self.scenario.faults.partition_max);
         self.schedule(heal, Event::Heal);
         self.schedule_fault(self.scenario.faults.partition_every, Event::Partition);
     }

@@ -14,8 +14,10 @@ use super::event::Event;
 use super::history::{self, Act, Record};
 use super::network::Network;
 use super::process::Process;
+use super::promises::Promises;
 use super::report::Report;
 use super::scenario::Scenario;
+use super::violation::{Promise, Violation};
 use super::workload::Question;
 use crate::chance::Chance;
 use crate::replication::{Action, Link, Node, Now};
@@ -24,6 +26,7 @@ use links::index;
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
+    pub(super) promises: Promises,
     pub(super) chance: Chance,
     pub(super) now: Instant,
     agenda: Agenda,
@@ -33,7 +36,7 @@ pub(super) struct World<'a> {
     pub(super) next_value: u64,
     pub(super) records: Vec<Record>,
     pub(super) report: Report,
-    audit: Audit,
+    pub(super) audit: Audit,
     fingerprint: xxhash_rust::xxh3::Xxh3,
 }
 
@@ -56,8 +59,13 @@ pub fn run(scenario: &Scenario) -> Report {
         world.report.events += 1;
         if world.report.events > most {
             let millis = at.as_micros() / 1000;
-            let storm = format!("event storm: {most} events in {millis} ms");
-            world.audit.violations.push(storm);
+            world.audit.violations.push(Violation {
+                promise: Promise::NoStorm,
+                key: None,
+                at,
+                values: Vec::new(),
+                what: format!("{most} events in {millis} ms"),
+            });
             break;
         }
         world.handle(event);
@@ -70,6 +78,7 @@ impl<'a> World<'a> {
         let total = scenario.nodes + scenario.clients;
         let mut world = Self {
             scenario,
+            promises: scenario.promises(),
             chance: Chance::new(scenario.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             now: Instant::ZERO,
             agenda: Agenda::default(),
@@ -158,7 +167,7 @@ impl<'a> World<'a> {
             return;
         };
         input(node, now);
-        self.audit.check(number, node);
+        self.audit.check(instant, number, node);
         while let Some(action) = self.poll_action(number) {
             self.act(number, action);
         }
@@ -255,9 +264,17 @@ impl<'a> World<'a> {
                 });
             }
         }
-        self.report.inconsistencies = self.audit.violations;
-        self.report.violations = history::check_hits(&self.records);
-        self.report.lost = history::check_durability(&self.records);
+        let promises = self.promises;
+        let violations = &mut self.report.violations;
+        violations.append(&mut self.audit.violations);
+        if promises.linearizable {
+            violations.append(&mut history::check_hits(&self.records));
+        }
+        if promises.durable {
+            violations.append(&mut history::check_durability(&self.records));
+        }
+        self.report.stale = history::count_stale(&self.records);
+        self.report.simulated_ms = self.now.as_micros() / 1000;
         for record in &self.records {
             self.fingerprint.write_u64(record.asked.as_micros());
             self.fingerprint
