@@ -6,6 +6,7 @@
 //! | `cargo bench -p memvault-benches` | criterion's report for every subject |
 //! | `cargo run --release -p memvault-benches --bin compare` | time and hit ratio of the caches, side by side |
 //! | `cargo run --release -p memvault-benches --bin heap` | heap bytes per entry of the caches |
+//! | `cargo run --release -p memvault-benches --bin reliability -- all` | the numbers of RELIABILITY.md |
 #![forbid(unsafe_code)]
 
 pub mod peers;

@@ -1,7 +1,11 @@
 //! A blocking client for any RESP server: what a simple Redis client library does.
 
+// Each test binary uses its own part of this module.
+#![allow(dead_code)]
+
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use memvault::resp::{Limits, Reply, ReplyDecoder, encode};
 
@@ -17,9 +21,15 @@ pub(crate) struct Redis {
 impl Redis {
     /// Connects to a server on this machine.
     pub(crate) fn connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Self::connect_within((Ipv4Addr::LOCALHOST, port).into(), PATIENCE)
+    }
+
+    /// Connects to a server that is given up when it takes longer than this to connect or to reply.
+    pub(crate) fn connect_within(server: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&server, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         Ok(Self {
             stream,
             input: Vec::new(),

@@ -3,10 +3,13 @@
 // Each test file uses its own part of this module.
 #![allow(dead_code)]
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -179,17 +182,32 @@ impl Server {
     }
 }
 
-/// A port with `count - 1` free ones behind it.
+/// A port with `count - 1` free ones behind it. All lie below those that the system gives to outgoing
+/// connections, so that a server which is started again finds its port free.
 pub(crate) fn free_ports(count: u16) -> u16 {
-    let mut base = 20_000 + (std::process::id() % 500) as u16 * 64;
+    // Tests within one process shall not find the same ports free at the same moment.
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    const PORTS: Range<u16> = 20_000..32_700;
+    let of_process = (std::process::id() % 190) as u16 * 64;
     for _ in 0..1000 {
+        let given = GIVEN.fetch_add(count, Ordering::Relaxed);
+        let base = PORTS.start + of_process.wrapping_add(given) % (PORTS.end - PORTS.start - count);
         let listeners = (0..count).map(|offset| TcpListener::bind(("127.0.0.1", base + offset)));
         if listeners.collect::<Result<Vec<_>, _>>().is_ok() {
             return base;
         }
-        base = if base > 60_000 { 20_000 } else { base + count };
     }
     panic!("no {count} free ports in a row");
+}
+
+/// Tells loudly that something is not tested on this machine, and why; `.ci/run` repeats it at its end.
+pub(crate) fn skipped(why: &str) {
+    eprintln!("\n!!! SKIPPED: {why}\n");
+    if let Some(list) = std::env::var_os("CI_SKIPPED") {
+        let list = OpenOptions::new().append(true).create(true).open(list);
+        // Only the summary would lack it.
+        let _ = list.and_then(|mut list| writeln!(list, "SKIPPED: {why}"));
+    }
 }
 
 /// Whether nobody listens on a port.

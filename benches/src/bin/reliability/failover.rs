@@ -1,0 +1,226 @@
+//! Requests while their node dies or stands still.
+//!
+//! Each round has a victim. It is stopped (SIGSTOP), so that it can answer nothing more; then requests for
+//! keys that it leads are sent to it; then it is killed. What is measured is the time from the kill to the
+//! answer, which can only come from another node. For freezes it is the time from the request on. Meanwhile
+//! others write and read all keys, and each of their requests that fails is counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use memvault::replication::{Level, Levels};
+use memvault_net::client::Client;
+use rustix::process::Signal;
+use smol::{Task, Timer};
+
+use crate::Args;
+use crate::cluster::{Cluster, Starter};
+use crate::report::{Report, histogram, micros, millis_at};
+
+/// Requests for the victim's keys in each round; half of them write.
+const REQUESTS: usize = 32;
+const MEMBERS: usize = 5;
+
+pub(crate) fn measure(args: &Args, starter: &Starter, report: &mut Report) {
+    let mut cluster = Cluster::start(starter, MEMBERS as u16);
+    smol::block_on(async {
+        for level in [Level::Quorum, Level::One] {
+            kills(args.rounds, &mut cluster, level, report).await;
+        }
+        freezes(args.rounds, &cluster, report).await;
+    });
+}
+
+async fn kills(rounds: usize, cluster: &mut Cluster<'_>, level: Level, report: &mut Report) {
+    let mut run = Run::start(cluster, level).await;
+    let mut times = histogram();
+    for round in 0..rounds {
+        run.kill(cluster, round % MEMBERS, &mut times).await;
+    }
+    let (asked, failed) = run.finish().await;
+    let name = level.name().to_uppercase();
+    let failures = format!("{name}: failed requests of {asked}, {rounds} kills");
+    report.at_most(&failures, 0.0, failed as f64, "");
+    let what = format!("{name}: kill to answer by another node");
+    for (part, quantile, target) in [
+        ("p50", 0.5, 5.0),
+        ("p99", 0.99, 20.0),
+        ("longest", 1.0, 250.0),
+    ] {
+        report.at_most(
+            &format!("{what}, {part}"),
+            target,
+            millis_at(&times, quantile),
+            "ms",
+        );
+    }
+}
+
+async fn freezes(rounds: usize, cluster: &Cluster<'_>, report: &mut Report) {
+    let mut run = Run::start(cluster, Level::Quorum).await;
+    let mut times = histogram();
+    for round in 0..rounds {
+        run.freeze(cluster, round % MEMBERS, &mut times).await;
+    }
+    let (asked, failed) = run.finish().await;
+    let failures = format!("QUORUM: failed requests of {asked}, {rounds} freezes");
+    report.at_most(&failures, 0.0, failed as f64, "");
+    let what = "QUORUM: request to a frozen node";
+    report.note(&format!("{what}, p50"), millis_at(&times, 0.5), "ms");
+    report.at_most(
+        &format!("{what}, p99"),
+        600.0,
+        millis_at(&times, 0.99),
+        "ms",
+    );
+    report.note(&format!("{what}, longest"), millis_at(&times, 1.0), "ms");
+}
+
+/// A level, with its client and those who write and read all the time.
+struct Run {
+    client: Client,
+    others: Arc<Others>,
+    tasks: Vec<Task<()>>,
+}
+
+#[derive(Default)]
+struct Others {
+    stop: AtomicBool,
+    asked: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Run {
+    async fn start(cluster: &Cluster<'_>, level: Level) -> Self {
+        let levels = Levels {
+            write: level,
+            read: level,
+        };
+        let client = cluster.client().await.with_levels(levels);
+        let others = Arc::new(Others::default());
+        let mut tasks = Vec::new();
+        for number in 0..8 {
+            let client = cluster.client().await.with_levels(levels);
+            tasks.push(smol::spawn(go_on(client, Arc::clone(&others), number)));
+        }
+        Self {
+            client,
+            others,
+            tasks,
+        }
+    }
+
+    /// Ends the others; returns how many requests were made, and how many of them failed.
+    async fn finish(self) -> (u64, u64) {
+        self.others.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await;
+        }
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.others.asked), count(&self.others.failed))
+    }
+
+    async fn kill(&mut self, cluster: &mut Cluster<'_>, victim: usize, times: &mut Histogram<u64>) {
+        let keys = cluster.keys_led_by(victim, REQUESTS);
+        self.write(&keys).await;
+        cluster.signal(victim, Signal::STOP);
+        let requests = self.ask(&keys);
+        // They have to be on their way, and nobody may have lost patience yet.
+        Timer::after(Duration::from_millis(3)).await;
+        let killed = cluster.kill(victim);
+        self.collect(requests, Some(killed), times).await;
+        Timer::after(Duration::from_millis(200)).await;
+        cluster.restart(victim);
+        cluster.serves(&self.client, victim).await;
+    }
+
+    async fn freeze(&mut self, cluster: &Cluster<'_>, victim: usize, times: &mut Histogram<u64>) {
+        let keys = cluster.keys_led_by(victim, REQUESTS);
+        self.write(&keys).await;
+        cluster.signal(victim, Signal::STOP);
+        // Before it is suspected, and afterwards.
+        for _ in 0..4 {
+            let requests = self.ask(&keys);
+            self.collect(requests, None, times).await;
+            Timer::after(Duration::from_millis(150)).await;
+        }
+        cluster.signal(victim, Signal::CONT);
+        Timer::after(Duration::from_millis(500)).await;
+        cluster.serves(&self.client, victim).await;
+    }
+
+    async fn write(&self, keys: &[String]) {
+        for key in keys {
+            self.count(self.client.set(key, "before").await.is_ok());
+        }
+    }
+
+    fn ask(&self, keys: &[String]) -> Vec<Task<Request>> {
+        let ask = |(number, key): (usize, &String)| {
+            let (client, key) = (self.client.clone(), key.clone());
+            smol::spawn(async move {
+                let asked = Instant::now();
+                let is_ok = if number % 2 == 0 {
+                    client.set(&key, "after").await.is_ok()
+                } else {
+                    client.get(&key).await.is_ok_and(|value| value.is_some())
+                };
+                Request {
+                    asked,
+                    answered: Instant::now(),
+                    is_ok,
+                }
+            })
+        };
+        keys.iter().enumerate().map(ask).collect()
+    }
+
+    async fn collect(
+        &self,
+        requests: Vec<Task<Request>>,
+        since: Option<Instant>,
+        times: &mut Histogram<u64>,
+    ) {
+        for request in requests {
+            let request = request.await;
+            self.count(request.is_ok);
+            let time = request
+                .answered
+                .duration_since(since.unwrap_or(request.asked));
+            times.saturating_record(micros(time));
+        }
+    }
+
+    fn count(&self, is_ok: bool) {
+        self.others.count(is_ok);
+    }
+}
+
+impl Others {
+    fn count(&self, is_ok: bool) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.failed.fetch_add(u64::from(!is_ok), Ordering::Relaxed);
+    }
+}
+
+struct Request {
+    asked: Instant,
+    answered: Instant,
+    is_ok: bool,
+}
+
+/// Writes and reads keys of its own; a miss is a failure.
+async fn go_on(client: Client, others: Arc<Others>, number: usize) {
+    for round in 0_u32.. {
+        let key = format!("other:{number}:{}", round % 500);
+        others.count(client.set(&key, "x").await.is_ok());
+        let read = client.get(&key).await;
+        others.count(read.is_ok_and(|value| value.is_some()));
+        if others.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        Timer::after(Duration::from_millis(2)).await;
+    }
+}
