@@ -207,6 +207,7 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
     };
     let answer = Message {
         id: hello.id,
+        epoch: hello.epoch,
         body: Body::Pong {
             boot: 1,
             state: NodeState::Serving,

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::replication::{
-    Body, Bytes, Entry, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, PulledEntry,
-    ReadReply, Refusal, Write, WriteReply,
+    Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind, OfferReply,
+    PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
 };
 use crate::resp::{Args, Span};
 use crate::time::Timestamp;
@@ -23,6 +23,7 @@ pub fn run(program: &[u8]) {
     for kind in 0..KINDS {
         survives(&Message {
             id: source.u64(),
+            epoch: source.u64(),
             body: source.body(kind),
         });
     }
@@ -89,8 +90,8 @@ fn span(start: usize, len: usize) -> Span {
     }
 }
 
-const KINDS: u8 = 14;
-const NAMES: [&str; 15] = [
+const KINDS: u8 = 16;
+const NAMES: [&str; 17] = [
     "NODE.HELLO",
     "NODE.REJECTED",
     "NODE.PING",
@@ -105,6 +106,8 @@ const NAMES: [&str; 15] = [
     "NODE.PULLED",
     "NODE.FLUSH",
     "NODE.FLUSHED",
+    "NODE.DOCUMENT",
+    "NODE.WRONGEPOCH",
     "PING",
 ];
 
@@ -175,7 +178,7 @@ impl Source<'_> {
             0 => Body::Hello(Hello {
                 node_id: self.text(),
                 boot: self.u32(),
-                ring: self.u64(),
+                digest: self.u64(),
                 replicas: self.u8(),
                 is_member: self.flag(),
             }),
@@ -190,6 +193,7 @@ impl Source<'_> {
                 key: self.bytes(),
                 entry: self.entry(),
                 need: self.u8(),
+                next_need: self.u8(),
                 first: self.flag(),
                 base: self.option(Self::version),
                 deadline: Timestamp::from_millis(self.u64()),
@@ -212,7 +216,32 @@ impl Source<'_> {
             12 => Body::Flush {
                 version: self.version(),
             },
+            13 => Body::Document(self.document()),
+            14 => Body::WrongEpoch,
             _ => Body::Flushed,
+        }
+    }
+
+    fn document(&mut self) -> Document {
+        Document {
+            epoch: self.u64(),
+            members: self.list(Self::member),
+            replicas: self.u8(),
+            change: self.option(|source| match source.flag() {
+                false => Change::Leaving(source.text()),
+                true => Change::Joining {
+                    member: source.member(),
+                    boot: source.u32(),
+                },
+            }),
+        }
+    }
+
+    fn member(&mut self) -> Member {
+        Member {
+            id: self.text(),
+            weight: self.u32(),
+            address: self.text(),
         }
     }
 
@@ -265,8 +294,10 @@ impl Source<'_> {
     }
 
     fn read_reply(&mut self) -> ReadReply {
-        if self.flag() {
-            return ReadReply::Loading;
+        match self.u8() % 3 {
+            0 => return ReadReply::Loading,
+            1 => return ReadReply::Gaining,
+            _ => {}
         }
         ReadReply::Holds {
             entry: self.option(Self::entry),

@@ -63,13 +63,17 @@ pub struct Member {
     pub id: String,
     /// Its share of the ring, relative to the others; at least 1.
     pub weight: u32,
+    /// Where it is reached, in whatever form the driver understands; not looked at here.
+    pub address: String,
 }
 
 impl Member {
-    /// A member of weight 1.
+    /// A member of weight 1 whose id is its address.
     pub fn new(id: impl Into<String>) -> Self {
+        let id = id.into();
         Self {
-            id: id.into(),
+            address: id.clone(),
+            id,
             weight: 1,
         }
     }
@@ -87,8 +91,10 @@ pub enum Role {
 /// The settings of a [`Node`](super::Node). All times have the defaults of the protocol.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The members, in any order; the same in every process.
+    /// The members, in any order; the same in every process that is started with them.
     pub members: Vec<Member>,
+    /// Whether `members` only says whom to ask for the member list. For a node that waits for being added.
+    pub is_seed_list: bool,
     /// The part that this node plays.
     pub role: Role,
     /// Replicas per key; 1 to [`MAX_REPLICAS`](Self::MAX_REPLICAS), default 3.
@@ -136,6 +142,7 @@ impl Config {
     pub fn new(members: Vec<Member>, role: Role) -> Self {
         Self {
             members,
+            is_seed_list: false,
             role,
             replicas: 3,
             write_level: Level::Auto,
@@ -176,7 +183,7 @@ pub enum ConfigError {
     DuplicateMember(String),
     /// A member has weight 0, or there are too many members; the text says which.
     BadMember(String),
-    /// This node's own id is not in the member list.
+    /// This node's own id is not in the member list, and that is no list of seeds.
     NotAMember(String),
     /// Replicas per key are outside 1 to [`Config::MAX_REPLICAS`].
     Replicas(usize),

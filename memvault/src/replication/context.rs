@@ -5,18 +5,21 @@ use alloc::collections::VecDeque;
 use super::Now;
 use super::action::{Action, Event, Link};
 use super::config::Config;
+use super::document::Document;
 use super::message::{Body, Message, NodeState};
 use super::node::NodeStatistics;
 use super::peers::Peers;
+use super::placement::Placement;
 use super::preference::Preference;
-use crate::ring::{NodeIndex, Ring};
+use crate::ring::NodeIndex;
 use crate::version::{Hlc, Version};
 
 /// The common ground of coordinator, leader, replica and warm-up.
 pub(super) struct Context {
     pub(super) config: Config,
-    pub(super) ring: Ring,
-    /// This node's own place on the ring, if it is a member.
+    pub(super) document: Document,
+    pub(super) placement: Placement,
+    /// This node's own number, if it holds data.
     pub(super) me: Option<NodeIndex>,
     pub(super) peers: Peers,
     pub(super) hlc: Hlc,
@@ -30,14 +33,16 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(
         config: Config,
-        ring: Ring,
+        document: Document,
+        placement: Placement,
         me: Option<NodeIndex>,
         peers: Peers,
         hlc: Hlc,
     ) -> Self {
         Self {
             config,
-            ring,
+            document,
+            placement,
             me,
             peers,
             hlc,
@@ -50,7 +55,12 @@ impl Context {
 
     /// The replicas of `key`, in order.
     pub(super) fn preference(&self, key: &[u8]) -> Preference {
-        Preference::of_key(&self.ring, key, self.config.replicas)
+        self.placement.preference(key)
+    }
+
+    /// Whether an acknowledgement of `node` would count for a write.
+    pub(super) fn acknowledges(&self, list: &Preference, node: NodeIndex) -> bool {
+        self.peers.counts(node) || list.gains(node) && self.peers.is_live(node)
     }
 
     /// A number that was never used before in this process.
@@ -66,7 +76,8 @@ impl Context {
 
     /// Sends an answer to where the question came from.
     pub(super) fn answer(&mut self, to: Link, id: u64, body: Body) {
-        let message = Message { id, body };
+        let epoch = self.document.epoch;
+        let message = Message { id, epoch, body };
         if self.me.is_some_and(|me| to == Link::Peer(me)) {
             self.local.push_back(message);
         } else {

@@ -9,7 +9,6 @@ use super::entry::{Bytes, Entry};
 use super::message::{Body, NodeState, OfferKind, OfferReply, Refusal, Write, WriteReply};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
-use super::resolve::read_quorum;
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant, Timestamp};
@@ -68,6 +67,7 @@ impl Leader {
             if let Some(pending) = self.pending.get_mut(&id) {
                 pending.reply_to = Some(from);
                 pending.write.need = write.need;
+                pending.write.next_need = write.next_need;
             }
             return self.settle(cx, id);
         }
@@ -94,7 +94,7 @@ impl Leader {
         if replica.state != NodeState::Serving {
             return Some(WriteReply::Loading);
         }
-        if !cx.me.is_some_and(|me| replicas.contains(me)) {
+        if !cx.me.is_some_and(|me| replicas.leaders().contains(&me)) {
             return Some(WriteReply::WrongNode);
         }
         let latest = write.deadline.as_millis().saturating_add(Hlc::MAX_SKEW_MS);
@@ -169,7 +169,8 @@ impl Leader {
         match reply {
             OfferReply::Ack { counted } => {
                 pending.acks = pending.acks.or(who);
-                if counted {
+                // One that has yet to take the key over keeps what it is given meanwhile.
+                if counted || pending.replicas.gains(from) {
                     pending.counted_acks = pending.counted_acks.or(who);
                 }
             }
@@ -257,14 +258,12 @@ impl Leader {
 impl Pending {
     /// The answer, once it is known, and whether nothing is left to do after it.
     fn verdict(&self, cx: &Context) -> Option<(WriteReply, bool)> {
-        let total = self.replicas.len();
-        let need = usize::from(self.write.need).min(total);
         let acks = if self.write.need == Write::ALL {
             self.acks
         } else {
             self.counted_acks
         };
-        if acks.len() >= need {
+        if self.is_enough(acks) {
             return Some((
                 WriteReply::Done {
                     existed: self.existed,
@@ -272,7 +271,7 @@ impl Pending {
                 false,
             ));
         }
-        if self.nacks.len() >= read_quorum(total) {
+        if self.replicas.is_read_quorum(self.nacks) {
             return Some((
                 WriteReply::Stale {
                     current: self.current,
@@ -280,9 +279,11 @@ impl Pending {
                 true,
             ));
         }
-        let within_reach = self.replicas.filter(|node| cx.peers.counts(node));
+        let within_reach = self
+            .replicas
+            .filter(|node| cx.acknowledges(&self.replicas, node));
         let possible = acks.or(within_reach).without(self.nacks);
-        if possible.len() >= need {
+        if self.is_enough(possible) {
             return None;
         }
         let reply = if self.nacks.is_empty() {
@@ -293,6 +294,14 @@ impl Pending {
             }
         };
         Some((reply, false))
+    }
+
+    /// Whether the acknowledgements of these suffice.
+    fn is_enough(&self, acks: ReplicaSet) -> bool {
+        let (list, write) = (&self.replicas, &self.write);
+        let has =
+            |part: ReplicaSet, need: u8| acks.and(part).len() >= usize::from(need).min(part.len());
+        has(list.current(), write.need) && has(list.next(), write.next_need)
     }
 
     /// The followers within reach that have not answered yet.

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::document::Document;
 use super::entry::{Bytes, Entry};
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -13,6 +14,8 @@ use crate::version::Version;
 pub struct Message {
     /// Chosen by the one who asks, unique among its questions; repeated in the answer.
     pub id: u64,
+    /// The epoch of the sender's member list. A question is only answered by a node of the same epoch.
+    pub epoch: u64,
     /// What is asked or answered.
     pub body: Body,
 }
@@ -75,6 +78,11 @@ pub enum Body {
     },
     /// Answers a [`Flush`](Self::Flush).
     Flushed,
+    /// The member list of the sender, for a node that has an earlier one. Where that node asked something,
+    /// it has to ask again.
+    Document(Document),
+    /// Answers a question from a later epoch: nothing was done, and the document is wanted.
+    WrongEpoch,
 }
 
 /// Who opens a link, and by which rules it goes.
@@ -84,8 +92,8 @@ pub struct Hello {
     pub node_id: String,
     /// The process start.
     pub boot: u32,
-    /// Digest of the ring: both ends must place keys alike.
-    pub ring: u64,
+    /// Digest of the member list: documents of one epoch must be the same.
+    pub digest: u64,
     /// Replicas per key: both ends must agree.
     pub replicas: u8,
     /// Whether it holds data, and is thus one of the ring's members.
@@ -127,6 +135,8 @@ pub struct Write {
     pub entry: Entry,
     /// Acknowledgements needed, the leader's own included.
     pub need: u8,
+    /// Acknowledgements needed of the replicas after the change of members that is under way.
+    pub next_need: u8,
     /// Whether this tag has never been sent to anyone before.
     pub first: bool,
     /// If set, the replicas must hold nothing newer than this.
@@ -220,6 +230,8 @@ pub enum Refusal {
 pub enum ReadReply {
     /// The node is warming up and must not answer.
     Loading,
+    /// The node has yet to take the key over: what it holds is not complete, and nobody relies on it so far.
+    Gaining,
     /// What it holds, and the highest version it may have forgotten.
     Holds {
         /// The entry, if any; may be a tombstone or past its time.

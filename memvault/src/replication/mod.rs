@@ -36,6 +36,7 @@ mod action;
 mod config;
 mod context;
 mod coordinator;
+mod document;
 mod entry;
 mod floors;
 mod leader;
@@ -43,6 +44,7 @@ mod message;
 mod node;
 mod offer;
 mod peers;
+mod placement;
 mod preference;
 mod pull;
 mod replica;
@@ -57,6 +59,7 @@ mod wire;
 pub use action::{Action, DownReason, Event, Link};
 pub use config::{Config, ConfigError, Level, Member, OnAmbiguous, Role, quorum};
 pub use coordinator::Levels;
+pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use message::{
     Body, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, PulledEntry, ReadReply,
@@ -66,7 +69,6 @@ pub use node::{Node, NodeStatistics, PeerStatus};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
 pub use request::{Answer, Failure, Outcome, Request};
-pub use resolve::{Resolution, Vote, resolve};
 pub use wire::{HELLO, WireError};
 
 use crate::time::{Instant, Timestamp};

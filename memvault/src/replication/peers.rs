@@ -8,7 +8,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::action::{Action, DownReason, Event, Link};
-use super::config::Config;
+use super::config::{Config, Member};
+use super::document::Document;
 use super::message::{Body, Message, NodeState};
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
@@ -27,6 +28,10 @@ enum Progress {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: String,
+    pub(super) address: String,
+    /// Whether it has a part in the present document. One that has none keeps its number, so that late
+    /// answers find nobody else.
+    is_active: bool,
     pub(super) state: NodeState,
     pub(super) boot: u32,
     progress: Progress,
@@ -57,9 +62,11 @@ pub(super) enum Greeting {
     },
 }
 
-/// All members, this node included if it is one.
+/// All members, this node included if it is one. Nobody's number ever changes.
 pub(super) struct Peers {
     peers: Vec<Peer>,
+    /// Of the present document.
+    epoch: u64,
     me: Option<NodeIndex>,
     heartbeat: Duration,
     suspect_after: Duration,
@@ -77,25 +84,69 @@ const RECONNECT_BASE: Duration = Duration::from_millis(50);
 const MAX_DOUBLINGS: u32 = 16;
 
 impl Peers {
-    pub(super) fn new(
-        config: &Config,
-        ids: Vec<String>,
-        me: Option<NodeIndex>,
-        chance: Chance,
-    ) -> Self {
-        Self {
-            peers: ids.into_iter().map(Peer::new).collect(),
-            me,
+    pub(super) fn new(config: &Config, document: &Document, chance: Chance) -> Self {
+        let mut peers = Self {
+            peers: Vec::new(),
+            epoch: 0,
+            me: None,
             heartbeat: config.heartbeat,
             suspect_after: config.suspect_after,
             down_after: config.down_after,
             reconnect_max: config.reconnect_max,
             chance,
-        }
+        };
+        peers.follow(document);
+        peers
     }
 
-    pub(super) fn indices(&self) -> impl Iterator<Item = NodeIndex> + use<> {
-        (0..u16::try_from(self.peers.len()).unwrap_or(u16::MAX)).map(NodeIndex)
+    /// Notes who has a part in `document`. Returns those that have none any more.
+    pub(super) fn follow(&mut self, document: &Document) -> Vec<NodeIndex> {
+        self.epoch = document.epoch;
+        let before = self.indices();
+        for peer in &mut self.peers {
+            peer.is_active = false;
+        }
+        for member in document.nodes() {
+            let at = self
+                .index_of(&member.id)
+                .unwrap_or_else(|| self.add(member));
+            if let Some(peer) = self.peer_mut(at) {
+                peer.is_active = true;
+                peer.address.clone_from(&member.address);
+            }
+        }
+        let is_gone = |node: &NodeIndex| !self.peer(*node).is_some_and(|peer| peer.is_active);
+        before.into_iter().filter(is_gone).collect()
+    }
+
+    /// This node itself, whether it has a part in the document or not.
+    pub(super) fn set_me(&mut self, id: &str) -> NodeIndex {
+        let me = self
+            .index_of(id)
+            .unwrap_or_else(|| self.add(&Member::new(id)));
+        self.me = Some(me);
+        me
+    }
+
+    fn add(&mut self, member: &Member) -> NodeIndex {
+        // A process would have to see as many changes for the numbers to run out.
+        let number = u16::try_from(self.peers.len()).unwrap_or(u16::MAX);
+        self.peers.push(Peer::new(member));
+        NodeIndex(number)
+    }
+
+    /// Everyone that has a part in the document.
+    pub(super) fn indices(&self) -> Vec<NodeIndex> {
+        let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
+        let active = numbered.filter(|(_, peer)| peer.is_active);
+        active.map(|(node, _)| node).collect()
+    }
+
+    /// The number of the node with this id. O(nodes).
+    pub(super) fn index_of(&self, id: &str) -> Option<NodeIndex> {
+        let mut numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
+        let found = numbered.find(|(_, peer)| peer.id == id);
+        found.map(|(node, _)| node)
     }
 
     pub(super) fn peer(&self, node: NodeIndex) -> Option<&Peer> {
@@ -110,6 +161,12 @@ impl Peers {
     pub(super) fn id(&self, node: NodeIndex) -> String {
         self.peer(node)
             .map_or_else(String::new, |peer| peer.id.clone())
+    }
+
+    /// Where it is reached; empty for a node that does not exist.
+    pub(super) fn address(&self, node: NodeIndex) -> String {
+        self.peer(node)
+            .map_or_else(String::new, |peer| peer.address.clone())
     }
 
     /// Whether messages can be sent to it; this node itself always.
@@ -292,8 +349,9 @@ impl Peers {
     /// Connects, pings, and notices silence. Returns the members that were lost.
     pub(super) fn tick(&mut self, now: Instant, out: &mut VecDeque<Action>) -> Vec<NodeIndex> {
         let me = self.me;
-        let others = self.indices().filter(|node| me != Some(*node));
+        let others = self.indices().into_iter();
         others
+            .filter(|node| me != Some(*node))
             .filter(|node| self.tick_one(now, *node, out))
             .collect()
     }
@@ -348,6 +406,7 @@ impl Peers {
                 Link::Peer(node),
                 Message {
                     id: 0,
+                    epoch: self.epoch,
                     body: Body::Ping,
                 },
             ));
@@ -370,9 +429,11 @@ impl Peers {
 }
 
 impl Peer {
-    const fn new(id: String) -> Self {
+    fn new(member: &Member) -> Self {
         Self {
-            id,
+            id: member.id.clone(),
+            address: member.address.clone(),
+            is_active: false,
             state: NodeState::Warming,
             boot: 0,
             progress: Progress::Idle {

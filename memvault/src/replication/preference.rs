@@ -1,50 +1,107 @@
 //! The replicas of one key, in order.
 
 use super::config::{Config, quorum};
-use crate::ring::{NodeIndex, Ring};
+use super::resolve::read_quorum;
+use crate::ring::NodeIndex;
 
-/// The first R distinct nodes clockwise from a key: its preference list.
+/// The first R distinct nodes clockwise from a key, its preference list; while the members change, those
+/// after the change as well.
+///
+/// Two lists at a time make *joint* quorums: so many of the one and so many of the other. Whatever was done
+/// before the change, or will be after it, then overlaps with what is done during it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Preference {
-    nodes: [NodeIndex; Config::MAX_REPLICAS],
+    /// The present list, then those that are only on the next one.
+    nodes: [NodeIndex; MAX_NODES],
+    current: u8,
     len: u8,
+    next: ReplicaSet,
 }
 
-impl Preference {
-    /// The preference list of `key`.
-    pub(super) fn of_key(ring: &Ring, key: &[u8], replicas: usize) -> Self {
-        Self::collect(ring.replicas(key, replicas))
-    }
+/// One change brings at most one more.
+const MAX_NODES: usize = Config::MAX_REPLICAS + 1;
 
+impl Preference {
     /// A preference list of these nodes; those beyond the maximum are left out.
     pub(super) fn collect(nodes: impl Iterator<Item = NodeIndex>) -> Self {
         let mut list = Self {
-            nodes: [NodeIndex::default(); Config::MAX_REPLICAS],
+            nodes: [NodeIndex::default(); MAX_NODES],
+            current: 0,
             len: 0,
+            next: ReplicaSet::EMPTY,
         };
-        for (slot, node) in list.nodes.iter_mut().zip(nodes) {
-            *slot = node;
-            list.len += 1;
+        for node in nodes.take(Config::MAX_REPLICAS) {
+            list.push(node);
         }
+        list.current = list.len;
+        list.next = list.current();
         list
     }
 
-    pub(super) fn nodes(&self) -> &[NodeIndex] {
-        self.nodes.get(..self.len()).unwrap_or(&[])
+    /// The present list and the next one.
+    pub(super) fn joint(
+        current: impl Iterator<Item = NodeIndex>,
+        next: impl Iterator<Item = NodeIndex>,
+    ) -> Self {
+        let mut list = Self::collect(current);
+        let mut set = ReplicaSet::EMPTY;
+        for node in next.take(Config::MAX_REPLICAS) {
+            if !list.contains(node) {
+                list.push(node);
+            }
+            set = set.or(list.set_of(node));
+        }
+        list.next = set;
+        list
     }
 
-    pub(super) fn len(&self) -> usize {
-        usize::from(self.len)
+    fn push(&mut self, node: NodeIndex) {
+        if let Some(slot) = self.nodes.get_mut(usize::from(self.len)) {
+            *slot = node;
+            self.len += 1;
+        }
+    }
+
+    /// Everyone on either list.
+    pub(super) fn nodes(&self) -> &[NodeIndex] {
+        self.nodes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// Those on the present list, in order: they lead and answer reads at ONE.
+    pub(super) fn leaders(&self) -> &[NodeIndex] {
+        self.nodes.get(..usize::from(self.current)).unwrap_or(&[])
     }
 
     pub(super) fn contains(&self, node: NodeIndex) -> bool {
         self.nodes().contains(&node)
     }
 
+    /// Those on the present list.
+    pub(super) const fn current(&self) -> ReplicaSet {
+        ReplicaSet((1 << self.current) - 1)
+    }
+
+    /// Those on the next list; the same as the present one while nothing changes.
+    pub(super) const fn next(&self) -> ReplicaSet {
+        self.next
+    }
+
+    /// Whether the node is on the next list only: it has yet to take the key over.
+    pub(super) fn gains(&self, node: NodeIndex) -> bool {
+        !self.set_of(node).without(self.current()).is_empty()
+    }
+
     /// The set of `node` alone, if it is in the list, else the empty set.
     pub(super) fn set_of(&self, node: NodeIndex) -> ReplicaSet {
         let position = self.nodes().iter().position(|n| *n == node);
         ReplicaSet(position.map_or(0, |position| 1 << position))
+    }
+
+    /// The same nodes of another list, as far as they are on this one.
+    pub(super) fn translate(&self, other: &Self, set: ReplicaSet) -> ReplicaSet {
+        other
+            .members(set)
+            .fold(ReplicaSet::EMPTY, |sum, node| sum.or(self.set_of(node)))
     }
 
     /// The nodes that are in `set`, in order.
@@ -66,15 +123,33 @@ impl Preference {
         set
     }
 
-    /// How many acknowledgements make a quorum.
-    pub(super) fn quorum(&self) -> usize {
-        quorum(self.len())
+    /// Whether a write that these hold is safe: a quorum of each list.
+    pub(super) fn is_quorum(&self, set: ReplicaSet) -> bool {
+        self.lacks(set, quorum).is_none()
+    }
+
+    /// Whether among these is one of every quorum that acknowledged a write.
+    pub(super) fn is_read_quorum(&self, set: ReplicaSet) -> bool {
+        self.lacks(set, read_quorum).is_none()
+    }
+
+    /// The first list of which `set` has less than what `need` says for its length: how many it has, and how
+    /// many are needed.
+    pub(super) fn lacks(
+        &self,
+        set: ReplicaSet,
+        need: impl Fn(usize) -> usize,
+    ) -> Option<(usize, usize)> {
+        [self.current(), self.next]
+            .into_iter()
+            .map(|list| (set.and(list).len(), need(list.len())))
+            .find(|(has, need)| has < need)
     }
 }
 
-/// A set of the nodes of one preference list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct ReplicaSet(u8);
+/// A set of the nodes of one [`Preference`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ReplicaSet(u16);
 
 impl ReplicaSet {
     pub(super) const EMPTY: Self = Self(0);
@@ -97,5 +172,42 @@ impl ReplicaSet {
 
     pub(super) const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joint(current: &[u16], next: &[u16]) -> Preference {
+        let nodes = |list: &[u16]| {
+            list.iter()
+                .copied()
+                .map(NodeIndex)
+                .collect::<alloc::vec::Vec<_>>()
+        };
+        Preference::joint(nodes(current).into_iter(), nodes(next).into_iter())
+    }
+
+    fn set(list: &Preference, nodes: &[u16]) -> ReplicaSet {
+        list.filter(|node| nodes.contains(&node.0))
+    }
+
+    #[test]
+    fn a_joint_quorum_is_one_of_both_lists() {
+        let list = joint(&[1, 2, 3], &[4, 1, 2]);
+        assert_eq!(list.leaders(), [1, 2, 3].map(NodeIndex));
+        assert!(list.gains(NodeIndex(4)) && !list.gains(NodeIndex(3)));
+        assert!(list.is_quorum(set(&list, &[1, 2])));
+        assert!(list.is_quorum(set(&list, &[1, 3, 4])));
+        assert!(!list.is_quorum(set(&list, &[2, 3])));
+        assert!(!list.is_quorum(set(&list, &[1, 4])));
+    }
+
+    #[test]
+    fn a_set_moves_to_another_list_by_node() {
+        let (before, after) = (joint(&[1, 2, 3], &[4, 1, 2]), joint(&[4, 1, 2], &[4, 1, 2]));
+        let moved = after.translate(&before, set(&before, &[2, 3, 4]));
+        assert_eq!(moved, set(&after, &[2, 4]));
     }
 }

@@ -1,64 +1,60 @@
-//! The one decision that reads, warm-up and tests share: what do these replicas, taken together, know?
+//! The one decision that reads and tests share: what do these replicas, taken together, know?
 
 use super::config::quorum;
+use super::preference::{Preference, ReplicaSet};
 use crate::version::Version;
 
 /// What one replica says of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vote {
+pub(super) struct Vote {
+    /// The voter, as a set of one.
+    pub(super) voter: ReplicaSet,
     /// The version it holds, a tombstone's included; an unconfirmed entry is not held.
-    pub held: Option<Version>,
+    pub(super) held: Option<Version>,
     /// The highest version that it may have forgotten.
-    pub floor: Version,
+    pub(super) floor: Version,
 }
 
 impl Vote {
     /// Whether this replica cannot have forgotten anything newer than `best`.
-    #[must_use]
-    pub fn is_certain_of(&self, best: Version) -> bool {
+    pub(super) fn is_certain_of(&self, best: Version) -> bool {
         self.held.is_some() || self.floor <= best
     }
 }
 
 /// What follows from the votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
+pub(super) enum Resolution {
     /// Nobody holds the key.
     Absent,
-    /// Something newer than `best` may have been forgotten: more votes are needed, or it is a miss.
-    Uncertain {
-        /// The newest version held.
-        best: Version,
-    },
+    /// Something newer than what is held may have been forgotten: more votes are needed, or it is a miss.
+    Uncertain,
     /// `best` is the newest version that was ever acknowledged.
     Best {
         /// The newest version held.
         best: Version,
-        /// How many voters hold it.
-        holders: usize,
+        /// The voters that hold it.
+        holders: ReplicaSet,
     },
 }
 
-/// Combines votes on one key of `replicas` replicas. O(n), pure.
+/// Combines the votes on one key of the replicas in `list`. O(n), pure.
 ///
-/// Needs votes of at least `replicas - quorum + 1` replicas to mean anything: among so many is one of every
-/// quorum that acknowledged a write.
-#[must_use]
-pub fn resolve(votes: impl Iterator<Item = Vote> + Clone, replicas: usize) -> Resolution {
+/// Needs votes of a read quorum to mean anything: among so many is one of every quorum that acknowledged a
+/// write.
+pub(super) fn resolve(list: &Preference, votes: impl Iterator<Item = Vote> + Clone) -> Resolution {
     let Some(best) = votes.clone().filter_map(|vote| vote.held).max() else {
         return Resolution::Absent;
     };
-    let certain = votes
-        .clone()
-        .filter(|vote| vote.is_certain_of(best))
-        .count();
-    if certain < read_quorum(replicas) {
-        return Resolution::Uncertain { best };
+    let voters = |predicate: &dyn Fn(&Vote) -> bool| {
+        let those = votes.clone().filter(|vote| predicate(vote));
+        those.fold(ReplicaSet::EMPTY, |set, vote| set.or(vote.voter))
+    };
+    if !list.is_read_quorum(voters(&|vote| vote.is_certain_of(best))) {
+        return Resolution::Uncertain;
     }
-    Resolution::Best {
-        best,
-        holders: votes.filter(|vote| vote.held == Some(best)).count(),
-    }
+    let holders = voters(&|vote| vote.held == Some(best));
+    Resolution::Best { best, holders }
 }
 
 /// How many replicas a reader must hear so that one of every write quorum is among them.
@@ -69,49 +65,44 @@ pub(super) const fn read_quorum(replicas: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::NodeIndex;
 
-    fn held(hlc: u64) -> Vote {
-        Vote {
-            held: Some(Version::new(hlc, 0)),
-            floor: Version::ZERO,
-        }
+    fn three() -> Preference {
+        Preference::collect([0, 1, 2].map(NodeIndex).into_iter())
     }
 
-    fn forgot(hlc: u64) -> Vote {
-        Vote {
-            held: None,
-            floor: Version::new(hlc, 0),
+    /// The nodes 0, 1 and 2 in order: the version that each holds, or else has forgotten.
+    fn decide(votes: &[Result<u64, u64>]) -> Resolution {
+        let list = three();
+        let vote = |(node, vote): (u16, &Result<u64, u64>)| Vote {
+            voter: list.set_of(NodeIndex(node)),
+            held: vote.ok().map(|hlc| Version::new(hlc, 0)),
+            floor: Version::new(vote.err().unwrap_or(0), 0),
+        };
+        resolve(&list, (0..).zip(votes).map(vote))
+    }
+
+    fn best(hlc: u64, holders: &[u16]) -> Resolution {
+        Resolution::Best {
+            best: Version::new(hlc, 0),
+            holders: three().filter(|node| holders.contains(&node.0)),
         }
     }
 
     #[test]
     fn nobody_holds_it() {
-        assert_eq!(
-            resolve([forgot(9), forgot(0)].into_iter(), 3),
-            Resolution::Absent
-        );
+        assert_eq!(decide(&[Err(9), Err(0)]), Resolution::Absent);
     }
 
     #[test]
-    fn the_newest_version_wins_and_its_holders_are_counted() {
-        let best = Version::new(7, 0);
-        assert_eq!(
-            resolve([held(7), held(3), held(7)].into_iter(), 3),
-            Resolution::Best { best, holders: 2 }
-        );
+    fn the_newest_version_wins_and_its_holders_are_known() {
+        assert_eq!(decide(&[Ok(7), Ok(3), Ok(7)]), best(7, &[0, 2]));
     }
 
     #[test]
     fn a_replica_that_forgot_something_newer_makes_it_uncertain() {
-        let best = Version::new(7, 0);
-        assert_eq!(
-            resolve([held(7), forgot(8)].into_iter(), 3),
-            Resolution::Uncertain { best }
-        );
-        assert_eq!(
-            resolve([held(7), forgot(7)].into_iter(), 3),
-            Resolution::Best { best, holders: 1 }
-        );
+        assert_eq!(decide(&[Ok(7), Err(8)]), Resolution::Uncertain);
+        assert_eq!(decide(&[Ok(7), Err(7)]), best(7, &[0]));
     }
 
     #[test]

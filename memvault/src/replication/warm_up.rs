@@ -16,7 +16,6 @@ use super::entry::Bytes;
 use super::message::{Body, OfferKind, PullReply, PulledEntry};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
-use super::resolve::read_quorum;
 use crate::hash::{Token, token};
 use crate::ring::NodeIndex;
 use crate::store::EntryRef;
@@ -41,7 +40,7 @@ pub(super) struct WarmUp {
     last_progress: Instant,
     /// What this node cannot rule out having acknowledged in a former life.
     boot_floor: Version,
-    sources: Vec<Source>,
+    sources: BTreeMap<NodeIndex, Source>,
     /// Who holds what, by token; dropped at the end.
     staged: BTreeMap<Token, Staged>,
     /// The distinct preference lists that this node is on.
@@ -116,7 +115,7 @@ impl WarmUp {
             pull_from,
             last_progress: pull_from,
             boot_floor,
-            sources: cx.peers.indices().map(|_| Source::default()).collect(),
+            sources: BTreeMap::new(),
             staged: BTreeMap::new(),
             lists: own_lists(cx),
         }
@@ -127,9 +126,7 @@ impl WarmUp {
         if let Purpose::CatchUp { since: from } = &mut self.purpose {
             *from = since.min(*from);
             self.started = now.instant;
-            for source in &mut self.sources {
-                *source = Source::default();
-            }
+            self.sources.clear();
         }
     }
 
@@ -161,7 +158,8 @@ impl WarmUp {
             Purpose::WarmUp => 0,
             Purpose::CatchUp { since } => since,
         };
-        for (node, source) in cx.peers.indices().zip(&mut self.sources) {
+        for node in cx.peers.indices() {
+            let source = self.sources.entry(node).or_default();
             let silent = source
                 .asked
                 .is_none_or(|(_, at)| now.instant - at > PULL_TIMEOUT);
@@ -192,7 +190,7 @@ impl WarmUp {
         id: u64,
         reply: PullReply,
     ) {
-        let Some(source) = self.sources.get_mut(from.as_usize()) else {
+        let Some(source) = self.sources.get_mut(&from) else {
             return;
         };
         if source.asked.is_none_or(|(asked, _)| asked != id) {
@@ -256,19 +254,16 @@ impl WarmUp {
 
     /// A member went away: if it comes back, it starts from the beginning as a source.
     pub(super) fn handle_lost(&mut self, node: NodeIndex) {
-        if let Some(source) = self.sources.get_mut(node.as_usize()) {
-            *source = Source::default();
-        }
+        self.sources.remove(&node);
     }
 
     fn is_done(&self, node: NodeIndex) -> bool {
-        self.sources
-            .get(node.as_usize())
-            .is_some_and(|source| source.done)
+        self.sources.get(&node).is_some_and(|source| source.done)
     }
 
     fn is_caught_up(&self, cx: &Context, now: Now) -> bool {
-        let others = cx.peers.indices().filter(|node| cx.me != Some(*node));
+        let others = cx.peers.indices().into_iter();
+        let others = others.filter(|node| cx.me != Some(*node));
         let mut counting = others.filter(|node| cx.peers.counts(*node));
         now.instant - self.started > CATCH_UP_MAX || counting.all(|node| self.is_done(node))
     }
@@ -283,7 +278,7 @@ impl WarmUp {
         if !counting.is_empty() && !patience_over {
             return Progress::Waiting;
         }
-        if done.len() >= read_quorum(list.len()) {
+        if list.is_read_quorum(done) {
             return Progress::Complete;
         }
         // Those that are warming up themselves have forgotten as much: there is nothing to wait for.
@@ -310,7 +305,7 @@ impl WarmUp {
                 }
             }
         }
-        for (bucket, floor) in self.sources.iter().flat_map(|source| &source.floors) {
+        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
             replica.floors.raise_bucket(*bucket as usize, *floor);
         }
         if progress.contains(&Progress::Degraded) {
@@ -324,7 +319,7 @@ impl WarmUp {
         let (token, replicas) = (token(held.key), cx.preference(held.key));
         let others = replicas.filter(|node| cx.me != Some(node));
         let done = replicas.filter(|node| self.is_done(node)).and(others);
-        if done.len() < read_quorum(replicas.len()) {
+        if !replicas.is_read_quorum(done) {
             return if version <= self.boot_floor {
                 Judgement::Doubt
             } else {
@@ -335,7 +330,7 @@ impl WarmUp {
         let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
         let own_floor_allows = !held.meta.unconfirmed || replica.floors.at(token) <= version;
         let certain = replicas.members(done.without(staged.holders)).all(|node| {
-            let source = self.sources.get(node.as_usize());
+            let source = self.sources.get(&node);
             source
                 .and_then(|source| source.floors.get(&bucket))
                 .is_none_or(|floor| *floor <= version)
@@ -360,9 +355,9 @@ impl WarmUp {
             .collect();
         // The first segment begins behind the last token and goes round through zero.
         let (mut from, mut wraps) = (0, false);
-        for (end, nodes) in cx.ring.preference_lists(cx.config.replicas) {
+        for (end, list) in cx.placement.segments() {
             let to = replica.floors.bucket(end);
-            if degraded.contains(&Preference::collect(nodes)) {
+            if degraded.contains(&list) {
                 wraps |= from == 0;
                 replica.floors.raise_buckets(from..=to, self.boot_floor);
             }
@@ -380,9 +375,9 @@ impl WarmUp {
 fn own_lists(cx: &Context) -> Vec<Preference> {
     let Some(me) = cx.me else { return Vec::new() };
     let mut lists: Vec<_> = cx
-        .ring
-        .preference_lists(cx.config.replicas)
-        .map(|(_, nodes)| Preference::collect(nodes))
+        .placement
+        .segments()
+        .map(|(_, list)| list)
         .filter(|list| list.contains(me))
         .collect();
     lists.sort_unstable();

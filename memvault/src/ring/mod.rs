@@ -149,27 +149,39 @@ impl Ring {
     ///
     /// Returns why the node is refused; the ring is unchanged then.
     pub fn add(&mut self, node_id: &str, weight: u32) -> Result<NodeIndex, RingError> {
-        let count = self.check_new(node_id, weight)?;
         let slot = self
             .nodes
             .iter()
             .position(Option::is_none)
             .unwrap_or(self.nodes.len());
         let index = NodeIndex(u16::try_from(slot).map_err(|_| RingError::TooManyNodes)?);
-        let node = Some(Node {
+        self.add_at(index, node_id, weight)?;
+        Ok(index)
+    }
+
+    /// Adds a node under an index of the caller's choice, which no node of this ring may have.
+    pub(crate) fn add_at(
+        &mut self,
+        index: NodeIndex,
+        node_id: &str,
+        weight: u32,
+    ) -> Result<(), RingError> {
+        let count = self.check_new(node_id, weight)?;
+        if self.nodes.len() <= index.as_usize() {
+            self.nodes.resize(index.as_usize() + 1, None);
+        }
+        let Some(slot @ None) = self.nodes.get_mut(index.as_usize()) else {
+            return Err(RingError::DuplicateNode);
+        };
+        *slot = Some(Node {
             id: node_id.into(),
             weight,
         });
-        if let Some(free) = self.nodes.get_mut(slot) {
-            *free = node;
-        } else {
-            self.nodes.push(node);
-        }
         self.len += 1;
         for number in 0..count {
             self.claim((self.position)(node_id, number), index);
         }
-        Ok(index)
+        Ok(())
     }
 
     /// Removes a node; its index may be used again for the next one added.

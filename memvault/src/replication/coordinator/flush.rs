@@ -37,6 +37,7 @@ impl Flushes {
         let waiting: BTreeSet<_> = cx
             .peers
             .indices()
+            .into_iter()
             .filter(|node| cx.peers.is_live(*node))
             .collect();
         if waiting.is_empty() {

@@ -238,7 +238,7 @@ impl Operation {
             peers.is_up(*node) && peers.state(*node) == Some(super::super::NodeState::Serving)
         };
         let (mut best, mut rest) = (Vec::new(), Vec::new());
-        for node in self.replicas.nodes().iter().filter(|node| serving(node)) {
+        for node in self.replicas.leaders().iter().filter(|node| serving(node)) {
             let list = if peers.may_lead(now.instant, *node) {
                 &mut best
             } else {
@@ -254,7 +254,7 @@ impl Operation {
     /// Whether every replica is known to be out of reach.
     pub(super) fn is_hopeless(&self, cx: &Context) -> bool {
         self.replicas
-            .nodes()
+            .leaders()
             .iter()
             .all(|node| cx.peers.is_down(*node))
     }

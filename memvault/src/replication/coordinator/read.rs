@@ -50,6 +50,8 @@ pub(super) struct Vouch {
     entry: Option<Entry>,
     unconfirmed: bool,
     floor: Version,
+    /// It has yet to take the key over, and nobody relies on it so far.
+    gains: bool,
 }
 
 /// What those who answered have to do with one version.
@@ -132,7 +134,11 @@ impl Operation {
         };
         let targets = match read.mode {
             Mode::One => read.next_candidate(&replicas, &candidates),
-            _ => read
+            Mode::Settle => read
+                .unheard(cx, &replicas)
+                .and(replicas.current())
+                .without(read.asked.or(read.passed)),
+            Mode::Quorum | Mode::All => read
                 .unheard(cx, &replicas)
                 .without(read.asked.or(read.passed)),
         };
@@ -187,6 +193,17 @@ impl Operation {
                     entry,
                     unconfirmed,
                     floor,
+                    gains: false,
+                });
+            }
+            ReadReply::Gaining => {
+                read.answers.retain(|vouch| vouch.node != from);
+                read.answers.push(Vouch {
+                    node: from,
+                    entry: None,
+                    unconfirmed: false,
+                    floor: Version::ZERO,
+                    gains: true,
                 });
             }
         }
@@ -270,7 +287,7 @@ impl Operation {
         for vouch in read
             .answers
             .iter()
-            .filter(|vouch| vouch.is_older_than(best.version))
+            .filter(|vouch| !vouch.gains && vouch.is_older_than(best.version))
         {
             cx.statistics.read_repairs += 1;
             let (key, entry) = (Bytes::clone(&self.key), best.clone());
@@ -328,15 +345,17 @@ impl ReadPhase {
 
     /// As good as a quorum can tell; where that is not certain, the newest that anyone holds.
     fn settled(&self, cx: &Context, replicas: &Preference) -> Verdict {
-        let live = replicas.filter(|node| cx.peers.counts(node));
-        let all_heard = live
-            .without(self.answered(replicas).or(self.passed))
-            .is_empty();
-        let enough = self.answers.len() >= read_quorum(replicas.len());
+        // What the next replicas know does not matter before they have taken over.
+        let present = Preference::collect(replicas.leaders().iter().copied());
+        let live = present.filter(|node| cx.peers.counts(node));
+        let answered = self.answered(&present);
+        let passed = present.translate(replicas, self.passed);
+        let all_heard = live.without(answered.or(passed)).is_empty();
+        let enough = present.is_read_quorum(answered);
         if self.answers.is_empty() || !enough && !all_heard {
             return Verdict::Unknown;
         }
-        match resolve(self.votes(), replicas.len()) {
+        match resolve(&present, self.votes(&present)) {
             Resolution::Best { best, .. } => Verdict::Found(Found {
                 entry: self.holding(best),
             }),
@@ -352,11 +371,10 @@ impl ReadPhase {
 
     /// What a quorum (or, at ALL, everyone) agrees on.
     fn agreed(&self, cx: &Context, now: Now, replicas: &Preference, level: Level) -> Verdict {
-        let total = replicas.len();
-        let need = if self.mode == Mode::All {
-            total
-        } else {
-            read_quorum(total)
+        let mode = self.mode;
+        let need = move |total: usize| match mode {
+            Mode::All => total,
+            _ => read_quorum(total),
         };
         // One that is not known to be down, although no link is up yet, may hold what the others lack.
         let waiting = replicas
@@ -366,26 +384,21 @@ impl ReadPhase {
                 !is_warming && !cx.peers.is_down(node)
             })
             .without(self.answered(replicas));
-        if self.answers.len() < need {
-            let possible = replicas.filter(|node| !cx.peers.is_down(node)).len();
-            return if possible < need {
-                Verdict::Fail(Failure::NoQuorum {
-                    level,
-                    live: possible,
-                    need,
-                })
-            } else {
-                Verdict::Unknown
+        if replicas.lacks(self.answered(replicas), need).is_some() {
+            let possible = replicas.filter(|node| !cx.peers.is_down(node));
+            return match replicas.lacks(possible, need) {
+                Some((live, need)) => Verdict::Fail(Failure::NoQuorum { level, live, need }),
+                None => Verdict::Unknown,
             };
         }
-        match resolve(self.votes(), total) {
+        match resolve(replicas, self.votes(replicas)) {
             Resolution::Absent => Verdict::Found(Found::default()),
-            Resolution::Uncertain { .. } if !waiting.is_empty() => Verdict::Unknown,
-            Resolution::Uncertain { .. } => Verdict::Found(Found::default()),
+            Resolution::Uncertain if !waiting.is_empty() => Verdict::Unknown,
+            Resolution::Uncertain => Verdict::Found(Found::default()),
             Resolution::Best { best, holders } => {
                 let entry = self.holding(best);
                 match entry {
-                    Some(entry) if entry.is_live(now.wall) && holders < replicas.quorum() => {
+                    Some(entry) if entry.is_live(now.wall) && !replicas.is_quorum(holders) => {
                         Verdict::WriteBack(entry)
                     }
                     entry => Verdict::Found(Found { entry }),
@@ -394,8 +407,8 @@ impl ReadPhase {
         }
     }
 
-    fn votes(&self) -> impl Iterator<Item = Vote> + Clone + '_ {
-        self.answers.iter().map(Vouch::vote)
+    fn votes<'a>(&'a self, list: &'a Preference) -> impl Iterator<Item = Vote> + Clone + 'a {
+        self.answers.iter().map(|vouch| vouch.vote(list))
     }
 
     fn holding(&self, version: Version) -> Option<Entry> {
@@ -417,7 +430,7 @@ impl ReadPhase {
     pub(super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
         let mut votes = Votes::default();
         for vouch in &self.answers {
-            let vote = vouch.vote();
+            let vote = vouch.vote(replicas);
             let set = if vote.held == Some(version) {
                 &mut votes.holders
             } else if vote.is_certain_of(version) {
@@ -425,7 +438,7 @@ impl ReadPhase {
             } else {
                 &mut votes.unwilling
             };
-            *set = set.or(replicas.set_of(vouch.node));
+            *set = set.or(vote.voter);
         }
         votes
     }
@@ -439,8 +452,8 @@ impl ReadPhase {
     ) -> Failure {
         let need = match self.mode {
             Mode::One | Mode::Settle => 1,
-            Mode::Quorum => read_quorum(replicas.len()),
-            Mode::All => replicas.len(),
+            Mode::Quorum => read_quorum(replicas.leaders().len()),
+            Mode::All => replicas.leaders().len(),
         };
         let warming = replicas
             .filter(|node| cx.peers.state(node) == Some(NodeState::Warming))
@@ -458,13 +471,14 @@ impl ReadPhase {
 }
 
 impl Vouch {
-    fn vote(&self) -> Vote {
+    fn vote(&self, list: &Preference) -> Vote {
         let held = self
             .entry
             .as_ref()
             .filter(|_| !self.unconfirmed)
             .map(|entry| entry.version);
         Vote {
+            voter: list.set_of(self.node),
             held,
             floor: self.floor,
         }

@@ -88,7 +88,9 @@ impl Operation {
             return Step::Wait;
         };
         match reply {
-            OfferReply::Ack { counted: true } => repair.holders = repair.holders.or(who),
+            OfferReply::Ack { counted } if counted || self.replicas.gains(from) => {
+                repair.holders = repair.holders.or(who);
+            }
             OfferReply::Nack {
                 held: true,
                 current,
@@ -99,7 +101,7 @@ impl Operation {
                 return self.begin_read(cx, timers, now, id);
             }
             OfferReply::Nack { .. } => repair.refused = repair.refused.or(who),
-            OfferReply::Ack { counted: false } | OfferReply::Silent => {}
+            OfferReply::Ack { .. } | OfferReply::Silent => {}
         }
         repair.asked = repair.asked.without(who);
         self.evaluate_repair(cx, timers, now, id)
@@ -114,22 +116,23 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
-        let quorum = self.replicas.quorum();
         let Phase::Repair(repair) = &mut self.phase else {
             return Step::Wait;
         };
-        if repair.holders.len() >= quorum {
+        let replicas = &self.replicas;
+        if replicas.is_quorum(repair.holders) {
             let found = Found {
                 entry: Some(repair.best.clone()),
             };
             return self.finish_read(cx, timers, now, id, found);
         }
-        let up = self.replicas.filter(|node| cx.peers.is_up(node));
+        let up = replicas.filter(|node| cx.peers.is_up(node));
         repair.asked = repair.asked.and(up);
-        if self.replicas.len() - repair.refused.len() < quorum {
+        let everyone = replicas.current().or(replicas.next());
+        if !replicas.is_quorum(everyone.without(repair.refused)) {
             return self.finish_read(cx, timers, now, id, Found::default());
         }
-        if repair.holders.or(repair.asked).len() < quorum {
+        if !replicas.is_quorum(repair.holders.or(repair.asked)) {
             return self.begin_read_after_pause(cx, timers, now, id);
         }
         Step::Wait

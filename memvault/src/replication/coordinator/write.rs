@@ -2,7 +2,7 @@
 
 use super::super::Now;
 use super::super::action::Event;
-use super::super::config::{Level, OnAmbiguous};
+use super::super::config::{Level, OnAmbiguous, quorum};
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, NodeState, Write, WriteReply};
@@ -36,6 +36,17 @@ pub(super) struct WritePhase {
     avoid: ReplicaSet,
     /// Whether fewer acknowledgements than a quorum were asked for.
     degraded: bool,
+}
+
+/// Acknowledgements to ask for.
+#[derive(Clone, Copy)]
+struct Need {
+    /// Of the present replicas.
+    current: u8,
+    /// Of those after the change of members that is under way.
+    next: u8,
+    /// Whether that is fewer than a quorum.
+    is_degraded: bool,
 }
 
 /// What a write stores, and the answer once it has.
@@ -105,7 +116,7 @@ impl Operation {
             self.retag(cx, now);
         }
         let candidates = self.candidates(cx, now);
-        let (key, replicas, quorum) = (self.key.clone(), self.replicas, self.replicas.quorum());
+        let (key, replicas) = (self.key.clone(), self.replicas);
         let Phase::Write(write) = &mut self.phase else {
             return Step::Wait;
         };
@@ -116,7 +127,7 @@ impl Operation {
             return self.pause(timers, now, id);
         };
         write.asked = replicas.set_of(leader);
-        write.degraded = usize::from(need) < quorum;
+        write.degraded = need.is_degraded;
         self.stage = self.stage.wrapping_add(1);
         let message = write.message(cx, now, key, need);
         cx.send(leader, join_id(id, self.stage), Body::Write(message));
@@ -131,37 +142,32 @@ impl Operation {
     }
 
     /// Acknowledgements to ask for, given who is in view.
-    fn need(&self, cx: &Context) -> Result<u8, Failure> {
-        let quorum = self.replicas.quorum();
-        let live = self.replicas.filter(|node| cx.peers.counts(node)).len();
-        let need = match self.levels.write {
-            Level::One => 1,
-            Level::Auto => quorum.min(live).max(1),
-            Level::Quorum => quorum,
-            Level::All => return self.need_all(cx),
+    fn need(&self, cx: &Context) -> Result<Need, Failure> {
+        let list = &self.replicas;
+        let level = self.levels.write;
+        let within_reach = list.filter(|node| !cx.peers.is_down(node));
+        let strict = |need: &dyn Fn(usize) -> usize| match list.lacks(within_reach, need) {
+            Some((live, need)) => Err(Failure::NoQuorum { level, live, need }),
+            None => Ok(()),
         };
-        let reachable = self.replicas.filter(|node| !cx.peers.is_down(node)).len();
-        if self.levels.write == Level::Quorum && reachable < need {
-            return Err(Failure::NoQuorum {
-                level: Level::Quorum,
-                live: reachable,
-                need,
-            });
+        let live = list.filter(|node| cx.acknowledges(list, node));
+        let need = |part: ReplicaSet| match level {
+            Level::One => 1,
+            Level::Auto => quorum(part.len()).min(live.and(part).len()).max(1),
+            Level::Quorum => quorum(part.len()),
+            Level::All => usize::from(Write::ALL),
+        };
+        match level {
+            Level::Quorum => strict(&quorum)?,
+            Level::All => strict(&|replicas| replicas)?,
+            Level::One | Level::Auto => {}
         }
-        Ok(u8::try_from(need).unwrap_or(Write::ALL))
-    }
-
-    fn need_all(&self, cx: &Context) -> Result<u8, Failure> {
-        let need = self.replicas.len();
-        let live = self.replicas.filter(|node| !cx.peers.is_down(node)).len();
-        if live < need {
-            return Err(Failure::NoQuorum {
-                level: Level::All,
-                live,
-                need,
-            });
-        }
-        Ok(Write::ALL)
+        let (current, next) = (need(list.current()), need(list.next()));
+        Ok(Need {
+            current: u8::try_from(current).unwrap_or(Write::ALL),
+            next: u8::try_from(next).unwrap_or(Write::ALL),
+            is_degraded: current < quorum(list.current().len()),
+        })
     }
 
     fn is_undecided(&self) -> bool {
@@ -296,14 +302,15 @@ impl Operation {
 
 impl WritePhase {
     /// The question to the leader; counts the attempt.
-    fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: u8) -> Write {
+    fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: Need) -> Write {
         let first = core::mem::replace(&mut self.first, false);
         self.attempts += 1;
         let patience = u64::try_from(cx.config.op_deadline.as_millis()).unwrap_or(u64::MAX);
         Write {
             key,
             entry: self.entry.clone(),
-            need,
+            need: need.current,
+            next_need: need.next,
             first,
             base: self.base,
             deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(patience)),

@@ -1,10 +1,13 @@
 //! From a configuration to the parts of a node.
 
-use alloc::vec::Vec;
-
-use super::super::config::{Config, ConfigError};
+use super::super::config::{Config, ConfigError, Role};
+use super::super::context::Context;
+use super::super::document::Document;
+use super::super::peers::Peers;
+use super::super::placement::{Misplaced, Placement};
 use crate::chance::Chance;
-use crate::ring::{Ring, RingError};
+use crate::ring::RingError;
+use crate::version::Hlc;
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.members.is_empty() {
@@ -19,18 +22,30 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-pub(super) fn build_ring(config: &Config) -> Result<Ring, ConfigError> {
-    let mut members: Vec<_> = config.members.iter().collect();
-    members.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    let mut ring = Ring::new();
-    for member in members {
-        ring.add(&member.id, member.weight)
-            .map_err(|error| match error {
-                RingError::DuplicateNode => ConfigError::DuplicateMember(member.id.clone()),
-                error => ConfigError::BadMember(alloc::format!("{}: {error}", member.id)),
-            })?;
-    }
-    Ok(ring)
+/// The document of a configuration, and everything that follows from it.
+pub(super) fn build_context(
+    config: Config,
+    boot: u32,
+    chance: Chance,
+) -> Result<Context, ConfigError> {
+    let document = Document::of_config(&config);
+    let mut peers = Peers::new(&config, &document, chance);
+    let placement =
+        Placement::new(&document, |id| peers.index_of(id)).map_err(|Misplaced { id, error }| {
+            match error {
+                RingError::DuplicateNode => ConfigError::DuplicateMember(id),
+                error => ConfigError::BadMember(alloc::format!("{id}: {error}")),
+            }
+        })?;
+    let me = match &config.role {
+        Role::Coordinator(_) => None,
+        Role::Member(id) if document.has_member(id) || config.is_seed_list => {
+            Some(peers.set_me(id))
+        }
+        Role::Member(id) => return Err(ConfigError::NotAMember(id.clone())),
+    };
+    let hlc = Hlc::new(boot);
+    Ok(Context::new(config, document, placement, me, peers, hlc))
 }
 
 pub(super) fn hasher(chance: &mut Chance) -> ahash::RandomState {

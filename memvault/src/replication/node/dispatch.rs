@@ -14,7 +14,7 @@ use crate::ring::NodeIndex;
 
 impl Node {
     pub(super) fn receive(&mut self, now: Now, from: Link, message: Message) {
-        let Message { id, body } = message;
+        let Message { id, body, .. } = message;
         match body {
             Body::Hello(_)
             | Body::Ping
@@ -92,7 +92,7 @@ impl Node {
             return self.cx.out.push_back(Action::Disconnect(from));
         }
         let caller = if hello.is_member {
-            self.cx.ring.index_of(&hello.node_id)
+            self.cx.placement.current.index_of(&hello.node_id)
         } else {
             None
         };
@@ -114,14 +114,14 @@ impl Node {
         if self.member.is_none() {
             return Some(String::from("this node holds no data"));
         }
-        if hello.ring != self.cx.ring.digest() {
+        let digest = self.cx.document.digest();
+        if hello.digest != digest {
             return Some(alloc::format!(
-                "the member lists differ: {} has ring {:016x}, {} has {:016x} (--cluster must name the same \
-                 members everywhere)",
+                "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (--cluster must \
+                 name the same members everywhere)",
                 self.name,
-                self.cx.ring.digest(),
                 hello.node_id,
-                hello.ring
+                hello.digest
             ));
         }
         (usize::from(hello.replicas) != replicas).then(|| {

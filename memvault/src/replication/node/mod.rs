@@ -9,7 +9,6 @@ mod status;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::Now;
 use super::action::{Action, DownReason, Event, Link};
@@ -18,7 +17,6 @@ use super::context::Context;
 use super::coordinator::{Coordinator, Levels};
 use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
-use super::peers::Peers;
 use super::replica::Replica;
 use super::request::Request;
 use super::warm_up::WarmUp;
@@ -27,8 +25,7 @@ use crate::ring::NodeIndex;
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
-use crate::version::Hlc;
-use build::{build_ring, check, hasher};
+use build::{build_context, check, hasher};
 pub use status::{NodeStatistics, PeerStatus};
 
 /// One node of the cluster, without sockets, clocks and threads.
@@ -77,29 +74,11 @@ impl Node {
         now: Now,
     ) -> Result<Self, ConfigError> {
         check(&config)?;
-        let ring = build_ring(&config)?;
-        let (me, name) = match &config.role {
-            Role::Coordinator(name) => (None, name.clone()),
-            Role::Member(id) => {
-                let me = ring
-                    .index_of(id)
-                    .ok_or_else(|| ConfigError::NotAMember(id.clone()))?;
-                (Some(me), id.clone())
-            }
-        };
-        let mut ids: Vec<(NodeIndex, String)> = Vec::new();
-        for member in &config.members {
-            if let Some(index) = ring.index_of(&member.id) {
-                ids.push((index, member.id.clone()));
-            }
-        }
-        ids.sort_unstable();
+        let (Role::Coordinator(name) | Role::Member(name)) = config.role.clone();
         let mut chance = Chance::new(seed);
         let hasher = hasher(&mut chance);
-        let ids = ids.into_iter().map(|(_, id)| id).collect();
-        let peers = Peers::new(&config, ids, me, chance);
-        let cx = Context::new(config, ring, me, peers, Hlc::new(boot));
-        let member = me.map(|me| Member {
+        let cx = build_context(config, boot, chance)?;
+        let member = cx.me.map(|me| Member {
             me,
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
             leader: Leader::new(cx.config.op_deadline, &hasher),
@@ -132,7 +111,7 @@ impl Node {
         let hello = Hello {
             node_id: self.name.clone(),
             boot: self.boot,
-            ring: self.cx.ring.digest(),
+            digest: self.cx.document.digest(),
             replicas: u8::try_from(self.cx.config.replicas).unwrap_or(u8::MAX),
             is_member: self.member.is_some(),
         };
@@ -276,8 +255,9 @@ impl Node {
 
     fn report_few_nodes(&mut self) {
         let peers = &self.cx.peers;
-        let total = peers.indices().count();
-        let live = peers.indices().filter(|node| !peers.is_down(*node)).count();
+        let members = peers.indices();
+        let total = members.len();
+        let live = members.iter().filter(|node| !peers.is_down(**node)).count();
         let replicas = self.cx.config.replicas;
         let few = live < replicas.min(total);
         if few && !self.few_nodes_reported {

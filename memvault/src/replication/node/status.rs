@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use super::super::config::Config;
+use super::super::document::Document;
 use super::super::message::NodeState;
 use super::Node;
 use crate::hash::token;
@@ -42,6 +43,8 @@ pub struct PeerStatus {
     pub index: NodeIndex,
     /// The member's id.
     pub id: String,
+    /// Where it is reached, as the member list says.
+    pub address: String,
     /// Whether it can be reached.
     pub is_up: bool,
     /// Whether it is silent and not chosen.
@@ -58,7 +61,7 @@ impl Node {
             Some(member) => member.replica.state == NodeState::Serving,
             None => {
                 let peers = &self.cx.peers;
-                peers.indices().any(|node| {
+                peers.indices().into_iter().any(|node| {
                     peers.is_live(node) && peers.state(node) == Some(NodeState::Serving)
                 })
             }
@@ -76,9 +79,10 @@ impl Node {
     /// The members, as this node sees them.
     pub fn peers(&self) -> impl Iterator<Item = PeerStatus> + '_ {
         let peers = &self.cx.peers;
-        peers.indices().map(|index| PeerStatus {
+        peers.indices().into_iter().map(|index| PeerStatus {
             index,
             id: peers.id(index),
+            address: peers.address(index),
             is_up: peers.is_up(index),
             is_suspect: peers.is_suspect(index),
             state: peers.state(index).unwrap_or(NodeState::Warming),
@@ -104,10 +108,22 @@ impl Node {
         self.coordinator.in_flight()
     }
 
-    /// Where keys go.
+    /// Where keys go at present.
     #[must_use]
     pub const fn ring(&self) -> &Ring {
-        &self.cx.ring
+        &self.cx.placement.current
+    }
+
+    /// The member list and the change of it that is under way.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.cx.document
+    }
+
+    /// Where the node with this number is reached; empty if there is none.
+    #[must_use]
+    pub fn address(&self, node: NodeIndex) -> String {
+        self.cx.peers.address(node)
     }
 
     /// The settings.

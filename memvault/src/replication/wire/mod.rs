@@ -1,7 +1,7 @@
 //! Messages as bytes: each is a RESP array of bulk strings, so that any Redis tool can show it.
 //!
 //! ```text
-//! *3 | name, such as NODE.OFFER | header: id and fixed fields, big-endian | key | value ...
+//! *3 | name, such as NODE.OFFER | header: id, epoch and fixed fields, big-endian | key | value ...
 //! ```
 
 mod reader;
@@ -45,7 +45,7 @@ impl core::error::Error for WireError {}
 impl Message {
     /// Appends the message to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut parts = Parts::new(name(&self.body), self.id);
+        let mut parts = Parts::new(name(&self.body), self.id, self.epoch);
         parts.add_body(&self.body);
         parts.write(out);
     }
@@ -58,10 +58,10 @@ impl Message {
         let name = args.get(0).ok_or(WireError::Malformed)?;
         let mut header = Header::new(args.get(1).ok_or(WireError::Malformed)?);
         let mut rest = Rest::new(args.from(2));
-        let id = header.u64()?;
+        let (id, epoch) = (header.u64()?, header.u64()?);
         let body = read_body(name, &mut header, &mut rest)?;
         if header.is_empty() && rest.is_empty() {
-            Ok(Self { id, body })
+            Ok(Self { id, epoch, body })
         } else {
             Err(WireError::Malformed)
         }
@@ -84,6 +84,8 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Pulled(_) => b"NODE.PULLED",
         Body::Flush { .. } => b"NODE.FLUSH",
         Body::Flushed => b"NODE.FLUSHED",
+        Body::Document(_) => b"NODE.DOCUMENT",
+        Body::WrongEpoch => b"NODE.WRONGEPOCH",
     }
 }
 

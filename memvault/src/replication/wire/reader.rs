@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::config::Member;
+use super::super::document::{Change, Document};
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{
     Body, Hello, OfferReply, PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
@@ -124,7 +126,7 @@ pub(super) fn read_body<'a>(
     Ok(match name {
         HELLO => Body::Hello(Hello {
             boot: header.u32()?,
-            ring: header.u64()?,
+            digest: header.u64()?,
             replicas: header.u8()?,
             is_member: header.flag()?,
             node_id: rest.text()?,
@@ -138,6 +140,7 @@ pub(super) fn read_body<'a>(
         },
         b"NODE.WRITE" => Body::Write(Write {
             need: header.u8()?,
+            next_need: header.u8()?,
             first: header.flag()?,
             base: header.base()?,
             deadline: Timestamp::from_millis(header.u64()?),
@@ -163,7 +166,40 @@ pub(super) fn read_body<'a>(
             version: header.version()?,
         },
         b"NODE.FLUSHED" => Body::Flushed,
+        b"NODE.DOCUMENT" => Body::Document(document(header, rest)?),
+        b"NODE.WRONGEPOCH" => Body::WrongEpoch,
         _ => return Err(WireError::UnknownMessage),
+    })
+}
+
+fn document(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Document, WireError> {
+    let (epoch, replicas) = (header.u64()?, header.u8()?);
+    let mut members = Vec::new();
+    for _ in 0..header.u32()? {
+        members.push(member(header, rest)?);
+    }
+    let change = match header.u8()? {
+        0 => None,
+        1 => Some(Change::Joining {
+            member: member(header, rest)?,
+            boot: header.u32()?,
+        }),
+        2 => Some(Change::Leaving(rest.text()?)),
+        _ => return Err(WireError::BadValue),
+    };
+    Ok(Document {
+        epoch,
+        members,
+        replicas,
+        change,
+    })
+}
+
+fn member(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Member, WireError> {
+    Ok(Member {
+        weight: header.u32()?,
+        id: rest.text()?,
+        address: rest.text()?,
     })
 }
 
@@ -213,8 +249,10 @@ fn offer_reply(header: &mut Header<'_>) -> Result<OfferReply, WireError> {
 
 fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadReply, WireError> {
     let code = header.u8()?;
-    if code == 0 {
-        return Ok(ReadReply::Loading);
+    match code {
+        0 => return Ok(ReadReply::Loading),
+        3 => return Ok(ReadReply::Gaining),
+        _ => {}
     }
     let (unconfirmed, floor) = (header.flag()?, header.version()?);
     let entry = match code {

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use super::super::config::Member;
+use super::super::document::{Change, Document};
 use super::super::entry::Entry;
 use super::super::message::{Body, OfferReply, PullReply, ReadReply, Refusal, Write, WriteReply};
 use super::{kind_code, state_code};
@@ -17,10 +19,11 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(name: &'static [u8], id: u64) -> Self {
+    pub(super) fn new(name: &'static [u8], id: u64, epoch: u64) -> Self {
         // Room for the fixed fields of every message but a chunk of a warm-up.
-        let mut header = Vec::with_capacity(64);
+        let mut header = Vec::with_capacity(72);
         header.extend_from_slice(&id.to_be_bytes());
+        header.extend_from_slice(&epoch.to_be_bytes());
         Self {
             name,
             header,
@@ -72,13 +75,13 @@ impl<'a> Parts<'a> {
         match body {
             Body::Hello(hello) => {
                 self.u32(hello.boot);
-                self.u64(hello.ring);
+                self.u64(hello.digest);
                 self.u8(hello.replicas);
                 self.u8(u8::from(hello.is_member));
                 self.rest.push(hello.node_id.as_bytes());
             }
             Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
-            Body::Ping | Body::Flushed => {}
+            Body::Ping | Body::Flushed | Body::WrongEpoch => {}
             Body::Pong { boot, state, hlc } => {
                 self.u32(*boot);
                 self.u8(state_code(*state));
@@ -106,11 +109,40 @@ impl<'a> Parts<'a> {
             }
             Body::Pulled(reply) => self.pull_reply(reply),
             Body::Flush { version } => self.version(*version),
+            Body::Document(document) => self.document(document),
         }
+    }
+
+    fn document(&mut self, document: &'a Document) {
+        self.u64(document.epoch);
+        self.u8(document.replicas);
+        self.u32(u32::try_from(document.members.len()).unwrap_or(u32::MAX));
+        for member in &document.members {
+            self.member(member);
+        }
+        match &document.change {
+            None => self.u8(0),
+            Some(Change::Joining { member, boot }) => {
+                self.u8(1);
+                self.member(member);
+                self.u32(*boot);
+            }
+            Some(Change::Leaving(id)) => {
+                self.u8(2);
+                self.rest.push(id.as_bytes());
+            }
+        }
+    }
+
+    fn member(&mut self, member: &'a Member) {
+        self.u32(member.weight);
+        self.rest.push(member.id.as_bytes());
+        self.rest.push(member.address.as_bytes());
     }
 
     fn write_request(&mut self, write: &'a Write) {
         self.u8(write.need);
+        self.u8(write.next_need);
         self.u8(u8::from(write.first));
         self.base(write.base);
         self.u64(write.deadline.as_millis());
@@ -162,6 +194,7 @@ impl<'a> Parts<'a> {
     fn read_reply(&mut self, reply: &'a ReadReply) {
         match reply {
             ReadReply::Loading => self.u8(0),
+            ReadReply::Gaining => self.u8(3),
             ReadReply::Holds {
                 entry,
                 unconfirmed,

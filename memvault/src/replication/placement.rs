@@ -1,0 +1,80 @@
+//! Where keys go, now and after the change of members that is under way.
+
+use alloc::string::String;
+
+use super::config::Member;
+use super::document::Document;
+use super::preference::Preference;
+use crate::hash::{self, Token};
+use crate::ring::{NodeIndex, Ring, RingError};
+
+/// The ring of a document, and during a change also the ring after it. Both number nodes alike.
+pub(super) struct Placement {
+    pub(super) current: Ring,
+    next: Option<Ring>,
+    replicas: usize,
+}
+
+/// Why a member list makes no ring.
+pub(super) struct Misplaced {
+    pub(super) id: String,
+    pub(super) error: RingError,
+}
+
+impl Placement {
+    /// The placement of `document`, with nodes numbered by `index`.
+    pub(super) fn new(
+        document: &Document,
+        index: impl Fn(&str) -> Option<NodeIndex>,
+    ) -> Result<Self, Misplaced> {
+        let ring = |members: &[Member]| build(members, &index);
+        let next = match document.change {
+            Some(_) => Some(ring(&document.next_members())?),
+            None => None,
+        };
+        Ok(Self {
+            current: ring(&document.members)?,
+            next,
+            replicas: usize::from(document.replicas),
+        })
+    }
+
+    /// The replicas of `key`.
+    pub(super) fn preference(&self, key: &[u8]) -> Preference {
+        self.at(hash::token(key))
+    }
+
+    fn at(&self, token: Token) -> Preference {
+        let current = self.current.replicas_of_token(token, self.replicas);
+        match &self.next {
+            None => Preference::collect(current),
+            Some(next) => Preference::joint(current, next.replicas_of_token(token, self.replicas)),
+        }
+    }
+
+    /// The segments of the circle in order: last token, and the replicas of all keys on it.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (Token, Preference)> + '_ {
+        // One ring has all tokens of the other, as they differ by one member.
+        let finer = match &self.next {
+            Some(next) if next.virtual_nodes() > self.current.virtual_nodes() => next,
+            _ => &self.current,
+        };
+        finer
+            .preference_lists(1)
+            .map(|(end, _)| (end, self.at(end)))
+    }
+}
+
+fn build(members: &[Member], index: impl Fn(&str) -> Option<NodeIndex>) -> Result<Ring, Misplaced> {
+    let mut ring = Ring::new();
+    for member in members {
+        let misplaced = |error| Misplaced {
+            id: member.id.clone(),
+            error,
+        };
+        let at = index(&member.id).ok_or_else(|| misplaced(RingError::TooManyNodes))?;
+        ring.add_at(at, &member.id, member.weight)
+            .map_err(misplaced)?;
+    }
+    Ok(ring)
+}
