@@ -31,11 +31,12 @@ fn connect_to_all(server: &Running, threads: usize) -> Vec<TcpStream> {
     (0..threads).map(|_| server.connect()).collect()
 }
 
-const GROUPS: [&[Case]; 7] = [
+const GROUPS: [&[Case]; 8] = [
     replies::READ_AND_SET,
     replies::SET_OPTIONS,
     replies::SEVERAL_KEYS,
     replies::RELATIVES_OF_SET,
+    replies::EDITS,
     replies::EXPIRY,
     replies::CONNECTION,
     replies::HANDSHAKE,

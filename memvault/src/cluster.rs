@@ -11,7 +11,7 @@
 //! Place: on top of [`connection`](crate::connection) and [`replication`](crate::replication); used by whoever
 //! drives a node and listens for clients too, be it a member or a gateway.
 //! Cost: one look-up in a hash table per request, beside what the node does.
-//! Limits: a command on several keys is carried out key by key, not atomically; `GETDEL` is not available.
+//! Limits: a command on several keys is carried out key by key, not atomically.
 
 use alloc::vec::Vec;
 use core::fmt::Display;
@@ -19,7 +19,7 @@ use core::fmt::Display;
 use ahash::RandomState;
 use hashbrown::HashMap;
 
-use crate::command::{CommandError, Data, ExpiryForm, SetReply, SettingError};
+use crate::command::{CommandError, Data, Edit, ExpiryForm, SetReply, SettingError, range};
 use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
 use crate::replication::{Answer, Bytes, Levels, Node, NodeState, Now, Outcome, Request};
 use crate::resp::{Args, Protocol, encode};
@@ -87,6 +87,8 @@ enum Form {
     Flag,
     /// The length of the value.
     Length,
+    /// A part of the value, from its first to its last byte.
+    Range(i64, i64),
     /// The type of the value.
     Type,
     /// When the key expires.
@@ -110,6 +112,11 @@ impl<C> Waiting<C> {
             (Answer::Value(value), Form::Length) => {
                 encode::integer(out, value.as_ref().map_or(0, |value| value.len() as i64));
             }
+            (Answer::Value(value), Form::Range(start, end)) => {
+                let value = value.as_deref().unwrap_or(&[]);
+                encode::bulk(out, range(value, start, end));
+            }
+            (Answer::Refused(reason), _) => CommandError::Edit(*reason).encode(out),
             (Answer::Value(value), _) => self.value(value.as_ref(), out),
             (Answer::Values(values), _) => self.values(values, out),
             (Answer::Count(count), Form::Type) => {
@@ -168,10 +175,7 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let Some((request, form)) = request(&call.command) else {
-            match call.command {
-                Data::Count => encode::integer(out, self.facts().keys as i64),
-                _ => CommandError::NotInCluster("getdel").encode(out),
-            }
+            encode::integer(out, self.facts().keys as i64);
             return Execution::Done;
         };
         let id = self.requests.fresh_id();
@@ -259,7 +263,8 @@ impl<C> ClusterEngine<'_, C> {
     }
 }
 
-/// The request that a command becomes, and the form of its reply; `None` if it becomes none.
+/// The request that a command becomes, and the form of its reply; `None` for `DBSIZE`, which the node answers
+/// alone.
 fn request(command: &Data<'_>) -> Option<(Request, Form)> {
     let many = |keys: Args<'_>| keys.iter().map(Bytes::from).collect();
     Some(match *command {
@@ -302,6 +307,28 @@ fn request(command: &Data<'_>) -> Option<(Request, Form)> {
             (Request::Expire { key, at, condition }, Form::Plain)
         }
         Data::Flush => (Request::Flush, Form::Plain),
-        Data::Count | Data::GetDelete(_) => return None,
+        Data::GetDelete(key) => (Request::GetAndDelete(key.into()), Form::Plain),
+        Data::GetExpire { key, at } => {
+            let key = key.into();
+            (Request::GetAndExpire { key, at }, Form::Plain)
+        }
+        Data::GetRange { key, start, end } => (Request::Get(key.into()), Form::Range(start, end)),
+        Data::Edit { key, edit, max_len } => {
+            let (key, edit) = (key.into(), shared(edit));
+            (Request::Edit { key, edit, max_len }, Form::Plain)
+        }
+        Data::Count => return None,
     })
+}
+
+/// The edit with bytes that outlive the command.
+fn shared(edit: Edit<&[u8]>) -> Edit<Bytes> {
+    match edit {
+        Edit::Add(amount) => Edit::Add(amount),
+        Edit::Append(bytes) => Edit::Append(bytes.into()),
+        Edit::Overwrite { offset, bytes } => Edit::Overwrite {
+            offset,
+            bytes: bytes.into(),
+        },
+    }
 }

@@ -15,7 +15,6 @@ import wire
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requests.txt")
 SEEDS = range(20)
 NOT_IN_A_CLUSTER = {
-    b"GETDEL": "reading and deleting in one step is not available",
     b"DBSIZE": "counts the keys of the node that is asked, and a gateway holds none",
     b"CONFIG": "the limits of the members are not those of the node that is asked",
 }
@@ -163,7 +162,10 @@ def random_command(chance):
     def expire_options():
         return chance.sample([b"NX", b"XX", b"GT", b"LT"], chance.choice([0, 0, 1, 2]))
 
-    value = chance.choice([b"", b"x", b"y", b"long value"])
+    def offset():
+        return chance.choice([b"0", b"1", b"3", b"-1", b"-3", b"99", b"-99", b"x"])
+
+    value = chance.choice([b"", b"x", b"y", b"long value", b"7"])
     return chance.choice([
         lambda: [b"GET", key()],
         lambda: [b"SET", key(), value, *set_options()],
@@ -180,6 +182,12 @@ def random_command(chance):
         lambda: [chance.choice([b"SETNX", b"GETSET"]), key(), value],
         lambda: [chance.choice([b"SETEX", b"PSETEX"]), key(), number(), value],
         lambda: [chance.choice([b"GETDEL", b"STRLEN", b"EXPIRETIME", b"PEXPIRETIME"]), key()],
+        lambda: [chance.choice([b"INCR", b"DECR"]), key()],
+        lambda: [chance.choice([b"INCRBY", b"DECRBY"]), key(), number()],
+        lambda: [b"APPEND", key(), value],
+        lambda: [b"SETRANGE", key(), chance.choice([b"0", b"1", b"7", b"-1", b"x"]), value],
+        lambda: [chance.choice([b"GETRANGE", b"SUBSTR"]), key(), offset(), offset()],
+        lambda: [b"GETEX", key(), *chance.choice([[], [b"PERSIST"], [b"EX", b"100000"], [b"PX", b"300000"]])],
         lambda: [b"EXPIREAT", key(), chance.choice([b"1", b"33177117420", b"33177117421"]), *expire_options()],
     ])()
 

@@ -1,9 +1,10 @@
 //! Commands on keys: from arguments to what has to be done.
 
+use super::edit::Edit;
 use super::error::CommandError;
 use super::expiry::{Condition, ExpireCondition, Expiry};
 use super::number::integer;
-use super::options::{expire_condition, expiry, set_options};
+use super::options::{expire_condition, expiry, get_expire, set_options};
 use super::table::{Name, Spec};
 use crate::resp::Args;
 use crate::time::Timestamp;
@@ -15,6 +16,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Longest key that can be set, in bytes.
     pub max_key_len: usize,
+    /// Longest value that a command may make of a present one, in bytes.
+    pub max_value_len: usize,
 }
 
 /// A command on keys.
@@ -30,6 +33,31 @@ pub enum Data<'a> {
     SetMany(Args<'a>),
     /// `GETDEL`: the value of a key, which is deleted.
     GetDelete(&'a [u8]),
+    /// `GETEX` with an option: the value of a key, whose expiry is changed.
+    GetExpire {
+        /// The key.
+        key: &'a [u8],
+        /// When it expires; `None` for never. A time in the past deletes it.
+        at: Option<Timestamp>,
+    },
+    /// `GETRANGE`, `SUBSTR`: part of a value, both ends included; negative numbers count from its end.
+    GetRange {
+        /// The key.
+        key: &'a [u8],
+        /// The first byte.
+        start: i64,
+        /// The last byte.
+        end: i64,
+    },
+    /// `INCR`, `APPEND`, `SETRANGE` and their kin: makes a new value of the present one; the expiry stays.
+    Edit {
+        /// The key.
+        key: &'a [u8],
+        /// What becomes of the value.
+        edit: Edit<&'a [u8]>,
+        /// Longest value that may come of it, in bytes.
+        max_len: usize,
+    },
     /// `DEL`, `UNLINK`: deletes these keys and counts those that were there.
     Delete(Args<'a>),
     /// `EXISTS`: counts those of these keys that are there.
@@ -160,6 +188,22 @@ impl<'a> Data<'a> {
             Name::Type => Self::Type(key),
             Name::StrLen => Self::Length(key),
             Name::GetDel => Self::GetDelete(key),
+            Name::GetEx => get_expire(args, context)?,
+            Name::GetRange | Name::SubStr => {
+                let (start, end) = (number(args, 2)?, number(args, 3)?);
+                Self::GetRange { key, start, end }
+            }
+            Name::Incr
+            | Name::Decr
+            | Name::IncrBy
+            | Name::DecrBy
+            | Name::Append
+            | Name::SetRange => {
+                check_key(key, context)?;
+                let edit = edit(spec, args)?;
+                let max_len = context.max_value_len;
+                Self::Edit { key, edit, max_len }
+            }
             Name::GetSet | Name::SetNx | Name::SetEx | Name::PSetEx => {
                 Self::Set(set_variant(spec, args, context)?)
             }
@@ -176,6 +220,9 @@ impl<'a> Data<'a> {
             | Self::GetDelete(key)
             | Self::Expiry { key, .. }
             | Self::Expire { key, .. }
+            | Self::GetExpire { key, .. }
+            | Self::GetRange { key, .. }
+            | Self::Edit { key, .. }
             | Self::Persist(key)
             | Self::Type(key)
             | Self::Length(key)
@@ -194,6 +241,7 @@ impl<'a> Data<'a> {
             self,
             Self::Get(_)
                 | Self::GetMany(_)
+                | Self::GetRange { .. }
                 | Self::Exists(_)
                 | Self::Expiry { .. }
                 | Self::Type(_)
@@ -215,6 +263,32 @@ impl<'a> Data<'a> {
             _ => false,
         }
     }
+}
+
+fn number<'a>(args: &Args<'a>, at: usize) -> Result<i64, CommandError<'a>> {
+    integer(args.get(at).unwrap_or(&[])).ok_or(CommandError::NotAnInteger)
+}
+
+fn edit<'a>(spec: &'static Spec, args: &Args<'a>) -> Result<Edit<&'a [u8]>, CommandError<'a>> {
+    let argument = |at| args.get(at).unwrap_or(&[]);
+    Ok(match spec.id {
+        Name::Incr => Edit::Add(1),
+        Name::Decr => Edit::Add(-1),
+        Name::IncrBy => Edit::Add(number(args, 2)?),
+        Name::DecrBy => Edit::Add(
+            number(args, 2)?
+                .checked_neg()
+                .ok_or(CommandError::DecrementOverflow)?,
+        ),
+        Name::Append => Edit::Append(argument(2)),
+        _ => {
+            let offset = number(args, 2)?;
+            Edit::Overwrite {
+                offset: usize::try_from(offset).map_err(|_| CommandError::NegativeOffset)?,
+                bytes: argument(3),
+            }
+        }
+    })
 }
 
 fn check_key<'a>(key: &[u8], context: &Context) -> Result<(), CommandError<'a>> {

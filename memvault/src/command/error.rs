@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::edit::EditError;
 use crate::resp::Args;
 use crate::store::TooLarge;
 
@@ -28,6 +29,12 @@ pub enum CommandError<'a> {
     NotAnInteger,
     /// A number beyond 32 bits where an index was expected.
     NotAnIndex,
+    /// The value is not what the command needs, or would become too long.
+    Edit(EditError),
+    /// The number to subtract has no opposite.
+    DecrementOverflow,
+    /// An offset below 0.
+    NegativeOffset,
     /// An expiry that is no time, or too far away.
     InvalidExpiry(&'static str),
     /// `EXPIRE` and its kin have no such option.
@@ -77,8 +84,6 @@ pub enum CommandError<'a> {
         /// Why not.
         reason: SettingError,
     },
-    /// The command cannot be carried out by a cluster.
-    NotInCluster(&'static str),
 }
 
 /// Why a setting was not changed.
@@ -181,7 +186,7 @@ impl CommandError<'_> {
                     "ERR {name} cannot contain spaces, newlines or special characters."
                 )
             }
-            Self::NotInCluster(name) => write!(made, "ERR '{name}' is not available in a cluster"),
+            Self::Edit(reason) => write!(made, "ERR {reason}"),
             _ => return self.constant(),
         };
         // A String takes whatever is written to it.
@@ -192,6 +197,8 @@ impl CommandError<'_> {
     const fn constant(&self) -> &'static str {
         match self {
             Self::NotAnInteger => "ERR value is not an integer or out of range",
+            Self::DecrementOverflow => "ERR decrement would overflow",
+            Self::NegativeOffset => "ERR offset is out of range",
             Self::NotAnIndex => {
                 "ERR value is out of range, value must between -2147483648 and 2147483647"
             }

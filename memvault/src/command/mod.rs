@@ -10,6 +10,7 @@
 //! Cost: linear in the arguments; a parsed command borrows them and allocates nothing.
 
 mod data;
+mod edit;
 mod error;
 mod expiry;
 mod glob;
@@ -21,6 +22,7 @@ mod session;
 mod table;
 
 pub use data::{Context, Data, ExpiryForm, Set, SetReply};
+pub use edit::{Edit, EditError, Edited};
 pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry};
 pub use owned::OwnedArgs;
@@ -28,6 +30,7 @@ pub use scatter::{Gather, Part, Placement, place};
 pub use session::{Client, Config, Describe, Hello, Session};
 pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
 
+pub(crate) use edit::range;
 pub(crate) use glob::matches;
 pub(crate) use number::memory;
 
@@ -55,7 +58,7 @@ impl<'a> Command<'a> {
     /// use memvault::time::Timestamp;
     ///
     /// let mut decoder = CommandDecoder::new(Limits::default());
-    /// let context = Context { now: Timestamp::from_millis(0), max_key_len: 1024 };
+    /// let context = Context { now: Timestamp::from_millis(0), max_key_len: 1024, max_value_len: 4096 };
     /// let decoded = decoder.decode(b"get greeting\r\n")?.expect("a whole line");
     /// let command = Command::parse(&decoded.args, &context).expect("a correct command");
     /// assert!(matches!(command, Command::Data(Data::Get(b"greeting"))));

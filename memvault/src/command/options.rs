@@ -1,6 +1,6 @@
 //! The options of `SET` and of `EXPIRE`.
 
-use super::data::{Context, ExpiryForm, Set, SetReply};
+use super::data::{Context, Data, ExpiryForm, Set, SetReply};
 use super::error::CommandError;
 use super::expiry::{Condition, ExpireCondition, Expiry};
 use super::number::integer;
@@ -67,6 +67,35 @@ fn set_option(word: &[u8]) -> Option<SetOption> {
         _ if word.eq_ignore_ascii_case(b"keepttl") => SetOption::Keep,
         _ => return None,
     })
+}
+
+/// Reads what follows the key of a `GETEX`: one expiry, `PERSIST`, or nothing.
+pub(super) fn get_expire<'a>(
+    args: &Args<'a>,
+    context: &Context,
+) -> Result<Data<'a>, CommandError<'a>> {
+    let key = args.get(1).unwrap_or(&[]);
+    let mut options = args.from(2).iter();
+    let mut found: Option<Option<(ExpiryForm, &[u8])>> = None;
+    while let Some(option) = options.next() {
+        let is_persist = option.eq_ignore_ascii_case(b"persist");
+        found = match (set_option(option), found) {
+            (_, None | Some(None)) if is_persist => Some(None),
+            (Some(SetOption::Time(form)), None) => {
+                Some(Some((form, options.next().ok_or(CommandError::Syntax)?)))
+            }
+            (Some(SetOption::Time(form)), Some(Some((earlier, _)))) if earlier == form => {
+                Some(Some((form, options.next().ok_or(CommandError::Syntax)?)))
+            }
+            _ => return Err(CommandError::Syntax),
+        };
+    }
+    let at = match found {
+        None => return Ok(Data::Get(key)),
+        Some(None) => None,
+        Some(Some((form, number))) => Some(expiry(number, form, "getex", context)?),
+    };
+    Ok(Data::GetExpire { key, at })
 }
 
 /// Reads when a value that is being set expires; it must be a positive number.

@@ -61,7 +61,7 @@ enum Kind {
 ///
 /// let mut decoder = CommandDecoder::new(Limits::default());
 /// let decoded = decoder.decode(b"MGET a1 b0 c1\r\n")?.expect("a whole line");
-/// let context = Context { now: Timestamp::from_millis(0), max_key_len: 1024 };
+/// let context = Context { now: Timestamp::from_millis(0), max_key_len: 1024, max_value_len: 4096 };
 /// let Ok(Command::Data(command)) = Command::parse(&decoded.args, &context) else { panic!() };
 ///
 /// let by_last_digit = |key: &[u8]| usize::from(key[key.len() - 1] - b'0');
@@ -284,6 +284,7 @@ mod tests {
         let context = Context {
             now: NOW,
             max_key_len: 100,
+            max_value_len: 1000,
         };
         match Command::parse(&decoded.args, &context) {
             Ok(Command::Data(command)) => then(&decoded.args, &command),
@@ -295,6 +296,7 @@ mod tests {
         let context = Context {
             now: NOW,
             max_key_len: 100,
+            max_value_len: 1000,
         };
         let mut reply = Vec::new();
         if let Ok(Command::Data(command)) = Command::parse(args, &context) {

@@ -9,11 +9,14 @@ use core::fmt;
 #[repr(u8)]
 #[expect(missing_docs, reason = "each is named as the command it stands for")]
 pub enum Name {
+    Append,
     Auth,
     Client,
     Command,
     Config,
     DbSize,
+    Decr,
+    DecrBy,
     Del,
     Echo,
     Exists,
@@ -24,8 +27,12 @@ pub enum Name {
     FlushDb,
     Get,
     GetDel,
+    GetEx,
+    GetRange,
     GetSet,
     Hello,
+    Incr,
+    IncrBy,
     Info,
     MGet,
     MSet,
@@ -42,7 +49,9 @@ pub enum Name {
     Set,
     SetEx,
     SetNx,
+    SetRange,
     StrLen,
+    SubStr,
     Ttl,
     Type,
     Unlink,
@@ -251,7 +260,7 @@ impl Words {
 }
 
 /// Found by trial: no two names of the table share a slot. A new command that does not compile needs another.
-const MULTIPLIER: u64 = 0xf7d3_ef4a_cc76_f48d;
+const MULTIPLIER: u64 = 0x019d_235e_ab86_4b71;
 const SLOT_BITS: u32 = 7;
 
 /// The position of the command in the table, by the slot of its name; beyond the table if there is none.
@@ -318,11 +327,14 @@ macro_rules! table {
 }
 
 table! {
+    Append "append" 3 STORE.and(Flags::FAST), ONE_KEY, String "2.0.0" "Appends to a key's value and gives its length";
     Auth "auth" -2 GREETING, NO_KEYS, Connection "1.0.0" "Gives a password";
     Client "client" -2 ANY_TIME, NO_KEYS, Connection "2.4.0" "Names the connection, or tells of it";
     Command "command" -1 ANY_TIME, NO_KEYS, Server "2.8.13" "Tells of the commands there are";
     Config "config" -2 ANY_TIME.and(Flags::ADMIN), NO_KEYS, Server "2.0.0" "Reads or changes settings";
     DbSize "dbsize" 1 READ, NO_KEYS, Server "1.0.0" "Counts the keys";
+    Decr "decr" 2 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes 1 from the number that a key holds";
+    DecrBy "decrby" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes a number from the one that a key holds";
     Del "del" -2 Flags::WRITE, ALL_KEYS, Generic "1.0.0" "Deletes keys";
     Echo "echo" 2 Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Gives back its argument";
     Exists "exists" -2 READ, ALL_KEYS, Generic "1.0.0" "Counts those keys that are there";
@@ -333,8 +345,12 @@ table! {
     FlushDb "flushdb" -1 Flags::WRITE, NO_KEYS, Server "1.0.0" "Deletes all keys";
     Get "get" 2 READ, ONE_KEY, String "1.0.0" "Gives a key's value";
     GetDel "getdel" 2 WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and deletes the key";
+    GetEx "getex" -2 WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and changes its expiry";
+    GetRange "getrange" 4 Flags::READONLY, ONE_KEY, String "2.4.0" "Gives part of a key's value";
     GetSet "getset" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key and gives its former value";
     Hello "hello" -1 GREETING, NO_KEYS, Connection "6.0.0" "Chooses the version of the protocol";
+    Incr "incr" 2 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds 1 to the number that a key holds";
+    IncrBy "incrby" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds a number to the one that a key holds";
     Info "info" -1 ANY_TIME, NO_KEYS, Server "1.0.0" "Tells of the node: its state and its counters";
     MGet "mget" -2 READ, ALL_KEYS, String "1.0.0" "Gives the values of several keys";
     MSet "mset" -3 STORE, positions(1, -1, 2), String "1.0.1" "Sets several keys";
@@ -351,7 +367,9 @@ table! {
     Set "set" -3 STORE, ONE_KEY, String "1.0.0" "Sets a key, with conditions and an expiry if wanted";
     SetEx "setex" 4 STORE, ONE_KEY, String "2.0.0" "Sets a key with a time to live in seconds";
     SetNx "setnx" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key that is not there";
+    SetRange "setrange" 4 STORE, ONE_KEY, String "2.2.0" "Writes over part of a key's value";
     StrLen "strlen" 2 READ, ONE_KEY, String "2.2.0" "Gives the length of a key's value in bytes";
+    SubStr "substr" 4 Flags::READONLY, ONE_KEY, String "1.0.0" "Gives part of a key's value";
     Ttl "ttl" 2 READ, ONE_KEY, Generic "1.0.0" "Gives a key's time to live in seconds";
     Type "type" 2 READ, ONE_KEY, Generic "1.0.0" "Gives the type of a key's value: string, or none";
     Unlink "unlink" -2 WRITE, ALL_KEYS, Generic "4.0.0" "Deletes keys";

@@ -238,6 +238,7 @@ impl Connection {
             let context = Context {
                 now,
                 max_key_len: self.config.limits.max_key_len,
+                max_value_len: self.config.limits.max_bulk_len,
             };
             let command = Command::parse(&args, &context);
             let mut turn = Turn {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::config::Level;
 use super::entry::Bytes;
-use crate::command::{Condition, ExpireCondition, Expiry};
+use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
 use crate::time::Timestamp;
 
 /// A request of a caller. Those with several keys are carried out key by key, in parallel, not atomically.
@@ -45,6 +45,24 @@ pub enum Request {
         /// On which present expiry this depends.
         condition: ExpireCondition,
     },
+    /// Makes a new value of the present one: [`Answer::Count`] of the result, or [`Answer::Refused`].
+    Edit {
+        /// The key.
+        key: Bytes,
+        /// What becomes of the value.
+        edit: Edit<Bytes>,
+        /// Longest value that may come of it, in bytes.
+        max_len: usize,
+    },
+    /// Deletes a key and answers with its value: [`Answer::Value`].
+    GetAndDelete(Bytes),
+    /// Changes a key's expiry and answers with its value: [`Answer::Value`].
+    GetAndExpire {
+        /// The key.
+        key: Bytes,
+        /// When it expires; `None` for never. A time in the past deletes it.
+        at: Option<Timestamp>,
+    },
     /// Makes every node in view forget all keys: [`Answer::Done`].
     Flush,
 }
@@ -56,6 +74,8 @@ pub enum Answer {
     Done,
     /// The condition did not hold, and nothing was done.
     NotDone,
+    /// The value is not what the edit needs, and nothing was done.
+    Refused(EditError),
     /// A value, or none.
     Value(Option<Bytes>),
     /// Values in the order of the keys.

@@ -1,11 +1,11 @@
-//! Commands that depend on what is there: SET with conditions, EXPIRE, PERSIST.
+//! Commands that depend on what is there: SET with conditions, INCR, APPEND, GETDEL, GETEX, EXPIRE, PERSIST.
 //!
 //! The coordinator reads, decides here, and writes on condition that nothing newer has come in between
 //! (`base`); otherwise it starts over.
 
 use super::entry::{Bytes, Entry};
 use super::request::Answer;
-use crate::command::{Condition, ExpireCondition, Expiry};
+use crate::command::{Condition, Edit, Edited, ExpireCondition, Expiry};
 use crate::time::Timestamp;
 
 /// A change that depends on the present entry.
@@ -21,6 +21,16 @@ pub(super) enum Update {
         at: Option<Timestamp>,
         condition: ExpireCondition,
     },
+    /// A new value, made of the present one.
+    Edit {
+        edit: Edit<Bytes>,
+        /// Longest value that may come of it, in bytes.
+        max_len: usize,
+    },
+    /// A deletion that answers with the value.
+    Delete,
+    /// A new expiry; answers with the value.
+    GetAndExpire { at: Option<Timestamp> },
 }
 
 /// What to do, given the present entry.
@@ -67,7 +77,49 @@ impl Update {
                 }
             }
             Self::Expire { at, condition } => expire(*at, *condition, present, wall),
+            Self::Edit { edit, max_len } => apply(edit, *max_len, present),
+            Self::Delete => get_and(present, |_| (None, None)),
+            Self::GetAndExpire { at } => match *at {
+                Some(at) if at <= wall => get_and(present, |_| (None, None)),
+                at if present.is_some_and(|entry| entry.expire_at == at) => {
+                    Decision::Answer(Answer::Value(present.and_then(|entry| entry.value.clone())))
+                }
+                at => get_and(present, |value| (Some(value), at)),
+            },
         }
+    }
+}
+
+/// Answers with the value and replaces the entry; nothing is there, nothing is done.
+fn get_and(
+    present: Option<&Entry>,
+    replace: impl FnOnce(Bytes) -> (Option<Bytes>, Option<Timestamp>),
+) -> Decision {
+    let Some(found) = present.and_then(|entry| entry.value.clone()) else {
+        return Decision::Answer(Answer::Value(None));
+    };
+    let (value, expire_at) = replace(found.clone());
+    let answer = Answer::Value(Some(found));
+    Decision::Write {
+        value,
+        expire_at,
+        answer,
+    }
+}
+
+fn apply(edit: &Edit<Bytes>, max_len: usize, present: Option<&Entry>) -> Decision {
+    let value = present.and_then(|entry| entry.value.as_deref());
+    match edit.apply(value, max_len) {
+        Ok(Edited {
+            value: Some(value),
+            number,
+        }) => Decision::Write {
+            value: Some(value.into()),
+            expire_at: present.and_then(|entry| entry.expire_at),
+            answer: Answer::Count(number),
+        },
+        Ok(Edited { number, .. }) => Decision::Answer(Answer::Count(number)),
+        Err(reason) => Decision::Answer(Answer::Refused(reason)),
     }
 }
 

@@ -91,6 +91,11 @@ impl<S: BuildHasher> Store<S> {
             Data::Set(ref set) => self.set(now, protocol, set, out),
             Data::GetMany(keys) => self.get_many(now, protocol, keys, out),
             Data::SetMany(pairs) => self.set_many(now, pairs, out),
+            Data::GetExpire { key, at } => self.get_expire(now, protocol, key, at, out),
+            Data::GetRange { key, start, end } => self.get_range(now, key, start, end, out),
+            Data::Edit { key, edit, max_len } => {
+                self.edit(now, key, |present| edit.apply(present, max_len), out);
+            }
             Data::GetDelete(key) => {
                 self.get(now, protocol, key, out);
                 self.entries.remove(key);

@@ -6,7 +6,7 @@ use core::hash::BuildHasher;
 use super::execute::Store;
 use super::packed::Meta;
 use crate::command::{CommandError, ExpireCondition, ExpiryForm};
-use crate::resp::encode;
+use crate::resp::{Protocol, encode};
 use crate::time::Timestamp;
 
 impl<S: BuildHasher> Store<S> {
@@ -34,6 +34,31 @@ impl<S: BuildHasher> Store<S> {
         match self.entries.set_meta_at(index, &meta, count) {
             Ok(()) => encode::integer(out, 1),
             Err(reason) => CommandError::TooLarge(reason).encode(out),
+        }
+    }
+
+    /// Gives a value and changes its expiry. A hit or a miss counts once.
+    pub(super) fn get_expire(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        key: &[u8],
+        at: Option<Timestamp>,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        self.get(now, protocol, key, out);
+        let Some(index) = self.look_up(now, key).index else {
+            return;
+        };
+        if at.is_some_and(|at| at <= now) {
+            return self.entries.remove_at(index);
+        }
+        let evicted = &mut self.statistics.evicted;
+        let count = &mut |_: super::EntryRef<'_>| *evicted += 1;
+        if let Err(reason) = self.entries.set_meta_at(index, &Meta::expiring(at), count) {
+            out.truncate(start);
+            CommandError::TooLarge(reason).encode(out);
         }
     }
 

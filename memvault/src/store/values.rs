@@ -6,7 +6,7 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::Meta;
-use crate::command::{CommandError, Condition, Expiry, Set, SetReply};
+use crate::command::{CommandError, Condition, EditError, Edited, Expiry, Set, SetReply, range};
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
 
@@ -26,6 +26,49 @@ impl<S: BuildHasher> Store<S> {
             }
             None => encode::null(out, protocol),
         }
+    }
+
+    pub(super) fn get_range(
+        &mut self,
+        now: Timestamp,
+        key: &[u8],
+        start: i64,
+        end: i64,
+        out: &mut Vec<u8>,
+    ) {
+        let found = self.read(now, key);
+        if let Some(index) = found {
+            self.entries.promote(index);
+        }
+        let value = found.map_or(&[][..], |index| self.entries.value(index));
+        encode::bulk(out, range(value, start, end));
+    }
+
+    /// Makes a new value of the present one; its expiry stays.
+    pub(super) fn edit(
+        &mut self,
+        now: Timestamp,
+        key: &[u8],
+        edit: impl FnOnce(Option<&[u8]>) -> Result<Edited, EditError>,
+        out: &mut Vec<u8>,
+    ) {
+        let Found { hash, index } = self.look_up(now, key);
+        let present = index.map(|index| self.entries.value(index));
+        let Edited { value, number } = match edit(present) {
+            Ok(edited) => edited,
+            Err(reason) => return CommandError::Edit(reason).encode(out),
+        };
+        if let Some(value) = value {
+            let meta = Meta::expiring(index.and_then(|index| self.entries.expire_at(index)));
+            let evicted = &mut self.statistics.evicted;
+            let put = self
+                .entries
+                .put(hash, index, key, &value, &meta, &mut |_| *evicted += 1);
+            if let Err(reason) = put {
+                return CommandError::TooLarge(reason).encode(out);
+            }
+        }
+        encode::integer(out, number);
     }
 
     pub(super) fn get_many(

@@ -18,11 +18,12 @@ fn check(before: &str, cases: &[Case], split: impl Fn(&[u8]) -> usize) {
     }
 }
 
-const GROUPS: [&[Case]; 7] = [
+const GROUPS: [&[Case]; 8] = [
     replies::READ_AND_SET,
     replies::SET_OPTIONS,
     replies::SEVERAL_KEYS,
     replies::RELATIVES_OF_SET,
+    replies::EDITS,
     replies::EXPIRY,
     replies::CONNECTION,
     replies::HANDSHAKE,
@@ -94,6 +95,11 @@ fn every_command_takes_an_expired_key_for_a_missing_one() {
         ("TYPE k", "+none\r\n"),
         ("STRLEN k", ":0\r\n"),
         ("GETDEL k", "$-1\r\n"),
+        ("GETEX k PERSIST", "$-1\r\n"),
+        ("GETRANGE k 0 -1", "$0\r\n\r\n"),
+        ("INCR k", ":1\r\n"),
+        ("APPEND k w", ":1\r\n"),
+        ("SETRANGE k 1 w", ":2\r\n"),
         ("MGET k", "*1\r\n$-1\r\n"),
         ("SETNX k w", ":1\r\n"),
     ] {

@@ -82,7 +82,8 @@ impl Shard {
         let args = errand.args.as_args();
         let context = Context {
             now: errand.now,
-            max_key_len: self.max_key_len,
+            max_key_len: self.limits.max_key_len,
+            max_value_len: self.limits.max_bulk_len,
         };
         match Command::parse(&args, &context) {
             Ok(Command::Data(command)) => {

@@ -11,6 +11,7 @@ use ahash::RandomState;
 use futures_lite::future::poll_fn;
 use memvault::command::Gather;
 use memvault::connection::Facts;
+use memvault::resp;
 use memvault::store::{self, Store};
 
 use super::Shards;
@@ -26,8 +27,8 @@ pub(in crate::server) struct Shard {
     pub(super) number: usize,
     pub(super) shards: Arc<Shards>,
     pub(super) store: RefCell<Store<RandomState>>,
-    /// Longest key that a client can set, in bytes.
-    pub(super) max_key_len: usize,
+    /// What clients may send.
+    pub(super) limits: resp::Limits,
     /// By thread: what it is sent next.
     outgoing: RefCell<Vec<Parcel>>,
     /// By thread: who waits for its answers, in the order in which these will come.
@@ -57,7 +58,7 @@ pub(super) struct Waiting {
 }
 
 impl Shard {
-    pub(super) fn new(number: usize, shards: &Arc<Shards>, max_key_len: usize) -> Self {
+    pub(super) fn new(number: usize, shards: &Arc<Shards>, limits: resp::Limits) -> Self {
         let threads = shards.len();
         let share = shards.limits().share(number, threads);
         let config = store::Config {
@@ -69,7 +70,7 @@ impl Shard {
             number,
             shards: Arc::clone(shards),
             store: RefCell::new(Store::new(config, seeded())),
-            max_key_len,
+            limits,
             outgoing: RefCell::new((0..threads).map(|_| Parcel::default()).collect()),
             waiting: RefCell::new((0..threads).map(|_| VecDeque::new()).collect()),
             last_request: Cell::new(0),

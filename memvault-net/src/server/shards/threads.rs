@@ -130,8 +130,8 @@ impl Worker {
         let executor = Rc::new(LocalExecutor::new());
         let config = common.config.clone();
         let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
-        let max_key_len = config.connection.limits.max_key_len;
-        let shard = Rc::new(Shard::new(number, &common.shards, max_key_len));
+        let limits = config.connection.limits;
+        let shard = Rc::new(Shard::new(number, &common.shards, limits));
         let backend = Backend::Shard(Rc::clone(&shard));
         let seats = Arc::clone(&common.seats);
         let clients = Clients::new(&executor, config, backend, common.address, seats);

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use super::written::{assert_survives, owned};
 use crate::command::{
-    Command, Condition, Context, Data, ExpireCondition, Expiry, Session, Set, SetReply,
+    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, ExpiryForm, Session, Set,
+    SetReply,
 };
 use crate::time::Timestamp;
 
@@ -22,6 +23,7 @@ enum Reply {
     Integer(i64),
     Value(Option<Vec<u8>>),
     Values(Vec<Option<Vec<u8>>>),
+    Error(&'static str),
 }
 
 impl Naive {
@@ -29,6 +31,7 @@ impl Naive {
         let context = Context {
             now,
             max_key_len: 1 << 16,
+            max_value_len: 64 << 20,
         };
         let args = owned(words);
         match Command::parse(&args.as_args(), &context) {
@@ -74,23 +77,14 @@ impl Naive {
                 Reply::Ok
             }
             Data::GetDelete(key) => Reply::Value(map.remove(key).map(|(value, _)| value)),
+            Data::GetExpire { key, at } => Reply::Value(self.get_expire(now, key, at)),
+            Data::GetRange { key, start, end } => {
+                Reply::Value(Some(part(value(map.get(key)), start, end)))
+            }
+            Data::Edit { key, ref edit, .. } => self.edit(key, edit),
             Data::Delete(keys) => count(keys.iter().filter_map(|key| map.remove(key))),
             Data::Exists(keys) => count(keys.iter().filter_map(|key| map.get(key))),
-            Data::Expiry { key, form } => {
-                let scale = |millis: u64| {
-                    if form.millis {
-                        millis
-                    } else {
-                        (millis + 500) / 1000
-                    }
-                };
-                let left = |at: u64| if form.absolute { at } else { at - now };
-                Reply::Integer(match map.get(key) {
-                    None => -2,
-                    Some((_, None)) => -1,
-                    Some((_, Some(at))) => scale(left(*at)).try_into().unwrap_or(i64::MAX),
-                })
-            }
+            Data::Expiry { key, form } => Reply::Integer(expiry(now, form, map.get(key))),
             Data::Expire { key, at, condition } => {
                 Reply::Integer(self.expire(now, key, at.as_millis(), condition).into())
             }
@@ -139,6 +133,51 @@ impl Naive {
         }
     }
 
+    fn get_expire(&mut self, now: u64, key: &[u8], at: Option<Timestamp>) -> Option<Vec<u8>> {
+        let at = at.map(Timestamp::as_millis);
+        let (value, _) = self.0.remove(key)?;
+        if at.is_none_or(|at| at > now) {
+            self.0.insert(key.to_vec(), (value.clone(), at));
+        }
+        Some(value)
+    }
+
+    fn edit(&mut self, key: &[u8], edit: &Edit<&[u8]>) -> Reply {
+        let present = self.0.get(key).cloned();
+        let is_new = present.is_none();
+        let (mut value, at) = present.unwrap_or_default();
+        match *edit {
+            Edit::Add(amount) => {
+                // What a number prints as is what it was read from, and nothing else is a number.
+                let number = core::str::from_utf8(&value).ok().and_then(|text| {
+                    let number = text.parse::<i64>().ok()?;
+                    (number.to_string() == text).then_some(number)
+                });
+                let Some(number) = number.or_else(|| is_new.then_some(0)) else {
+                    return Reply::Error("ERR value is not an integer or out of range");
+                };
+                let sum = i128::from(number) + i128::from(amount);
+                let Ok(sum) = i64::try_from(sum) else {
+                    return Reply::Error("ERR increment or decrement would overflow");
+                };
+                self.0
+                    .insert(key.to_vec(), (sum.to_string().into_bytes(), at));
+                return Reply::Integer(sum);
+            }
+            Edit::Append(bytes) => value.extend_from_slice(bytes),
+            Edit::Overwrite { bytes: b"", .. } => return Reply::Integer(value.len() as i64),
+            Edit::Overwrite { offset, bytes } => {
+                value.resize(value.len().max(offset + bytes.len()), 0);
+                for (place, byte) in value.iter_mut().skip(offset).zip(bytes) {
+                    *place = *byte;
+                }
+            }
+        }
+        let len = value.len() as i64;
+        self.0.insert(key.to_vec(), (value, at));
+        Reply::Integer(len)
+    }
+
     fn expire(&mut self, now: u64, key: &[u8], at: u64, condition: ExpireCondition) -> bool {
         let Some((_, expiry)) = self.0.get_mut(key) else {
             return false;
@@ -162,6 +201,36 @@ impl Naive {
     }
 }
 
+fn part(value: Option<Vec<u8>>, start: i64, end: i64) -> Vec<u8> {
+    let value = value.unwrap_or_default();
+    let len = value.len() as i128;
+    let from_start = |at: i64| {
+        let at = i128::from(at);
+        if at < 0 { (len + at).max(0) } else { at }
+    };
+    let chosen = |at: &i128| (from_start(start)..=from_start(end)).contains(at);
+    let all_before = start < 0 && end < 0 && start > end;
+    let part = (0..len).zip(&value);
+    let part = part.filter(|(at, _)| chosen(at) && !all_before);
+    part.map(|(_, byte)| *byte).collect()
+}
+
+fn expiry(now: u64, form: ExpiryForm, entry: Option<&(Vec<u8>, Option<u64>)>) -> i64 {
+    let scale = |millis: u64| {
+        if form.millis {
+            millis
+        } else {
+            (millis + 500) / 1000
+        }
+    };
+    let left = |at: u64| if form.absolute { at } else { at - now };
+    match entry {
+        None => -2,
+        Some((_, None)) => -1,
+        Some((_, Some(at))) => scale(left(*at)).try_into().unwrap_or(i64::MAX),
+    }
+}
+
 fn count<T>(found: impl Iterator<Item = T>) -> Reply {
     Reply::Integer(found.count() as i64)
 }
@@ -170,6 +239,7 @@ impl Reply {
     fn write(&self, out: &mut Vec<u8>) {
         let line = match self {
             Self::Ok => "+OK\r\n".to_string(),
+            Self::Error(text) => format!("-{text}\r\n"),
             Self::Simple(text) => format!("+{text}\r\n"),
             Self::Integer(number) => format!(":{number}\r\n"),
             Self::Value(None) => "$-1\r\n".to_string(),

@@ -21,37 +21,6 @@ impl Source<'_> {
 
     /// A command: sometimes one that does not exist, or with too many or too few arguments.
     pub(super) fn command(&mut self) -> Vec<Vec<u8>> {
-        const NAMES: [&str; 29] = [
-            "get",
-            "SET",
-            "Set",
-            "sEt",
-            "set",
-            "mget",
-            "mset",
-            "getdel",
-            "del",
-            "unlink",
-            "exists",
-            "ttl",
-            "pttl",
-            "expiretime",
-            "pexpiretime",
-            "expire",
-            "pexpire",
-            "expireat",
-            "pexpireat",
-            "persist",
-            "type",
-            "strlen",
-            "dbsize",
-            "flushall",
-            "setnx",
-            "setex",
-            "psetex",
-            "getset",
-            "ping",
-        ];
         let name = self.byte();
         let mut words: Vec<Vec<u8>> = match NAMES.get(usize::from(name) % (NAMES.len() + 1)) {
             Some(name) => vec![name.as_bytes().to_vec()],
@@ -78,13 +47,19 @@ impl Source<'_> {
             let word = self.word(words.len());
             words.push(word);
         }
+        if words[0] == b"setrange"
+            && let Some(offset) = words.get_mut(2)
+        {
+            // Longer values would only make it slow.
+            offset.truncate(3);
+        }
         words
     }
 
     /// An argument that makes sense at this position more often than not.
     fn word(&mut self, position: usize) -> Vec<u8> {
         const KEYS: [&str; 5] = ["a", "b", "c", "", "key"];
-        const NUMBERS: [&str; 14] = [
+        const NUMBERS: [&str; 15] = [
             "1",
             "2",
             "1000",
@@ -97,11 +72,13 @@ impl Source<'_> {
             "9223372036854775807",
             "9223372036854775",
             "-9223372036854775808",
+            "-3",
             "abc",
             "01",
         ];
-        const OPTIONS: [&str; 12] = [
+        const OPTIONS: [&str; 13] = [
             "NX", "xx", "GET", "KEEPTTL", "EX", "px", "EXAT", "PXAT", "gt", "LT", "ASYNC", "sync",
+            "persist",
         ];
         let byte = self.byte();
         let of = |list: &[&str]| list[usize::from(byte / 4) % list.len()].as_bytes().to_vec();
@@ -120,3 +97,44 @@ impl Source<'_> {
         (0..self.byte() % 20).map(|_| self.byte()).collect()
     }
 }
+
+const NAMES: [&str; 38] = [
+    "get",
+    "SET",
+    "Set",
+    "sEt",
+    "set",
+    "mget",
+    "mset",
+    "getdel",
+    "del",
+    "unlink",
+    "exists",
+    "ttl",
+    "pttl",
+    "expiretime",
+    "pexpiretime",
+    "expire",
+    "pexpire",
+    "expireat",
+    "pexpireat",
+    "persist",
+    "type",
+    "strlen",
+    "dbsize",
+    "flushall",
+    "setnx",
+    "setex",
+    "psetex",
+    "getset",
+    "ping",
+    "append",
+    "decr",
+    "decrby",
+    "getex",
+    "getrange",
+    "incr",
+    "incrby",
+    "setrange",
+    "substr",
+];

@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::command::{
-    Command, Condition, Context, Data, ExpireCondition, Expiry, OwnedArgs, Set, SetReply,
+    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, OwnedArgs, Set, SetReply,
 };
 use crate::time::Timestamp;
 
@@ -31,8 +31,8 @@ pub(super) fn assert_survives(data: &Data<'_>, context: &Context) {
     }
 }
 
-fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
-    let name: &[u8] = match data {
+fn name(data: &Data<'_>) -> &'static [u8] {
+    match data {
         Data::Get(_) => b"GET",
         Data::GetMany(_) => b"MGET",
         Data::Set(Set { reply, .. }) if *reply == SetReply::Flag => b"SETNX",
@@ -51,10 +51,20 @@ fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
         Data::Persist(_) => b"PERSIST",
         Data::Type(_) => b"TYPE",
         Data::Length(_) => b"STRLEN",
+        Data::GetExpire { .. } => b"GETEX",
+        Data::GetRange { .. } => b"GETRANGE",
+        Data::Edit { edit, .. } => match edit {
+            Edit::Add(_) => b"INCRBY",
+            Edit::Append(_) => b"APPEND",
+            Edit::Overwrite { .. } => b"SETRANGE",
+        },
         Data::Count => b"DBSIZE",
         Data::Flush => b"FLUSHALL",
-    };
-    let mut words = vec![name.to_vec()];
+    }
+}
+
+fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
+    let mut words = vec![name(data).to_vec()];
     let mut add = |word: &[u8]| words.push(word.to_vec());
     match data {
         Data::SetMany(pairs) => pairs.iter().for_each(add),
@@ -71,6 +81,32 @@ fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
                 ExpireCondition::IfSomeEarlier => &[b"LT", b"XX"],
             };
             options.iter().copied().for_each(add);
+        }
+        Data::GetExpire { key, at } => {
+            add(key);
+            match at {
+                Some(at) => {
+                    add(b"PXAT");
+                    add(at.as_millis().to_string().as_bytes());
+                }
+                None => add(b"PERSIST"),
+            }
+        }
+        Data::GetRange { key, start, end } => {
+            add(key);
+            add(start.to_string().as_bytes());
+            add(end.to_string().as_bytes());
+        }
+        Data::Edit { key, edit, .. } => {
+            add(key);
+            match edit {
+                Edit::Add(amount) => add(amount.to_string().as_bytes()),
+                Edit::Append(bytes) => add(bytes),
+                Edit::Overwrite { offset, bytes } => {
+                    add(offset.to_string().as_bytes());
+                    add(bytes);
+                }
+            }
         }
         _ => data.keys().for_each(add),
     }

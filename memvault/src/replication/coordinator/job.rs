@@ -136,6 +136,11 @@ fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
         Request::Expire { key, at, condition } => {
             one(key, Task::Update(Update::Expire { at, condition }))
         }
+        Request::Edit { key, edit, max_len } => {
+            one(key, Task::Update(Update::Edit { edit, max_len }))
+        }
+        Request::GetAndDelete(key) => one(key, Task::Update(Update::Delete)),
+        Request::GetAndExpire { key, at } => one(key, Task::Update(Update::GetAndExpire { at })),
         Request::GetMany(keys) => (
             Gather::Values(vec![None; keys.len()]),
             each(keys, || Task::Get),

@@ -1,0 +1,143 @@
+//! Commands that make a new value of the present one: `INCR`, `APPEND`, `SETRANGE`.
+//!
+//! One pure function, so that a node alone and a cluster cannot differ.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::number::integer;
+
+/// What becomes of a value; `B` holds bytes, borrowed from a client or shared between nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit<B> {
+    /// Adds to the number that it is; none counts as 0 (`INCR`, `DECR`, `INCRBY`, `DECRBY`).
+    Add(i64),
+    /// Appends bytes (`APPEND`).
+    Append(B),
+    /// Writes bytes over those from `offset` on, with zeros where nothing was before (`SETRANGE`).
+    Overwrite {
+        /// Where the first byte goes.
+        offset: usize,
+        /// The bytes; without any nothing happens.
+        bytes: B,
+    },
+}
+
+/// What came of an [`Edit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The new value; `None` leaves the key as it is.
+    pub value: Option<Vec<u8>>,
+    /// The answer: the sum, or the length of the value in bytes.
+    pub number: i64,
+}
+
+/// Why a value cannot be edited. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The value is no whole number of 64 bits.
+    NotAnInteger,
+    /// The sum would not be one.
+    Overflow,
+    /// The value would be too long.
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// What is allowed, in bytes.
+        limit: usize,
+    },
+}
+
+impl<B: AsRef<[u8]>> Edit<B> {
+    /// Edits `present`; the new value may have `max_len` bytes. Linear in the length of the new value.
+    ///
+    /// # Errors
+    /// If the present value is not what the edit needs, or the new one would be beyond a limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use memvault::command::Edit;
+    ///
+    /// let edited = Edit::<&[u8]>::Add(2).apply(Some(b"40"), 64).expect("a number");
+    /// assert_eq!((edited.value.as_deref(), edited.number), (Some(&b"42"[..]), 42));
+    /// ```
+    pub fn apply(&self, present: Option<&[u8]>, max_len: usize) -> Result<Edited, EditError> {
+        let before = present.unwrap_or(&[]);
+        match self {
+            Self::Add(amount) => {
+                let number = present
+                    .map_or(Some(0), integer)
+                    .ok_or(EditError::NotAnInteger)?;
+                let sum = number.checked_add(*amount).ok_or(EditError::Overflow)?;
+                Ok(Edited {
+                    value: Some(sum.to_string().into_bytes()),
+                    number: sum,
+                })
+            }
+            Self::Append(bytes) => joined(before, before.len(), bytes.as_ref(), max_len),
+            Self::Overwrite { bytes, .. } if bytes.as_ref().is_empty() => Ok(Edited {
+                value: None,
+                number: before.len() as i64,
+            }),
+            Self::Overwrite { offset, bytes } => joined(before, *offset, bytes.as_ref(), max_len),
+        }
+    }
+}
+
+/// `before` with `bytes` from `offset` on.
+fn joined(before: &[u8], offset: usize, bytes: &[u8], limit: usize) -> Result<Edited, EditError> {
+    let end = offset.saturating_add(bytes.len());
+    if end > limit {
+        return Err(EditError::TooLong { len: end, limit });
+    }
+    let mut value = Vec::with_capacity(end.max(before.len()));
+    value.extend_from_slice(before.get(..offset).unwrap_or(before));
+    value.resize(offset, 0);
+    value.extend_from_slice(bytes);
+    value.extend_from_slice(before.get(end..).unwrap_or(&[]));
+    Ok(Edited {
+        number: value.len() as i64,
+        value: Some(value),
+    })
+}
+
+/// The part of `value` from `start` to `end`, both included; negative numbers count from its end
+/// (`GETRANGE`).
+#[must_use]
+pub(crate) fn range(value: &[u8], start: i64, end: i64) -> &[u8] {
+    if start < 0 && end < 0 && start > end {
+        return &[];
+    }
+    let len = value.len() as i64;
+    let from_start = |at: i64| {
+        if at < 0 {
+            (len.saturating_add(at)).max(0)
+        } else {
+            at
+        }
+    };
+    let (start, end) = (from_start(start), from_start(end).min(len - 1));
+    let bounds = usize::try_from(start)
+        .ok()
+        .zip(usize::try_from(end.saturating_add(1)).ok());
+    bounds
+        .and_then(|(start, end)| value.get(start..end))
+        .unwrap_or(&[])
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnInteger => f.write_str("value is not an integer or out of range"),
+            Self::Overflow => f.write_str("increment or decrement would overflow"),
+            Self::TooLong { len, limit } => write!(
+                f,
+                "value of {len} bytes: the limit is {limit} bytes (--max-value)"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for EditError {}
