@@ -14,6 +14,8 @@ mod query;
 mod ring;
 mod serve;
 mod shell;
+mod shutdown;
+mod sim;
 mod size_class;
 mod up;
 
@@ -53,5 +55,6 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Ring(args) => ring::run(args),
         Command::Shell(args) => shell::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Sim(args) => sim::run(args),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// Reads a duration: digits and one of `ms`, `s`, `m`, `h`, `d`.
+/// Reads a duration: digits, with decimals if need be, and one of `ms`, `s`, `m`, `h`, `d`.
 ///
 /// A bare number is refused: it is seconds to some and milliseconds to others.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit());
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.');
     let (digits, unit) = text.split_at(split.unwrap_or(text.len()));
-    if digits.is_empty() {
+    if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(format!("expected digits and a unit, {EXAMPLES}"));
     }
     let millis = match unit.trim_start().to_ascii_lowercase().as_str() {
@@ -25,12 +25,30 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             ));
         }
     };
-    let number: Option<u64> = digits.parse().ok();
-    number
-        .and_then(|number| number.checked_mul(millis))
-        .filter(|&millis| millis <= LONGEST_MS)
-        .map(Duration::from_millis)
-        .ok_or_else(|| "longer than 10000 years".to_owned())
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    let number: Option<u64> = whole.parse().ok();
+    let whole = number.and_then(|number| number.checked_mul(millis));
+    let whole = whole.ok_or_else(|| "longer than 10000 years".to_owned())?;
+    match whole.saturating_add(fraction(decimals, millis)?) {
+        millis if millis > LONGEST_MS => Err("longer than 10000 years".to_owned()),
+        millis => Ok(Duration::from_millis(millis)),
+    }
+}
+
+/// Milliseconds of the decimals of a unit.
+fn fraction(decimals: &str, millis: u64) -> Result<u64, String> {
+    let (mut sum, mut step) = (0, millis);
+    for digit in decimals.chars() {
+        let exact = step % 10 == 0;
+        step /= 10;
+        match digit.to_digit(10) {
+            Some(0) => {}
+            Some(digit) if exact => sum += u64::from(digit) * step,
+            Some(_) => return Err("finer than a millisecond".to_owned()),
+            None => return Err(format!("expected digits and a unit, {EXAMPLES}")),
+        }
+    }
+    Ok(sum)
 }
 
 /// Like [`duration`], but 0 is refused.
@@ -71,6 +89,10 @@ mod tests {
             ("5m", 300_000),
             ("2h", 7_200_000),
             ("1d", 86_400_000),
+            ("2.5s", 2_500),
+            ("0.25s", 250),
+            ("1.50m", 90_000),
+            ("1.0ms", 1),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -82,7 +104,10 @@ mod tests {
             ("", "expected digits"),
             ("s", "expected digits"),
             ("10", "10s or 10ms?"),
-            ("1.5s", "unknown unit"),
+            ("1.0005s", "finer than a millisecond"),
+            ("1.5ms", "finer than a millisecond"),
+            (".5s", "such as 500ms"),
+            ("1.2.3s", "expected digits"),
             ("3 weeks", "expected ms, s, m, h or d"),
             ("18446744073709551615d", "longer than"),
         ] {

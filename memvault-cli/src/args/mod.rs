@@ -5,9 +5,11 @@
 pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod duration;
+pub(crate) mod faults;
 pub(crate) mod local;
 pub(crate) mod query;
 pub(crate) mod serve;
+pub(crate) mod sim;
 pub(crate) mod size;
 
 use clap::{Parser, Subcommand};
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Demo(local::Demo),
     /// Measure any RESP server: throughput and latency percentiles
     Bench(bench::Bench),
+    /// Simulate clusters under seeded faults and check what the protocol promises
+    Sim(sim::Sim),
 }
 
 const EXAMPLES: &str = "\

@@ -2,7 +2,6 @@
 
 mod identity;
 mod listen;
-mod shutdown;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -18,6 +17,7 @@ use crate::args::cluster::{Members, word};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
 use crate::args::size;
 use crate::error::{Error, OK, Outcome};
+use crate::shutdown;
 use crate::size_class::size_class;
 
 /// Runs `serve`.

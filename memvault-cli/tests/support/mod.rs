@@ -123,6 +123,19 @@ impl Running {
         }
     }
 
+    /// Waits until it handles SIGINT itself: before that the signal would end it without a word.
+    pub(crate) fn wait_for_handler(&self) {
+        let status = Path::new("/proc")
+            .join(self.child.id().to_string())
+            .join("status");
+        eventually("it catches SIGINT", || {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            caught.is_some_and(|mask| mask & 1 << (Signal::INT.as_raw() - 1) != 0)
+        });
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         signal_pid(self.child.id(), signal);
     }

@@ -1,6 +1,7 @@
 //! What all parts of a node share: the ring, the view of the peers, the clock, the way out.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 use super::Now;
 use super::action::{Action, Event, Link};
@@ -18,7 +19,8 @@ use crate::version::{Hlc, Version};
 pub(super) struct Context {
     pub(super) config: Config,
     pub(super) document: Document,
-    pub(super) placement: Placement,
+    /// Shared: the ring of a large cluster takes megabytes, and a process may have many nodes.
+    pub(super) placement: Arc<Placement>,
     /// This node's own number, if it holds data.
     pub(super) me: Option<NodeIndex>,
     pub(super) peers: Peers,
@@ -34,7 +36,7 @@ impl Context {
     pub(super) fn new(
         config: Config,
         document: Document,
-        placement: Placement,
+        placement: Arc<Placement>,
         me: Option<NodeIndex>,
         peers: Peers,
         hlc: Hlc,

@@ -13,6 +13,8 @@ pub(super) struct Placement {
     pub(super) current: Ring,
     next: Option<Ring>,
     replicas: usize,
+    /// Of the document: every greeting needs it, and it takes a walk over all members.
+    pub(super) digest: u64,
 }
 
 /// Why a member list makes no ring.
@@ -36,6 +38,7 @@ impl Placement {
             current: ring(&document.members)?,
             next,
             replicas: usize::from(document.replicas),
+            digest: document.digest(),
         })
     }
 

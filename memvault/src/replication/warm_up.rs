@@ -43,7 +43,7 @@ pub(super) struct WarmUp {
     sources: BTreeMap<NodeIndex, Source>,
     /// Who holds what, by token; dropped at the end.
     staged: BTreeMap<Token, Staged>,
-    /// The distinct preference lists that this node is on.
+    /// The distinct preference lists that this node is on. Invariant: sorted.
     lists: Vec<Preference>,
 }
 
@@ -357,7 +357,7 @@ impl WarmUp {
         let (mut from, mut wraps) = (0, false);
         for (end, list) in cx.placement.segments() {
             let to = replica.floors.bucket(end);
-            if degraded.contains(&list) {
+            if degraded.binary_search(&list).is_ok() {
                 wraps |= from == 0;
                 replica.floors.raise_buckets(from..=to, self.boot_floor);
             }
@@ -371,7 +371,7 @@ impl WarmUp {
     }
 }
 
-/// The distinct preference lists that this node is on.
+/// The distinct preference lists that this node is on, sorted.
 fn own_lists(cx: &Context) -> Vec<Preference> {
     let Some(me) = cx.me else { return Vec::new() };
     let mut lists: Vec<_> = cx

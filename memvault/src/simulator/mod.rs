@@ -7,9 +7,8 @@
 //! ```
 //! use memvault::simulator::{Scenario, run};
 //!
-//! let scenario = Scenario::calm(7);
-//! let report = run(&scenario);
-//! assert!(report.broken(scenario.promises()).is_empty());
+//! let report = run(&Scenario::calm(7));
+//! assert!(report.violations.is_empty(), "{:#?}", report.violations);
 //! ```
 
 mod agenda;
@@ -33,7 +32,7 @@ pub use promises::Promises;
 pub use report::Report;
 pub use scenario::Scenario;
 pub use violation::{Promise, Violation};
-pub use world::run;
+pub use world::{run, run_checking};
 
 /// The most lines of a [`Report::trace`].
 pub const TRACE_LINES: usize = 60;

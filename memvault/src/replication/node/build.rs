@@ -1,5 +1,7 @@
 //! From a configuration to the parts of a node.
 
+use alloc::sync::Arc;
+
 use super::super::config::{Config, ConfigError, Role};
 use super::super::context::Context;
 use super::super::document::Document;
@@ -22,21 +24,20 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The document of a configuration, and everything that follows from it.
+/// The document of a configuration, and everything that follows from it. The placement is that of
+/// `sibling`, if that has the same document.
 pub(super) fn build_context(
     config: Config,
     boot: u32,
     chance: Chance,
+    sibling: Option<&Context>,
 ) -> Result<Context, ConfigError> {
     let document = Document::of_config(&config);
     let mut peers = Peers::new(&config, &document, chance);
-    let placement =
-        Placement::new(&document, |id| peers.index_of(id)).map_err(|Misplaced { id, error }| {
-            match error {
-                RingError::DuplicateNode => ConfigError::DuplicateMember(id),
-                error => ConfigError::BadMember(alloc::format!("{id}: {error}")),
-            }
-        })?;
+    let placement = match sibling {
+        Some(sibling) if sibling.document == document => Arc::clone(&sibling.placement),
+        _ => Arc::new(place(&document, &peers)?),
+    };
     let me = match &config.role {
         Role::Coordinator(_) => None,
         Role::Member(id) if document.has_member(id) || config.is_seed_list => {
@@ -46,6 +47,14 @@ pub(super) fn build_context(
     };
     let hlc = Hlc::new(boot);
     Ok(Context::new(config, document, placement, me, peers, hlc))
+}
+
+fn place(document: &Document, peers: &Peers) -> Result<Placement, ConfigError> {
+    let placement = Placement::new(document, |id| peers.index_of(id));
+    placement.map_err(|Misplaced { id, error }| match error {
+        RingError::DuplicateNode => ConfigError::DuplicateMember(id),
+        error => ConfigError::BadMember(alloc::format!("{id}: {error}")),
+    })
 }
 
 pub(super) fn hasher(chance: &mut Chance) -> ahash::RandomState {

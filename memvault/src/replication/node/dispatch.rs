@@ -114,7 +114,7 @@ impl Node {
         if self.member.is_none() {
             return Some(String::from("this node holds no data"));
         }
-        let digest = self.cx.document.digest();
+        let digest = self.cx.placement.digest;
         if hello.digest != digest {
             return Some(alloc::format!(
                 "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (--cluster must \

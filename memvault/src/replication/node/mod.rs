@@ -73,11 +73,23 @@ impl Node {
         entries: store::Config,
         now: Now,
     ) -> Result<Self, ConfigError> {
+        Self::beside(None, config, boot, seed, entries, now)
+    }
+
+    /// As [`new`](Self::new); shares the ring of `sibling`, a new node with the same members.
+    pub(crate) fn beside(
+        sibling: Option<&Self>,
+        config: Config,
+        boot: u32,
+        seed: u64,
+        entries: store::Config,
+        now: Now,
+    ) -> Result<Self, ConfigError> {
         check(&config)?;
         let (Role::Coordinator(name) | Role::Member(name)) = config.role.clone();
         let mut chance = Chance::new(seed);
         let hasher = hasher(&mut chance);
-        let cx = build_context(config, boot, chance)?;
+        let cx = build_context(config, boot, chance, sibling.map(|node| &node.cx))?;
         let member = cx.me.map(|me| Member {
             me,
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
@@ -111,7 +123,7 @@ impl Node {
         let hello = Hello {
             node_id: self.name.clone(),
             boot: self.boot,
-            digest: self.cx.document.digest(),
+            digest: self.cx.placement.digest,
             replicas: u8::try_from(self.cx.config.replicas).unwrap_or(u8::MAX),
             is_member: self.member.is_some(),
         };

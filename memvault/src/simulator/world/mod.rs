@@ -47,7 +47,13 @@ const STORM: u64 = 20_000;
 /// Runs a scenario to its end and checks its history. Deterministic.
 #[must_use]
 pub fn run(scenario: &Scenario) -> Report {
-    let mut world = World::new(scenario);
+    run_checking(scenario, scenario.promises())
+}
+
+/// As [`run`], but checks for these promises, whether the scenario makes them or not.
+#[must_use]
+pub fn run_checking(scenario: &Scenario, promises: Promises) -> Report {
+    let mut world = World::new(scenario, promises);
     let end = Instant::ZERO + scenario.duration + Duration::from_secs(3);
     let processes = (scenario.nodes + scenario.clients) as u64;
     let most = STORM * processes * (scenario.duration.as_secs() + 3);
@@ -74,11 +80,11 @@ pub fn run(scenario: &Scenario) -> Report {
 }
 
 impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
+    fn new(scenario: &'a Scenario, promises: Promises) -> Self {
         let total = scenario.nodes + scenario.clients;
         let mut world = Self {
             scenario,
-            promises: scenario.promises(),
+            promises,
             chance: Chance::new(scenario.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             now: Instant::ZERO,
             agenda: Agenda::default(),

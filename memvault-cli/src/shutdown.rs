@@ -1,4 +1,4 @@
-//! When a server has to end.
+//! When a process that would go on has to end.
 
 use std::io::{self, Read};
 use std::process;
@@ -13,7 +13,7 @@ use crate::error::Error;
 /// Begins to watch for SIGINT and SIGTERM, and with `with_stdin` for the end of standard input.
 ///
 /// The reason arrives in the channel. A second signal ends the process at once.
-pub(super) fn watch(with_stdin: bool) -> Result<Receiver<&'static str>, Error> {
+pub(crate) fn watch(with_stdin: bool) -> Result<Receiver<&'static str>, Error> {
     let (sender, receiver) = channel::unbounded();
     let signals = Signals::new([Signal::Int, Signal::Term])
         .map_err(|error| Error::failed(format_args!("cannot watch for signals: {error}")))?;

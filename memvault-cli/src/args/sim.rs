@@ -1,0 +1,227 @@
+//! Flags of `sim`.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use memvault::replication::{Level, OnAmbiguous};
+use memvault::simulator::CATALOGUE;
+
+use super::cluster;
+use super::duration::positive_duration;
+use super::faults::{Fault, fault};
+
+/// Arguments of `sim`.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("amount").args(["seeds", "hours"]))]
+#[command(after_help = help())]
+pub(crate) struct Sim {
+    #[command(flatten)]
+    pub(crate) runs: Runs,
+    #[command(flatten)]
+    pub(crate) world: World,
+    /// Print one line of JSON, and no progress. Equal flags give equal fields, but for those whose
+    /// names begin with wall or speed
+    #[arg(verbatim_doc_comment, long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// How many runs.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Runs")]
+pub(crate) struct Runs {
+    /// First seed. The same seed with the same flags is the same run, event by event
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seed)]
+    pub(crate) seed: u64,
+    /// Runs, each with a seed of its own [default: 100]
+    #[arg(long, value_name = "COUNT", value_parser = positive)]
+    pub(crate) seeds: Option<u64>,
+    /// As many runs as make this many simulated cluster-hours: 11 or 0.5
+    #[arg(long, value_name = "H", value_parser = hours)]
+    pub(crate) hours: Option<f64>,
+    /// Simulated time of each run; three calm seconds follow [default: of the scenario, 20s]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Runs at a time [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = threads, default_value_t = processors(), hide_default_value = true)]
+    pub(crate) threads: usize,
+}
+
+/// What is simulated. What is not given is the scenario's.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Scenario")]
+pub(crate) struct World {
+    /// One of those below, or mixed: all of them in turn
+    #[arg(long, value_name = "NAME", default_value = MIXED, value_parser = scenario)]
+    pub(crate) scenario: String,
+    /// What goes wrong, instead of the scenario's faults; separated by commas, or repeated
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = fault)]
+    pub(crate) faults: Option<Vec<Fault>>,
+    /// Members, 1 to 10
+    #[arg(long, value_name = "N", value_parser = nodes)]
+    pub(crate) nodes: Option<usize>,
+    /// Members that hold each key, 1 to 8
+    #[arg(long, value_name = "N", value_parser = cluster::replicas)]
+    pub(crate) replicas: Option<usize>,
+    /// Clients, each with one request in flight, 1 to 1000
+    #[arg(long, value_name = "N", value_parser = clients)]
+    pub(crate) clients: Option<usize>,
+    /// Different keys, 1 to 100000
+    #[arg(long, value_name = "N", value_parser = keys)]
+    pub(crate) keys: Option<usize>,
+    /// Replicas that must acknowledge a write: one, quorum, all or auto
+    #[arg(long, value_name = "LEVEL", value_parser = cluster::level)]
+    pub(crate) write_level: Option<Level>,
+    /// Replicas that must answer a read: one, quorum, all or auto
+    #[arg(long, value_name = "LEVEL", value_parser = cluster::level)]
+    pub(crate) read_level: Option<Level>,
+    /// What becomes of a write of unknown fate: retag (write again) or error
+    #[arg(long, value_name = "WHAT", value_parser = on_ambiguous)]
+    pub(crate) on_ambiguous: Option<OnAmbiguous>,
+    /// What must hold: linearizable, durable, available; separated by commas
+    /// [default: what the protocol promises under these flags]
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
+    pub(crate) check: Option<Vec<Promise>>,
+}
+
+/// Something that the protocol promises, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// Reads that find a value are never stale.
+    Linearizable,
+    /// No acknowledged write is lost.
+    Durable,
+    /// No request fails.
+    Available,
+}
+
+impl Promise {
+    const ALL: [Self; 3] = [Self::Linearizable, Self::Durable, Self::Available];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Linearizable => "linearizable",
+            Self::Durable => "durable",
+            Self::Available => "available",
+        }
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The name that stands for all scenarios in turn.
+pub(crate) const MIXED: &str = "mixed";
+
+fn help() -> String {
+    let mut text = String::from("Scenarios:\n");
+    for named in CATALOGUE {
+        text += &format!("  {:<10} {}\n", named.name, named.about);
+    }
+    text + FAULTS_AND_EXAMPLES
+}
+
+const FAULTS_AND_EXAMPLES: &str = "
+Faults:
+  delay=1ms      mean time that a message takes [default: 0.7 ms]
+  loss=2%        of the messages are lost
+  duplicate=5%   arrive twice
+  straggle=1%    take up to straggle-max [default: 200ms]
+  crash=2.5s     mean time between two crashes with loss of memory; back within restart-max [600ms]
+  crash-any      even while another member is down
+  partition=2s   mean time between two partitions, some one-way, of up to partition-max [700ms]
+  swizzle=5s     ... between two times that the links of one member stop and come back one by one
+  pause=2.5s     ... between two pauses of one process, of up to pause-max [900ms]
+  slow=5s        ... between two times that one member sends a hundred times as slowly, for up to 2 s
+  suspect=1s     ... between two false suspicions
+  skew=200ms     wall clocks differ from the true time by up to this much, and change
+  jump=5s        ... between two jumps of one wall clock by up to an hour, for up to 3 s
+  none, all      nothing; loss, duplicate, straggle, crash, partition, pause and skew as above
+                 Words behind them change that: all,crash=never
+
+Checks, of which each scenario gets those that the protocol promises under its conditions:
+  linearizable   acknowledged writes and reads that find a value fit into one order in real time
+  durable        after the first acknowledged write of a key no read misses
+  available      no request fails
+
+Exit code 1 if a check failed, with the command that repeats the run; 130 after Ctrl-C, with the
+summary so far.
+
+Examples:
+  memvault sim
+  memvault sim --scenario hasty --seeds 2000
+  memvault sim --hours 11 --json
+  memvault sim --scenario stormy --nodes 7 --replicas 5 --faults all,loss=10%,pause=never
+  memvault sim --scenario kills --check linearizable      what the default levels do not promise
+  memvault sim --scenario hasty --seed 17 --seeds 1";
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
+fn positive(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    let hours = text.parse().ok();
+    hours
+        .filter(|hours| (0.001..=1e6).contains(hours))
+        .ok_or_else(|| "expected hours from 0.001 to 1000000, such as 11 or 0.5".to_owned())
+}
+
+fn scenario(text: &str) -> Result<String, String> {
+    let names = CATALOGUE.iter().map(|named| named.name);
+    if names.clone().chain([MIXED]).any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<_> = names.collect();
+    Err(format!("expected {} or {MIXED}", names.join(", ")))
+}
+
+fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
+    match text {
+        "retag" => Ok(OnAmbiguous::Retag),
+        "error" => Ok(OnAmbiguous::Error),
+        _ => Err("expected retag or error".to_owned()),
+    }
+}
+
+fn promise(text: &str) -> Result<Promise, String> {
+    let found = Promise::ALL.into_iter().find(|known| known.name() == text);
+    found.ok_or_else(|| "expected linearizable, durable or available".to_owned())
+}
+
+fn nodes(text: &str) -> Result<usize, String> {
+    up_to(text, 10)
+}
+
+fn clients(text: &str) -> Result<usize, String> {
+    up_to(text, 1000)
+}
+
+fn keys(text: &str) -> Result<usize, String> {
+    up_to(text, 100_000)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    up_to(text, 1024)
+}
+
+fn up_to(text: &str, most: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected 1 to {most}")),
+    }
+}
