@@ -136,3 +136,38 @@ fn ctrl_c_ends_it_with_the_summary_so_far() {
     assert!(line.contains("interrupted, 1 000 000 planned"), "{line}");
     assert_eq!(running.wait(), Some(130));
 }
+
+#[test]
+fn a_wrong_flag_is_named_with_what_it_expects() {
+    let cases: [(&str, &str, &str); 11] = [
+        ("--seeds", "0", "a whole number of at least 1"),
+        ("--seed", "x", "a whole number from 0"),
+        ("--hours", "0", "such as 11 or 0.5"),
+        ("--duration", "20", "20s or 20ms?"),
+        ("--threads", "0", "1 to 1024"),
+        ("--nodes", "11", "1 to 10"),
+        ("--scenario", "sunny", "calm, stormy"),
+        (
+            "--faults",
+            "loss=2%,fire",
+            "expected none, all, delay, loss,",
+        ),
+        ("--write-level", "most", "one, quorum, all or auto"),
+        ("--on-ambiguous", "shrug", "retag or error"),
+        (
+            "--check",
+            "everything",
+            "linearizable, durable or available",
+        ),
+    ];
+    for (flag, value, part) in cases {
+        let ran = memvault(&["sim", flag, value]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        for part in [flag, part] {
+            assert!(ran.stderr.contains(part), "no {part:?} in {}", ran.stderr);
+        }
+    }
+    let both = memvault(&["sim", "--seeds", "9", "--hours", "1"]);
+    assert_eq!(both.code, Some(2));
+    assert!(both.stderr.contains("cannot be used with"), "{both:?}");
+}
