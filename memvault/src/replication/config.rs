@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+#[cfg(test)]
+use super::rules::Rule;
 use crate::time::Duration;
 
 /// How many replicas must answer before a request is answered.
@@ -131,6 +133,9 @@ pub struct Config {
     pub floor_buckets: usize,
     /// Tags remembered after their entry was overwritten, and as many refused ones; default 65 536.
     pub max_tags: usize,
+    /// The rule that a test breaks.
+    #[cfg(test)]
+    pub(crate) broken: Option<Rule>,
 }
 
 impl Config {
@@ -161,6 +166,8 @@ impl Config {
             max_requests: 65_536,
             floor_buckets: 4096,
             max_tags: 65_536,
+            #[cfg(test)]
+            broken: None,
         }
     }
 

@@ -12,12 +12,15 @@ use super::node::NodeStatistics;
 use super::peers::Peers;
 use super::placement::Placement;
 use super::preference::Preference;
+use super::rules::{Rule, Rules};
 use crate::ring::NodeIndex;
+use crate::time::Timestamp;
 use crate::version::{Hlc, Version};
 
 /// The common ground of coordinator, leader, replica and warm-up.
 pub(super) struct Context {
     pub(super) config: Config,
+    pub(super) rules: Rules,
     pub(super) document: Document,
     /// Shared: the ring of a large cluster takes megabytes, and a process may have many nodes.
     pub(super) placement: Arc<Placement>,
@@ -42,6 +45,7 @@ impl Context {
         hlc: Hlc,
     ) -> Self {
         Self {
+            rules: Rules::of(&config),
             config,
             document,
             placement,
@@ -93,7 +97,12 @@ impl Context {
 
     /// Takes note of a version that somebody else made; raises the alarm if it is not believable.
     pub(super) fn observe(&mut self, now: Now, version: Version) -> bool {
-        let believable = self.hlc.observe(version.hlc(), now.wall);
+        let mut believable = self.hlc.observe(version.hlc(), now.wall);
+        if !believable && !self.rules.keep(Rule::FutureIsRefused) {
+            believable = self
+                .hlc
+                .observe(version.hlc(), Timestamp::from_millis(u64::MAX));
+        }
         if !believable {
             self.statistics.clock_skews += 1;
         }

@@ -9,6 +9,7 @@ use super::entry::{Bytes, Entry};
 use super::message::{Body, NodeState, OfferKind, OfferReply, Refusal, Write, WriteReply};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
+use super::rules::Rule;
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant, Timestamp};
@@ -139,7 +140,9 @@ impl Leader {
                 cx.answer(from.0, from.1, Body::Wrote(WriteReply::TooLarge));
                 return None;
             }
-            OfferReply::Nack { current, .. } if pending.write.first => {
+            OfferReply::Nack { current, .. }
+                if pending.write.first || !cx.rules.keep(Rule::RefusedRetriesAreAskedAbout) =>
+            {
                 cx.answer(from.0, from.1, Body::Wrote(WriteReply::Stale { current }));
                 return None;
             }

@@ -50,6 +50,7 @@ mod pull;
 mod replica;
 mod request;
 mod resolve;
+mod rules;
 mod tags;
 mod timers;
 mod update;
@@ -69,6 +70,8 @@ pub use node::{Node, NodeStatistics, PeerStatus};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
 pub use request::{Answer, Failure, Outcome, Request};
+#[cfg(test)]
+pub(crate) use rules::Rule;
 pub use wire::{HELLO, WireError};
 
 use crate::time::{Instant, Timestamp};

@@ -5,6 +5,7 @@ use super::Now;
 use super::entry::Entry;
 use super::message::{NodeState, OfferKind, OfferReply, Refusal};
 use super::replica::Replica;
+use super::rules::Rule;
 use crate::hash::token;
 use crate::version::{Hlc, Version};
 
@@ -34,26 +35,31 @@ impl Replica {
         kind: OfferKind,
         base: Option<Version>,
     ) -> OfferReply {
-        let counted = self.state != NodeState::Warming;
+        let rules = self.rules;
+        let warming = self.state == NodeState::Warming;
+        let counted = !warming || !rules.keep(Rule::WarmingDoesNotCount);
         let tag = entry.version;
-        if !Hlc::is_believable(tag.hlc(), now.wall) {
+        if !Hlc::is_believable(tag.hlc(), now.wall) && rules.keep(Rule::FutureIsRefused) {
             return refuse(Version::ZERO, false, counted, Refusal::Skew);
         }
-        if kind == OfferKind::Fence && !counted {
+        if kind == OfferKind::Fence && warming && rules.keep(Rule::WarmingIgnoresFences) {
             return OfferReply::Silent;
         }
         self.purge(now, key);
-        let present = self.present(key);
-        if present.held && present.current == tag || self.accepted.contains(tag) {
+        let present = self.present(key, kind);
+        let accepted = self.accepted.contains(tag) && rules.keep(Rule::AcceptedTagsAreRemembered);
+        if present.held && present.current == tag || accepted {
             return OfferReply::Ack { counted };
         }
+        let stale = refuse(present.current, present.held, counted, Refusal::Stale);
         if kind == OfferKind::Fence {
             self.refused.insert(now.instant, tag);
-        }
-        let stale = refuse(present.current, present.held, counted, Refusal::Stale);
-        if self.refused.contains(tag) {
             return stale;
         }
+        if self.refused.contains(tag) && rules.keep(Rule::RefusedTagsAreRemembered) {
+            return stale;
+        }
+        let base = base.filter(|_| rules.keep(Rule::BaseMustHold));
         let base_holds =
             base.is_none_or(|base| present.version.is_none_or(|version| version <= base));
         if base_holds && (tag > present.current || present.confirmable == Some(tag)) {
@@ -63,13 +69,19 @@ impl Replica {
             };
         }
         if kind == OfferKind::Write {
+            if !rules.keep(Rule::OlderTagsAreRefused) {
+                return OfferReply::Ack { counted };
+            }
             self.refused.insert(now.instant, tag);
         }
         stale
     }
 
-    fn present(&self, key: &[u8]) -> Present {
-        let floor = self.floors.at(token(key));
+    fn present(&self, key: &[u8], kind: OfferKind) -> Present {
+        let mut floor = self.floors.at(token(key));
+        if kind == OfferKind::Repair && !self.rules.keep(Rule::RepairsRespectFloors) {
+            floor = Version::ZERO;
+        }
         let Some(held) = self.entries.peek(key) else {
             return Present {
                 current: floor,

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::entry::Entry;
 use super::message::{NodeState, PullReply, PulledEntry};
 use super::replica::{Replica, to_entry};
+use super::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -26,7 +27,8 @@ pub(super) fn pull(
     since: u64,
 ) -> PullReply {
     // Until this node can reach the other, a write that it leads would miss it.
-    if replica.state == NodeState::Warming || !cx.peers.is_up(to) {
+    let reaches = cx.peers.is_up(to) || !cx.rules.keep(Rule::SourcesReachTheirTaker);
+    if replica.state == NodeState::Warming || !reaches {
         return PullReply::Loading;
     }
     let (mut entries, mut bytes, mut at) = (Vec::new(), 0, cursor);

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::entry::{Bytes, Entry};
 use super::floors::Floors;
 use super::message::{NodeState, ReadReply};
+use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
 use crate::hash::token;
 use crate::store::{Entries, EntryRef, Meta, TooLarge};
@@ -20,6 +21,7 @@ pub(crate) struct Replica {
     pub(super) floors: Floors,
     pub(super) accepted: RecentTags,
     pub(super) refused: RecentTags,
+    pub(super) rules: Rules,
     tombstone_grace: Duration,
     tag_window: Duration,
 }
@@ -34,6 +36,7 @@ impl Replica {
             floors: Floors::new(config.floor_buckets),
             accepted: RecentTags::new(tag_window, config.max_tags),
             refused: RecentTags::new(tag_window, config.max_tags),
+            rules: Rules::of(config),
             tombstone_grace: config.tombstone_grace,
             tag_window,
         }
@@ -41,7 +44,7 @@ impl Replica {
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
     pub(crate) fn read(&mut self, now: Now, key: &[u8]) -> ReadReply {
-        if self.state == NodeState::Warming {
+        if self.state == NodeState::Warming && self.rules.keep(Rule::WarmingDoesNotRead) {
             return ReadReply::Loading;
         }
         self.purge(now, key);
@@ -86,10 +89,13 @@ impl Replica {
         };
         let value = entry.value.as_deref().unwrap_or(&[]);
         let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
+        let remembers = self.rules.keep(Rule::EvictionIsRemembered);
         self.entries
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
                 let version = evicted.meta.version.unwrap_or(Version::ZERO);
-                floors.raise(token(evicted.key), version);
+                if remembers {
+                    floors.raise(token(evicted.key), version);
+                }
                 if !evicted.meta.unconfirmed && is_recent(now, version, window) {
                     accepted.insert(now.instant, version);
                 }
@@ -101,8 +107,10 @@ impl Replica {
         let Some(meta) = self.entries.peek(key).map(|held| held.meta) else {
             return;
         };
-        self.floors
-            .raise(token(key), meta.version.unwrap_or(Version::ZERO));
+        if self.rules.keep(Rule::ExpiryIsRemembered) {
+            self.floors
+                .raise(token(key), meta.version.unwrap_or(Version::ZERO));
+        }
         self.remember_accepted(now, &meta);
         self.entries.remove(key);
     }

@@ -16,6 +16,7 @@ use super::entry::Bytes;
 use super::message::{Body, OfferKind, PullReply, PulledEntry};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
+use super::rules::Rule;
 use crate::hash::{Token, token};
 use crate::ring::NodeIndex;
 use crate::store::EntryRef;
@@ -93,7 +94,15 @@ impl WarmUp {
     pub(super) fn after_start(cx: &Context, now: Now) -> Self {
         let skew = 2 * Hlc::MAX_SKEW_MS;
         let boot_floor = Version::at(Timestamp::from_millis(now.wall.as_millis() + skew));
-        Self::new(cx, now, Purpose::WarmUp, cx.config.warm_delay(), boot_floor)
+        let delay = cx.config.warm_delay();
+        let mut warm_up = Self::new(cx, now, Purpose::WarmUp, delay, boot_floor);
+        if !cx.rules.keep(Rule::WarmUpWaits) {
+            warm_up.pull_from = now.instant;
+        }
+        if !cx.rules.keep(Rule::DegradedStartForgets) {
+            warm_up.boot_floor = Version::ZERO;
+        }
+        warm_up
     }
 
     /// Fetches what was written since `since`, a hybrid logical time.
@@ -132,6 +141,9 @@ impl WarmUp {
 
     /// Asks sources for more and, when all is there, finishes. Returns whether it is finished.
     pub(super) fn drive(&mut self, cx: &mut Context, replica: &mut Replica, now: Now) -> bool {
+        if self.purpose == Purpose::WarmUp && !cx.rules.keep(Rule::WarmUp) {
+            return true;
+        }
         if now.instant < self.pull_from {
             return false;
         }
@@ -278,7 +290,7 @@ impl WarmUp {
         if !counting.is_empty() && !patience_over {
             return Progress::Waiting;
         }
-        if list.is_read_quorum(done) {
+        if heard_enough(cx, list, done) {
             return Progress::Complete;
         }
         // Those that are warming up themselves have forgotten as much: there is nothing to wait for.
@@ -305,8 +317,10 @@ impl WarmUp {
                 }
             }
         }
-        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
-            replica.floors.raise_bucket(*bucket as usize, *floor);
+        if cx.rules.keep(Rule::WarmUpTakesFloors) {
+            for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
+                replica.floors.raise_bucket(*bucket as usize, *floor);
+            }
         }
         if progress.contains(&Progress::Degraded) {
             self.raise_floors_of_degraded(cx, replica, progress);
@@ -319,7 +333,7 @@ impl WarmUp {
         let (token, replicas) = (token(held.key), cx.preference(held.key));
         let others = replicas.filter(|node| cx.me != Some(node));
         let done = replicas.filter(|node| self.is_done(node)).and(others);
-        if !replicas.is_read_quorum(done) {
+        if !heard_enough(cx, &replicas, done) {
             return if version <= self.boot_floor {
                 Judgement::Doubt
             } else {
@@ -335,6 +349,7 @@ impl WarmUp {
                 .and_then(|source| source.floors.get(&bucket))
                 .is_none_or(|floor| *floor <= version)
         });
+        let certain = certain || !cx.rules.keep(Rule::WarmUpDropsUncertain);
         if certain && own_floor_allows {
             Judgement::Keep
         } else if staged.doubtful {
@@ -369,6 +384,11 @@ impl WarmUp {
                 .raise_buckets(from..=replica.floors.last_bucket(), self.boot_floor);
         }
     }
+}
+
+/// Whether one of every write quorum is among the sources that were heard.
+fn heard_enough(cx: &Context, list: &Preference, heard: ReplicaSet) -> bool {
+    list.is_read_quorum(heard) || !cx.rules.keep(Rule::WarmUpHearsEnough) && !heard.is_empty()
 }
 
 /// The distinct preference lists that this node is on, sorted.

@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 9] = [
+pub const CATALOGUE: [Named; 13] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -57,6 +57,26 @@ pub const CATALOGUE: [Named; 9] = [
         name: "lonely",
         about: "hasty, members crash whoever else is down and do not wait for their peers",
         scenario: lonely,
+    },
+    Named {
+        name: "ambush",
+        about: "leaders crash right after they acknowledged a write; nothing may be lost",
+        scenario: ambush,
+    },
+    Named {
+        name: "abandoned",
+        about: "ambush, members crash whoever else is down and do not wait for their peers",
+        scenario: abandoned,
+    },
+    Named {
+        name: "graves",
+        about: "hasty with deletions that are soon forgotten",
+        scenario: graves,
+    },
+    Named {
+        name: "stragglers",
+        about: "late messages meet deletions that are forgotten at once",
+        scenario: stragglers,
     },
     Named {
         name: "kills",
@@ -114,6 +134,60 @@ const fn lonely(seed: u64) -> Scenario {
         warm_max: Duration::from_millis(600),
         faults,
         ..Scenario::hasty(seed)
+    }
+}
+
+/// Keys that are seldom touched stay on the replicas that the write reached, until the member comes back.
+const fn ambush(seed: u64) -> Scenario {
+    let mut faults = Scenario::hasty(seed).faults;
+    faults.loss = 100;
+    faults.crash_every = None;
+    faults.crash_after_write = 20;
+    faults.partition_every = Some(Duration::from_secs(3));
+    Scenario {
+        clients: 6,
+        keys: 30,
+        think: Duration::from_millis(30),
+        duration: Duration::from_secs(40),
+        faults,
+        ..Scenario::hasty(seed)
+    }
+}
+
+const fn abandoned(seed: u64) -> Scenario {
+    let mut faults = ambush(seed).faults;
+    faults.crash_beyond_budget = true;
+    Scenario {
+        warm_max: Duration::from_millis(600),
+        faults,
+        ..ambush(seed)
+    }
+}
+
+const fn graves(seed: u64) -> Scenario {
+    Scenario {
+        keys: 10,
+        deletes: 500,
+        tombstone_grace: Duration::from_millis(50),
+        ..Scenario::hasty(seed)
+    }
+}
+
+const fn stragglers(seed: u64) -> Scenario {
+    let mut faults = Faults::none();
+    faults.loss = 100;
+    faults.straggle = 250;
+    Scenario {
+        nodes: 3,
+        clients: 8,
+        keys: 3,
+        think: Duration::from_millis(4),
+        deletes: 400,
+        tombstone_grace: Duration::from_millis(10),
+        floor_buckets: 64,
+        duration: Duration::from_secs(10),
+        faults,
+        ..Scenario::calm(seed)
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Faults {
     pub straggle_max: Duration,
     /// Mean time between two crashes with loss of memory.
     pub crash_every: Option<Duration>,
+    /// Acknowledged writes whose leader crashes at once, per thousand: some replicas may not have heard of
+    /// them yet.
+    pub crash_after_write: u64,
     /// A crashed member comes back within this; half of them come back within 3 ms.
     pub restart_max: Duration,
     /// Whether a member may crash while another is not serving.
@@ -57,6 +60,7 @@ impl Faults {
             straggle: 0,
             straggle_max: Duration::from_millis(200),
             crash_every: None,
+            crash_after_write: 0,
             restart_max: Duration::from_millis(600),
             crash_beyond_budget: false,
             partition_every: None,

@@ -17,6 +17,8 @@ mod catalogue;
 mod event;
 mod faults;
 pub mod history;
+#[cfg(test)]
+mod mutants;
 mod network;
 mod process;
 mod promises;

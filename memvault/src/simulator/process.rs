@@ -91,6 +91,9 @@ fn config(scenario: &Scenario, number: usize) -> Config {
         on_ambiguous: scenario.on_ambiguous,
         floor_buckets: scenario.floor_buckets,
         warm_max: scenario.warm_max,
+        tombstone_grace: scenario.tombstone_grace,
+        #[cfg(test)]
+        broken: scenario.broken,
         ..Config::new(members, role)
     }
 }

@@ -33,8 +33,8 @@ impl Scenario {
         let crashes_alone = self.faults.are_crashes_alone();
         let has_started = self.first_request >= STARTED;
         let strict = is_strict(self.write_level) && is_strict(self.read_level);
-        let in_budget = self.faults.crash_every.is_none()
-            || survives_a_crash && !self.faults.crash_beyond_budget;
+        let in_budget =
+            !self.faults.crash() || survives_a_crash && !self.faults.crash_beyond_budget;
         // Written into the time of the floors of the cold start, a key may be a miss.
         let floors = Duration::from_millis(2 * Hlc::MAX_SKEW_MS) + self.faults.skew * 2;
         let forgets = self.deletes > 0
@@ -61,7 +61,12 @@ impl Scenario {
 
 impl Faults {
     const fn are_none(&self) -> bool {
-        self.are_crashes_alone() && self.crash_every.is_none()
+        self.are_crashes_alone() && !self.crash()
+    }
+
+    /// Whether members crash at all.
+    const fn crash(&self) -> bool {
+        self.crash_every.is_some() || self.crash_after_write > 0
     }
 
     /// Whether nothing else goes wrong; crashes need not happen either.

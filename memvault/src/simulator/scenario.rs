@@ -2,6 +2,8 @@
 
 use super::faults::Faults;
 use crate::chance::Chance;
+#[cfg(test)]
+use crate::replication::Rule;
 use crate::replication::{Level, OnAmbiguous};
 use crate::time::Duration;
 
@@ -50,6 +52,9 @@ pub struct Scenario {
     pub warm_max: Duration,
     /// What goes wrong.
     pub faults: Faults,
+    /// The rule that all nodes break.
+    #[cfg(test)]
+    pub(crate) broken: Option<Rule>,
 }
 
 impl Scenario {
@@ -78,6 +83,8 @@ impl Scenario {
             floor_buckets: 16,
             warm_max: Duration::from_secs(8),
             faults: Faults::none(),
+            #[cfg(test)]
+            broken: None,
         }
     }
 

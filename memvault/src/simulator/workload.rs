@@ -72,7 +72,10 @@ impl World<'_> {
         } = question;
         let answered = outcome.is_ok().then_some(self.now);
         match (&outcome, act) {
-            (Ok(_), Act::Write(_)) => self.report.writes += 1,
+            (Ok(_), Act::Write(_)) => {
+                self.report.writes += 1;
+                self.crash_after_write(key);
+            }
             (Ok(Answer::Value(Some(value))), _) => {
                 act = Act::Hit(number_of(value));
                 self.report.hits += 1;

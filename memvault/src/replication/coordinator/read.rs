@@ -15,6 +15,7 @@ use super::super::message::{Body, NodeState, OfferKind, ReadReply};
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::Failure;
 use super::super::resolve::{Resolution, Vote, read_quorum, resolve};
+use super::super::rules::Rule;
 use super::operation::{Operation, Phase};
 use super::{Coordinator, Step, join_id};
 use crate::ring::NodeIndex;
@@ -104,7 +105,9 @@ impl Operation {
         let mode = match self.levels.read {
             Level::Quorum => Mode::Quorum,
             Level::All => Mode::All,
-            Level::One | Level::Auto if settling => Mode::Settle,
+            Level::One | Level::Auto if settling && cx.rules.keep(Rule::LeadersSettle) => {
+                Mode::Settle
+            }
             Level::One | Level::Auto => Mode::One,
         };
         self.stage = self.stage.wrapping_add(1);
@@ -397,10 +400,9 @@ impl ReadPhase {
             Resolution::Uncertain => Verdict::Found(Found::default()),
             Resolution::Best { best, holders } => {
                 let entry = self.holding(best);
+                let enough = replicas.is_quorum(holders) || !cx.rules.keep(Rule::ReadsWriteBack);
                 match entry {
-                    Some(entry) if entry.is_live(now.wall) && !replicas.is_quorum(holders) => {
-                        Verdict::WriteBack(entry)
-                    }
+                    Some(entry) if entry.is_live(now.wall) && !enough => Verdict::WriteBack(entry),
                     entry => Verdict::Found(Found { entry }),
                 }
             }

@@ -6,6 +6,7 @@ use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, OfferKind, OfferReply, Refusal};
 use super::super::preference::ReplicaSet;
+use super::super::rules::Rule;
 use super::operation::{Operation, Phase};
 use super::read::{Found, Votes};
 use super::{Coordinator, Step, join_id};
@@ -120,7 +121,10 @@ impl Operation {
             return Step::Wait;
         };
         let replicas = &self.replicas;
-        if replicas.is_quorum(repair.holders) {
+        let everyone = replicas.current().or(replicas.next());
+        let refused = !replicas.is_quorum(everyone.without(repair.refused));
+        let is_fit = refused && !cx.rules.keep(Rule::RefusedWriteBackIsMiss);
+        if replicas.is_quorum(repair.holders) || is_fit {
             let found = Found {
                 entry: Some(repair.best.clone()),
             };
@@ -128,8 +132,7 @@ impl Operation {
         }
         let up = replicas.filter(|node| cx.peers.is_up(node));
         repair.asked = repair.asked.and(up);
-        let everyone = replicas.current().or(replicas.next());
-        if !replicas.is_quorum(everyone.without(repair.refused)) {
+        if refused {
             return self.finish_read(cx, timers, now, id, Found::default());
         }
         if !replicas.is_quorum(repair.holders.or(repair.asked)) {

@@ -8,6 +8,7 @@ use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, NodeState, Write, WriteReply};
 use super::super::preference::ReplicaSet;
 use super::super::request::{Answer, Failure};
+use super::super::rules::Rule;
 use super::operation::{Operation, Phase, Task};
 use super::{Coordinator, Step, join_id};
 use crate::ring::NodeIndex;
@@ -109,6 +110,9 @@ impl Operation {
             Ok(need) => need,
             Err(failure) => return Step::Done(Err(failure)),
         };
+        if !cx.rules.keep(Rule::RetriesKeepTheirTag) {
+            self.retag(cx, now);
+        }
         if self.is_undecided() {
             if cx.config.on_ambiguous == OnAmbiguous::Error {
                 return Step::Done(Err(Failure::Indeterminate));
@@ -154,6 +158,7 @@ impl Operation {
         let need = |part: ReplicaSet| match level {
             Level::One => 1,
             Level::Auto => quorum(part.len()).min(live.and(part).len()).max(1),
+            Level::Quorum if !cx.rules.keep(Rule::QuorumsAreCounted) => 1,
             Level::Quorum => quorum(part.len()),
             Level::All => usize::from(Write::ALL),
         };

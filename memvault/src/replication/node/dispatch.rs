@@ -9,8 +9,10 @@ use super::super::coordinator::is_operation;
 use super::super::message::{Body, Hello, Message, NodeState};
 use super::super::peers::Greeting;
 use super::super::pull::pull;
+use super::super::rules::Rule;
 use super::Node;
 use crate::ring::NodeIndex;
+use crate::version::Version;
 
 impl Node {
     pub(super) fn receive(&mut self, now: Now, from: Link, message: Message) {
@@ -166,8 +168,7 @@ impl Node {
     }
 
     fn take_pong(&mut self, now: Now, from: NodeIndex, boot: u32, state: NodeState, hlc: u64) {
-        if !self.cx.hlc.observe(hlc, now.wall) {
-            self.cx.statistics.clock_skews += 1;
+        if !self.cx.observe(now, Version::new(hlc, 0)) {
             let node = self.cx.peers.id(from);
             self.cx.event(Event::ClockSkew { node });
         }
@@ -176,7 +177,8 @@ impl Node {
             .cx
             .peers
             .greeted(now.instant, from, (boot, state), &mut self.cx.out);
-        if greeting == (Greeting::Up { same_boot: true }) {
+        let was_cut_off = greeting == (Greeting::Up { same_boot: true });
+        if was_cut_off && self.cx.rules.keep(Rule::CutOffCatchesUp) {
             // It ran on while the two could not talk: it may hold what this node missed.
             self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
         }

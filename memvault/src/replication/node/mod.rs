@@ -19,6 +19,7 @@ use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
 use super::request::Request;
+use super::rules::Rule;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
@@ -211,7 +212,9 @@ impl Node {
         let millis = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
         self.cx.event(Event::Paused { millis });
         self.cx.peers.excuse_silence(now.instant);
-        self.catch_up(now, millis);
+        if self.cx.rules.keep(Rule::PausedCatchesUp) {
+            self.catch_up(now, millis);
+        }
     }
 
     /// Fetches what was written in the last `millis` milliseconds.

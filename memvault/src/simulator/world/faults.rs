@@ -2,9 +2,11 @@
 
 use super::super::event::Event;
 use super::super::process::Process;
+use super::super::workload::key_name;
 use super::World;
 use super::links::index;
 use crate::replication::{Link, NodeState};
+use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
 impl World<'_> {
@@ -26,6 +28,39 @@ impl World<'_> {
 
     pub(super) fn crash(&mut self) {
         self.schedule_fault(self.scenario.faults.crash_every, Event::Crash);
+        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
+        self.crash_member(victim);
+    }
+
+    /// Crashes the leader of a key, now and then.
+    pub(in super::super) fn crash_after_write(&mut self, key: usize) {
+        let is_due = self.now < Instant::ZERO + self.scenario.duration;
+        if !is_due
+            || !self
+                .chance
+                .one_in_thousand(self.scenario.faults.crash_after_write)
+        {
+            return;
+        }
+        let is_alive = |member: &usize| {
+            self.processes
+                .get(*member)
+                .is_some_and(|process| process.node.is_some())
+        };
+        let alive = self
+            .processes
+            .iter()
+            .find_map(|process| process.node.as_ref());
+        let leader = alive.and_then(|node| {
+            let replicas = node.ring().replicas(&key_name(key), self.scenario.replicas);
+            replicas.map(NodeIndex::as_usize).find(is_alive)
+        });
+        if let Some(leader) = leader {
+            self.crash_member(leader);
+        }
+    }
+
+    fn crash_member(&mut self, victim: usize) {
         let members = self.processes.get(..self.scenario.nodes).unwrap_or(&[]);
         let serves = |process: &Process| {
             process
@@ -36,7 +71,6 @@ impl World<'_> {
         if !self.scenario.faults.crash_beyond_budget && !members.iter().all(serves) {
             return;
         }
-        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
         let Some(process) = self
             .processes
             .get_mut(victim)

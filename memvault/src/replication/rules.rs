@@ -1,0 +1,93 @@
+//! The rules that carry the promises, by name, so that a test can break one and show that it is noticed.
+//!
+//! Outside the unit tests of this crate none can be broken: [`Rules`] has no size and
+//! [`keep`](Rules::keep) is always true, so that nothing of this is left in a program.
+
+use super::config::Config;
+
+/// A rule without which a promise does not hold. The name stands where the rule is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// A restarted member serves only after it has fetched what it should hold.
+    WarmUp,
+    /// It hears so many others that one of every write quorum is among them.
+    WarmUpHearsEnough,
+    /// It asks nobody until no leader can count an acknowledgement of its former life any more.
+    WarmUpWaits,
+    /// It drops what a source may have known better.
+    WarmUpDropsUncertain,
+    /// It takes over what its sources have forgotten.
+    WarmUpTakesFloors,
+    /// Where it heard too few, it counts everything up to its start as forgotten.
+    DegradedStartForgets,
+    /// The word of a member that warms up does not count.
+    WarmingDoesNotCount,
+    /// A member that warms up does not read.
+    WarmingDoesNotRead,
+    /// A member that warms up leaves fences alone.
+    WarmingIgnoresFences,
+    /// A replica refuses a tag older than what it holds.
+    OlderTagsAreRefused,
+    /// It acknowledges a tag again that it once accepted, also when it was overwritten since.
+    AcceptedTagsAreRemembered,
+    /// It refuses a tag again that it once refused.
+    RefusedTagsAreRemembered,
+    /// Eviction raises the floor of the key's bucket.
+    EvictionIsRemembered,
+    /// So do expiry and the end of a tombstone.
+    ExpiryIsRemembered,
+    /// A version offered by a reader must be above the floor as well.
+    RepairsRespectFloors,
+    /// A write that depends on what was read is refused by replicas that hold something newer.
+    BaseMustHold,
+    /// Versions from too far in the future are refused and not taken note of.
+    FutureIsRefused,
+    /// A retry of a write keeps its tag.
+    RetriesKeepTheirTag,
+    /// A retry that the leader refuses may have been accepted elsewhere: it asks before it says so.
+    RefusedRetriesAreAskedAbout,
+    /// A level counts as many acknowledgements as its name says.
+    QuorumsAreCounted,
+    /// A reader puts the newest version on a quorum before it answers.
+    ReadsWriteBack,
+    /// If that is refused, the answer is a miss.
+    RefusedWriteBackIsMiss,
+    /// After a change of leader, reads at ONE ask a quorum for a while.
+    LeadersSettle,
+    /// A member that was cut off fetches what it missed, and does not lead before.
+    CutOffCatchesUp,
+    /// So does one that stood still.
+    PausedCatchesUp,
+    /// A member hands out its entries only to those whom the writes that it leads can reach.
+    SourcesReachTheirTaker,
+}
+
+/// Which rules a node keeps: all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    #[cfg(test)]
+    broken: Option<Rule>,
+}
+
+impl Rules {
+    /// The rules of a node with this configuration.
+    pub(super) const fn of(config: &Config) -> Self {
+        #[cfg(not(test))]
+        let _ = config;
+        Self {
+            #[cfg(test)]
+            broken: config.broken,
+        }
+    }
+
+    /// Whether `rule` is kept; always true, but for tests that break it.
+    pub(super) fn keep(self, rule: Rule) -> bool {
+        #[cfg(test)]
+        return self.broken != Some(rule);
+        #[cfg(not(test))]
+        {
+            let _ = rule;
+            true
+        }
+    }
+}

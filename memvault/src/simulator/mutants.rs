@@ -1,0 +1,115 @@
+//! The checker must be able to fail: each rule of the protocol is broken once, and it is noticed.
+//!
+//! `cargo test -p memvault --lib mutants -- --nocapture` prints after how many seeds, and by which check.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use std::println;
+
+use super::catalogue::Named;
+use super::{Promise, Report, Scenario, run};
+use crate::replication::Rule;
+
+/// A rule, where it shows that it is broken, and as what.
+struct Mutant {
+    rule: Rule,
+    scenario: &'static str,
+    shows: Promise,
+    /// It must be noticed in one of so many seeds: a few times as many as it takes.
+    within: u64,
+}
+
+impl Mutant {
+    /// The scenario with this seed, with or without the rule.
+    fn run(&self, seed: u64, broken: Option<Rule>) -> Report {
+        let named = Named::find(self.scenario).expect("it is in the catalogue");
+        run(&Scenario {
+            broken,
+            ..(named.scenario)(seed)
+        })
+    }
+
+    /// The first seed with which the broken promise shows.
+    fn noticed_with(&self) -> Option<u64> {
+        (1..=self.within).find(|seed| {
+            let report = self.run(*seed, Some(self.rule));
+            let mut promises = report.violations.iter().map(|violation| violation.promise);
+            promises.any(|promise| promise == self.shows)
+        })
+    }
+
+    fn must_be_noticed(&self) {
+        let Self {
+            rule,
+            scenario,
+            shows,
+            within,
+        } = self;
+        let Some(seed) = self.noticed_with() else {
+            panic!("{rule:?} is broken, and {within} seeds do not show it: is it a rule?");
+        };
+        println!(
+            "| {:26} | {scenario:10} | {seed:3} of {within:3} | {} |",
+            format!("{rule:?}"),
+            shows.name()
+        );
+    }
+}
+
+/// One test for each rule, and all of them in `MUTANTS`.
+macro_rules! mutants {
+    ($($test:ident: $rule:ident in $scenario:ident, shows $shows:ident within $within:literal;)*) => {
+        const MUTANTS: &[Mutant] = &[$(Mutant {
+            rule: Rule::$rule,
+            scenario: stringify!($scenario),
+            shows: Promise::$shows,
+            within: $within,
+        }),*];
+
+        $(#[test]
+        fn $test() {
+            let mutant = MUTANTS.iter().find(|mutant| mutant.rule == Rule::$rule);
+            mutant.expect("it is listed").must_be_noticed();
+        })*
+    };
+}
+
+#[test]
+fn unbroken_rules_raise_no_alarm() {
+    let mut most: BTreeMap<&str, &Mutant> = BTreeMap::new();
+    for mutant in MUTANTS {
+        let known = most.entry(mutant.scenario).or_insert(mutant);
+        if known.within < mutant.within {
+            *known = mutant;
+        }
+    }
+    for mutant in most.into_values() {
+        for seed in 1..=mutant.within {
+            let report = mutant.run(seed, None);
+            let alarm = report.violations.first();
+            assert!(
+                alarm.is_none(),
+                "{}, seed {seed}: {alarm:?}",
+                mutant.scenario
+            );
+        }
+    }
+}
+
+mutants! {
+    restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
+    warm_up_from_one_source: WarmUpHearsEnough in ambush, shows LinearizableHits within 60;
+    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in abandoned, shows LinearizableHits within 60;
+    degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 30;
+    warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 30;
+    older_tags_are_accepted: OlderTagsAreRefused in hasty, shows LinearizableHits within 10;
+    accepted_tags_are_forgotten: AcceptedTagsAreRemembered in hasty, shows LinearizableHits within 10;
+    evictions_leave_no_floor: EvictionIsRemembered in evicting, shows LinearizableHits within 10;
+    deletions_leave_no_floor: ExpiryIsRemembered in graves, shows LinearizableHits within 10;
+    repairs_bypass_floors: RepairsRespectFloors in stragglers, shows LinearizableHits within 200;
+    retries_have_new_tags: RetriesKeepTheirTag in hasty, shows LinearizableHits within 10;
+    refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
+    one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
+    reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
+    refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 200;
+}
