@@ -28,6 +28,20 @@ pub(crate) struct Replicas {
     pub(crate) replicas: usize,
 }
 
+/// What kind of servers the members are.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Kind {
+    /// The members are plain Redis servers (redis-server, Valkey), not nodes of MemVault: keys are
+    /// placed and copied as ever, at level one and with a weaker promise
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        requires = "cluster",
+        help_heading = "Cluster"
+    )]
+    pub(crate) plain_redis: bool,
+}
+
 impl Members {
     /// The members as they were written: what another process takes as `--cluster`.
     pub(crate) fn to_words(&self) -> Vec<String> {

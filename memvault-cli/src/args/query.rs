@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use memvault::replication::Level;
 
-use super::cluster::{self, Cluster, Members, Replicas};
+use super::cluster::{self, Cluster, Kind, Members, Replicas};
 use super::duration::{duration, positive_duration};
 
 /// Whom to ask: one server, or a cluster as its own coordinator.
@@ -36,6 +36,8 @@ pub(crate) struct Careful {
     /// else those that live). Only with --cluster [default: auto]
     #[arg(verbatim_doc_comment, long, value_parser = cluster::level, requires = "cluster", help_heading = "Whom to ask")]
     pub(crate) level: Option<Level>,
+    #[command(flatten)]
+    pub(crate) kind: Kind,
     /// Print one line of JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

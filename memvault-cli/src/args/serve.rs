@@ -6,7 +6,7 @@ use clap::Args;
 use memvault::connection;
 use memvault::resp::Limits;
 
-use super::cluster::{self, Cluster, Members, Replicas};
+use super::cluster::{self, Cluster, Kind, Members, Replicas};
 use super::count;
 use super::duration::positive_duration;
 use super::size::positive_size;
@@ -39,13 +39,16 @@ pub(crate) struct Serve {
 #[command(after_help = "\
 Any Redis client can use the gateway: it finds the nodes of each key, and goes round dead ones.
 
-Example:
-  memvault gateway --cluster 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 --port 6380")]
+Examples:
+  memvault gateway --cluster 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 --port 6380
+  memvault gateway --cluster redis-1:6379,redis-2:6379,redis-3:6379 --plain-redis")]
 pub(crate) struct Gateway {
     #[command(flatten)]
     pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
+    #[command(flatten)]
+    pub(crate) kind: Kind,
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
     #[command(flatten)]

@@ -33,7 +33,15 @@ impl Backend {
             write: level,
             read: level,
         };
-        cluster(members, target.replicas.replicas, levels, target.timeout).map(Self::Cluster)
+        let plain_redis = careful.kind.plain_redis;
+        cluster(
+            members,
+            target.replicas.replicas,
+            plain_redis,
+            levels,
+            target.timeout,
+        )
+        .map(Self::Cluster)
     }
 
     pub(super) fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
@@ -100,14 +108,21 @@ impl Backend {
 pub(super) fn cluster(
     members: &Members,
     replicas: usize,
+    plain_redis: bool,
     levels: Levels,
     timeout: Duration,
 ) -> Result<Client, Error> {
     /// What members take for granted: no coordinator waits longer.
     const REQUEST: Duration = Duration::from_secs(1);
-    let connected = Client::builder()
+    let builder = Client::builder()
         .cluster(members.to_words())
-        .replicas(replicas)
+        .replicas(replicas);
+    let builder = if plain_redis {
+        builder.plain_redis()
+    } else {
+        builder
+    };
+    let connected = builder
         .levels(levels)
         .connect_timeout(timeout)
         .request_timeout(timeout.min(REQUEST))

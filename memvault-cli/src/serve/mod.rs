@@ -55,10 +55,16 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let name = format!("gateway-{:08x}", fastrand::u32(..));
     let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
     settings.limits = args.limits.resp();
+    settings.node.plain_redis = args.kind.plain_redis;
     let members = members.to_words().join(",");
+    let kind = if args.kind.plain_redis {
+        " plain-redis"
+    } else {
+        ""
+    };
     announce(
         &listener,
-        &format!("gateway cluster={members} replicas={replicas}"),
+        &format!("gateway cluster={members} replicas={replicas}{kind}"),
     );
     let role = Role::Cluster(Box::new(settings));
     run(listener, role, 1, &args.limits, shutdown)

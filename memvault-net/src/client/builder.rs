@@ -53,6 +53,16 @@ impl Builder {
         self
     }
 
+    /// The members are servers that speak plain Redis, such as redis-server, and not nodes of MemVault; all
+    /// of them. The client places keys, copies them and goes round dead servers as ever, with a weaker
+    /// promise: the last write to arrive at a server wins there, levels
+    /// [`Quorum`](memvault::replication::Level::Quorum) and [`All`](memvault::replication::Level::All) are
+    /// refused, and a server that comes back may have missed writes. RELIABILITY.md tells more.
+    pub const fn plain_redis(mut self) -> Self {
+        self.settings.node.plain_redis = true;
+        self
+    }
+
     /// How many replicas requests wait for; default [`Level::Auto`](memvault::replication::Level::Auto).
     pub const fn levels(mut self, levels: Levels) -> Self {
         self.levels = levels;
@@ -137,6 +147,8 @@ impl Builder {
     /// - [`Error::Thread`]: the operating system gives no thread.
     pub async fn connect(mut self) -> Result<Client, Error> {
         self.settle()?;
+        self.settings.node.write_level = self.levels.write;
+        self.settings.node.read_level = self.levels.read;
         // A node refuses what is too much; here, callers wait.
         self.settings.node.max_requests = usize::MAX;
         let subscribers = Arc::new(Subscribers::default());

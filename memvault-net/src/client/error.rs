@@ -70,7 +70,9 @@ impl Error {
     pub const fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Failed(failure) => !matches!(failure, Failure::TooLarge),
+            Self::Failed(failure) => {
+                !matches!(failure, Failure::TooLarge | Failure::NoVersions { .. })
+            }
             _ => false,
         }
     }

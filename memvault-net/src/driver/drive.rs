@@ -1,16 +1,17 @@
 //! What happens between two inputs: the node's actions are carried out, its links are served.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_executor::Task;
 use async_io::Timer;
 use async_net::TcpStream;
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt};
-use memvault::replication::{Action, Event, Link, Message, Now};
+use memvault::replication::{Action, Event, Link, Message, Now, PlainLink, PlainReply};
 use memvault::ring::NodeIndex;
 
 use super::connect::connect;
-use super::link::{self, LinkError, Outbox, Reader};
+use super::link::{self, Codec, Incoming, LinkError, Outbox, Reader};
 use super::links::OpenLink;
 use super::{Driver, WeakDriver};
 
@@ -79,6 +80,10 @@ impl Driver {
                     self.0.peers.borrow_mut().sent(now, node, &message);
                 }
                 self.0.links.borrow_mut().send(link, &message);
+            }
+            Action::Ask(node, question) => {
+                self.0.peers.borrow_mut().asked(now, node, &question);
+                self.0.links.borrow_mut().ask(node, &question);
             }
             Action::Complete(id, outcome) => {
                 let waiting = self.0.requests.borrow_mut().take(id);
@@ -151,7 +156,13 @@ impl Driver {
     }
 
     fn connected(&self, node: NodeIndex, stream: TcpStream) {
-        let reader = Reader::new(stream.clone(), Vec::new(), self.0.limits);
+        let speaks_plain = self.inspect(|node| node.config().plain_redis);
+        let codec = if speaks_plain {
+            Codec::Plain(Rc::new(RefCell::new(PlainLink::new(self.0.limits))))
+        } else {
+            Codec::messages(self.0.limits)
+        };
+        let reader = Reader::new(stream.clone(), Vec::new(), codec);
         self.open(Link::Peer(node), reader, stream);
         let now = self.0.clock.now();
         self.0.peers.borrow_mut().connected(node);
@@ -165,12 +176,13 @@ impl Driver {
         W: AsyncWrite + Unpin + 'static,
     {
         let outbox = Rc::new(Outbox::default());
+        let plain = reader.plain();
         let weak = self.downgrade();
         let reading = async move {
             loop {
                 let result = reader.read().await;
                 let Some(driver) = weak.upgrade() else { return };
-                driver.take_messages(link, reader.messages());
+                driver.take(link, reader.incoming());
                 if let Err(error) = result {
                     return driver.lose(driver.0.clock.now(), link, &error);
                 }
@@ -187,24 +199,40 @@ impl Driver {
         };
         if let (Some(reader), Some(writer)) = (self.spawn(reading), self.spawn(writing)) {
             let now = self.0.clock.now().instant;
-            let open = OpenLink::new(outbox, reader, writer, now);
+            let mut open = OpenLink::new(outbox, reader, writer, now);
+            if let Some(codec) = plain {
+                open = open.plain(codec);
+            }
             self.0.links.borrow_mut().open(link, open);
         }
     }
 
-    fn take_messages(&self, link: Link, messages: impl Iterator<Item = Message>) {
+    fn take(&self, link: Link, incoming: impl Iterator<Item = Incoming>) {
         let now = self.0.clock.now();
         self.0.links.borrow_mut().heard(now.instant, link);
-        for message in messages {
+        for one in incoming {
             if !self.0.links.borrow().is_open(link) {
                 return;
             }
-            if let Link::Peer(node) = link {
-                self.0.peers.borrow_mut().received(now, node, &message);
+            match (one, link) {
+                (Incoming::Message(message), _) => self.take_message(now, link, message),
+                (Incoming::Reply(reply), Link::Peer(node)) => self.take_reply(now, node, reply),
+                (Incoming::Reply(_), Link::Inbound(_)) => {}
             }
-            self.0.node.borrow_mut().handle_message(now, link, message);
             self.drive(now);
         }
+    }
+
+    fn take_message(&self, now: Now, link: Link, message: Message) {
+        if let Link::Peer(node) = link {
+            self.0.peers.borrow_mut().received(now, node, &message);
+        }
+        self.0.node.borrow_mut().handle_message(now, link, message);
+    }
+
+    fn take_reply(&self, now: Now, node: NodeIndex, reply: PlainReply) {
+        self.0.peers.borrow_mut().replied(now, node, &reply);
+        self.0.node.borrow_mut().handle_reply(now, node, reply);
     }
 
     /// Tells the node that a link is gone, or did not come about.
@@ -212,8 +240,18 @@ impl Driver {
         self.0.links.borrow_mut().close(link);
         match link {
             Link::Peer(node) => {
+                if error.is_misbehaviour() {
+                    let reason = error.to_string();
+                    self.0
+                        .node
+                        .borrow_mut()
+                        .handle_misbehaviour(now, node, reason);
+                } else {
+                    self.0.node.borrow_mut().handle_disconnected(now, node);
+                }
+                // The event comes first: it explains the end that is counted here.
+                self.drive(now);
                 self.0.peers.borrow_mut().lost(node, error);
-                self.0.node.borrow_mut().handle_disconnected(now, node);
             }
             Link::Inbound(number) => {
                 if !matches!(error, LinkError::Closed) {

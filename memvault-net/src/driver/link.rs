@@ -9,8 +9,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use memvault::replication::{Message, WireError};
+use memvault::replication::{Message, PlainError, PlainLink, PlainReply, WireError};
 use memvault::resp::{CommandDecoder, DecodeError, Limits};
+use memvault::time::Timestamp;
+
+use crate::clock::wall;
 
 /// Why a link came to an end, or did not come about.
 #[derive(Debug)]
@@ -25,6 +28,10 @@ pub(super) enum LinkError {
     Refused(String),
     /// The message is none of ours.
     Message(WireError),
+    /// The reply is none that a node which speaks plain Redis could have sent.
+    Reply(PlainError),
+    /// The other end closed it before a message was complete.
+    Torn,
     /// More waits to be sent than may.
     Overflow { limit: usize },
     /// Nothing was heard for too long.
@@ -45,10 +52,18 @@ impl std::fmt::Display for LinkError {
             Self::Closed => write!(f, "it closed the connection"),
             Self::Io(error) => write!(f, "connection lost: {error}"),
             Self::Decode(error) => write!(f, "it sent no valid message: {error}"),
+            // So says redis-server, and everything that speaks like it.
+            Self::Refused(text) if text.contains("unknown command") => write!(
+                f,
+                "it is no MemVault node; if it is a Redis server, and all nodes are, use --plain-redis \
+                 (Builder::plain_redis); it said: {text}"
+            ),
             Self::Refused(text) => write!(
                 f,
                 "it is not a member of a cluster (is it started with --cluster?); it said: {text}"
             ),
+            Self::Reply(error) => write!(f, "{error}"),
+            Self::Torn => write!(f, "it closed the connection in the middle of a message"),
             Self::Message(error) => write!(f, "it sent no valid message: {error}"),
             Self::Overflow { limit } => write!(
                 f,
@@ -71,6 +86,16 @@ impl std::fmt::Display for LinkError {
     }
 }
 
+impl LinkError {
+    /// Whether it is the other end that did what no node does, rather than a connection that broke.
+    pub(super) const fn is_misbehaviour(&self) -> bool {
+        matches!(
+            self,
+            Self::Decode(_) | Self::Refused(_) | Self::Message(_) | Self::Reply(_) | Self::Torn
+        )
+    }
+}
+
 /// Messages on their way out of one link.
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -82,9 +107,9 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Queues a message. O(length).
-    pub(super) fn push(&self, message: &Message) {
-        message.encode(&mut self.queued.borrow_mut());
+    /// Queues what `encode` appends. O(length).
+    pub(super) fn push(&self, encode: impl FnOnce(&mut Vec<u8>)) {
+        encode(&mut self.queued.borrow_mut());
         self.wake();
     }
 
@@ -141,32 +166,46 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     stream.close().await
 }
 
+/// What comes in on a link.
+pub(super) enum Incoming {
+    Message(Message),
+    Reply(PlainReply),
+}
+
+/// How the other end of a link speaks.
+pub(super) enum Codec {
+    /// As our own nodes do.
+    Messages(Box<CommandDecoder>),
+    /// Plain Redis. Shared with whoever asks.
+    Plain(Rc<RefCell<PlainLink>>),
+}
+
 /// Reads messages from a stream.
 pub(super) struct Reader<R> {
     stream: R,
-    decoder: CommandDecoder,
+    codec: Codec,
     /// Zeroed beyond `filled`, so that it can be read into.
     buffer: Vec<u8>,
     filled: usize,
-    messages: Vec<Message>,
+    incoming: Vec<Incoming>,
     /// Whether bytes came with the stream that have not been looked at.
     is_fresh: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// A reader that begins with `buffered`, and goes on with what `stream` gives.
-    pub(super) fn new(stream: R, buffered: Vec<u8>, limits: Limits) -> Self {
+    pub(super) fn new(stream: R, buffered: Vec<u8>, codec: Codec) -> Self {
         Self {
             stream,
-            decoder: CommandDecoder::new(limits),
+            codec,
             filled: buffered.len(),
             is_fresh: !buffered.is_empty(),
             buffer: buffered,
-            messages: Vec::new(),
+            incoming: Vec::new(),
         }
     }
 
-    /// Waits for bytes and decodes all messages that are complete; [`messages`](Self::messages) hands them
+    /// Waits for bytes and decodes all messages that are complete; [`incoming`](Self::incoming) hands them
     /// out, also those before an error.
     pub(super) async fn read(&mut self) -> Result<(), LinkError> {
         if !mem::take(&mut self.is_fresh) {
@@ -176,16 +215,21 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             let space = self.buffer.get_mut(self.filled..).unwrap_or_default();
             let read = self.stream.read(space).await.map_err(LinkError::Io)?;
             if read == 0 {
-                return Err(LinkError::Closed);
+                let is_torn = self.filled > 0;
+                return Err(if is_torn {
+                    LinkError::Torn
+                } else {
+                    LinkError::Closed
+                });
             }
             self.filled += read;
         }
         let mut start = 0;
         let result = loop {
             let rest = self.buffer.get(start..self.filled).unwrap_or_default();
-            match decode(&mut self.decoder, rest) {
-                Ok(Some((message, consumed))) => {
-                    self.messages.extend(message);
+            match self.codec.decode(rest) {
+                Ok(Some((incoming, consumed))) => {
+                    self.incoming.extend(incoming);
                     start += consumed;
                 }
                 Ok(None) => break Ok(()),
@@ -196,9 +240,17 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         result
     }
 
-    /// The messages that came in.
-    pub(super) fn messages(&mut self) -> impl Iterator<Item = Message> + '_ {
-        self.messages.drain(..)
+    /// The codec, if the other end speaks plain Redis.
+    pub(super) fn plain(&self) -> Option<Rc<RefCell<PlainLink>>> {
+        match &self.codec {
+            Codec::Messages(_) => None,
+            Codec::Plain(link) => Some(Rc::clone(link)),
+        }
+    }
+
+    /// What came in.
+    pub(super) fn incoming(&mut self) -> impl Iterator<Item = Incoming> + '_ {
+        self.incoming.drain(..)
     }
 
     /// Drops the first `len` bytes, and memory that only a large message needed.
@@ -214,11 +266,30 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 }
 
+impl Codec {
+    pub(super) fn messages(limits: Limits) -> Self {
+        Self::Messages(Box::new(CommandDecoder::new(limits)))
+    }
+
+    /// What stands first in `bytes`, if it is complete, and its length.
+    fn decode(&mut self, bytes: &[u8]) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
+        match self {
+            Self::Messages(decoder) => decode(decoder, bytes),
+            Self::Plain(link) => {
+                let wall: Timestamp = wall();
+                let next = link.borrow_mut().next(wall, bytes);
+                let reply = next.map_err(LinkError::Reply)?;
+                Ok(reply.map(|(reply, consumed)| (Some(Incoming::Reply(reply)), consumed)))
+            }
+        }
+    }
+}
+
 /// The first message in `bytes`, if it is complete, and its length. An empty command is no message.
 fn decode(
     decoder: &mut CommandDecoder,
     bytes: &[u8],
-) -> Result<Option<(Option<Message>, usize)>, LinkError> {
+) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
     // An error reply would pass for an inline command.
     if bytes.first() == Some(&b'-') {
         let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or(bytes);
@@ -234,7 +305,7 @@ fn decode(
         return Ok(Some((None, decoded.consumed)));
     }
     let message = Message::decode(decoded.args).map_err(LinkError::Message)?;
-    Ok(Some((Some(message), decoded.consumed)))
+    Ok(Some((Some(Incoming::Message(message)), decoded.consumed)))
 }
 
 /// Room for one read, in bytes.

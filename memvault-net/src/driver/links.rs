@@ -1,11 +1,12 @@
 //! The table of links.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use async_executor::Task;
-use memvault::replication::{Link, Message};
+use memvault::replication::{Link, Message, PlainLink, PlainQuestion};
 use memvault::ring::NodeIndex;
 use memvault::time::Instant;
 
@@ -40,6 +41,8 @@ pub(super) struct OpenLink {
     /// Held so that the task ends with the link.
     _reader: Task<()>,
     writer: Task<()>,
+    /// The codec, if the other end speaks plain Redis.
+    plain: Option<Rc<RefCell<PlainLink>>>,
     heard_at: Instant,
 }
 
@@ -54,7 +57,18 @@ impl OpenLink {
             outbox,
             _reader: reader,
             writer,
+            plain: None,
             heard_at: now,
+        }
+    }
+}
+
+impl OpenLink {
+    /// The same link, to a member that speaks plain Redis.
+    pub(super) fn plain(self, codec: Rc<RefCell<PlainLink>>) -> Self {
+        Self {
+            plain: Some(codec),
+            ..self
         }
     }
 }
@@ -96,14 +110,32 @@ impl Links {
 
     /// Queues a message; if the link is gone, drops it; if too much waits there already, gives the link up.
     pub(super) fn send(&mut self, link: Link, message: &Message) {
-        let Some(open) = self.get(link) else { return };
-        if open.outbox.len() > self.max_buffer {
+        if let Some(open) = self.with_room(link) {
+            open.outbox.push(|out| message.encode(out));
+        }
+    }
+
+    /// The same for a question to a member that speaks plain Redis.
+    pub(super) fn ask(&mut self, node: NodeIndex, question: &PlainQuestion) {
+        if let Some(open) = self.with_room(Link::Peer(node))
+            && let Some(plain) = &open.plain
+        {
+            open.outbox
+                .push(|out| plain.borrow_mut().ask(question, out));
+        }
+    }
+
+    /// The link, if it is open and not too much waits there already.
+    fn with_room(&mut self, link: Link) -> Option<&OpenLink> {
+        let max_buffer = self.max_buffer;
+        let is_full = |open: &OpenLink| open.outbox.len() > max_buffer;
+        if self.get(link).is_some_and(is_full) {
             if !self.overflown.contains(&link) {
                 self.overflown.push_back(link);
             }
-            return;
+            return None;
         }
-        open.outbox.push(message);
+        self.get(link)
     }
 
     /// A link that has to be closed because the other end does not read.

@@ -48,7 +48,7 @@ pub use settings::Settings;
 
 use crate::clock::Clock;
 use alarm::Alarm;
-use link::Reader;
+use link::{Codec, Reader};
 use links::Links;
 use peer::PeerLog;
 use requests::Requests;
@@ -192,7 +192,8 @@ impl Driver {
     {
         let (read, write) = futures_lite::io::split(stream);
         let link = self.0.links.borrow_mut().fresh_inbound();
-        self.open(link, Reader::new(read, buffered, self.0.limits), write);
+        let codec = Codec::messages(self.0.limits);
+        self.open(link, Reader::new(read, buffered, codec), write);
     }
 
     /// Has `hook` told of every event from now on.

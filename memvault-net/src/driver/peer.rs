@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use memvault::replication::{Body, DownReason, Event, Message, NodeState, Now, PeerStatus};
+use memvault::replication::{
+    Body, DownReason, Event, Message, NodeState, Now, PeerStatus, PlainQuestion, PlainReply,
+};
 use memvault::ring::NodeIndex;
 use memvault::time::Instant;
 
@@ -77,30 +79,52 @@ impl PeerLog {
     }
 
     pub(super) fn sent(&mut self, now: Now, node: NodeIndex, message: &Message) {
-        let Some(peer) = self.0.get_mut(node.as_usize()) else {
-            return;
-        };
         if is_question(&message.body) {
-            peer.requests += 1;
-            peer.in_flight += 1;
-            if peer.probe.is_none() && message.id != 0 {
-                peer.probe = Some((message.id, now.instant));
-            }
+            self.count_question(now, node, message.id);
         }
     }
 
     pub(super) fn received(&mut self, now: Now, node: NodeIndex, message: &Message) {
+        if is_answer(&message.body) {
+            self.count_answer(now, node, message.id);
+        }
+    }
+
+    /// The same for a member that speaks plain Redis.
+    pub(super) fn asked(&mut self, now: Now, node: NodeIndex, question: &PlainQuestion) {
+        if let PlainQuestion::Command(id, _) = question {
+            self.count_question(now, node, *id);
+        }
+    }
+
+    /// The same for a member that speaks plain Redis.
+    pub(super) fn replied(&mut self, now: Now, node: NodeIndex, reply: &PlainReply) {
+        if let PlainReply::Answered(id, _) = reply {
+            self.count_answer(now, node, *id);
+        }
+    }
+
+    fn count_question(&mut self, now: Now, node: NodeIndex, id: u64) {
         let Some(peer) = self.0.get_mut(node.as_usize()) else {
             return;
         };
-        if is_answer(&message.body) {
-            peer.in_flight = peer.in_flight.saturating_sub(1);
-            if let Some((id, at)) = peer.probe
-                && id == message.id
-            {
-                peer.probe = None;
-                peer.latency.record(now.instant - at);
-            }
+        peer.requests += 1;
+        peer.in_flight += 1;
+        if peer.probe.is_none() && id != 0 {
+            peer.probe = Some((id, now.instant));
+        }
+    }
+
+    fn count_answer(&mut self, now: Now, node: NodeIndex, id: u64) {
+        let Some(peer) = self.0.get_mut(node.as_usize()) else {
+            return;
+        };
+        peer.in_flight = peer.in_flight.saturating_sub(1);
+        if let Some((asked, at)) = peer.probe
+            && asked == id
+        {
+            peer.probe = None;
+            peer.latency.record(now.instant - at);
         }
     }
 

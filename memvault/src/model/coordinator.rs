@@ -263,7 +263,8 @@ impl Cluster {
                 });
             }
             Action::Complete(id, outcome) => self.complete(id, outcome),
-            Action::Event(_) => {}
+            // Members of the model are nodes of our own.
+            Action::Ask(..) | Action::Event(_) => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use super::message::{Message, NodeState};
+use super::plain::PlainQuestion;
 use super::request::Outcome;
 use crate::ring::NodeIndex;
 
@@ -25,6 +26,9 @@ pub enum Action {
     Disconnect(Link),
     /// Send a message; if the link is gone, drop it.
     Send(Link, Message),
+    /// Ask a member that speaks plain Redis, through a [`PlainLink`](super::PlainLink); if the link is gone,
+    /// drop it. Only with [`Config::plain_redis`](super::Config::plain_redis).
+    Ask(NodeIndex, PlainQuestion),
     /// Answer the request with this id.
     Complete(u64, Outcome),
     /// Tell whoever is interested.

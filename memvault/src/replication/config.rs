@@ -127,6 +127,10 @@ pub struct Config {
     pub warm_max: Duration,
     /// How long a deletion is remembered; default 10 min.
     pub tombstone_grace: Duration,
+    /// Whether the members are servers that speak plain Redis, such as redis-server, and not nodes of our own;
+    /// default `false`. Only for a coordinator, and only at the levels ONE and AUTO, which then mean the
+    /// same: such servers keep no versions. The same in every process.
+    pub plain_redis: bool,
     /// Requests in flight above which new ones are refused; default 65 536.
     pub max_requests: usize,
     /// Buckets of the forgotten-version record, a power of two; default 4096. 12 bytes each.
@@ -163,6 +167,7 @@ impl Config {
             settle: Duration::from_secs(1),
             warm_max: Duration::from_secs(10),
             tombstone_grace: Duration::from_secs(600),
+            plain_redis: false,
             max_requests: 65_536,
             floor_buckets: 4096,
             max_tags: 65_536,
@@ -196,6 +201,10 @@ pub enum ConfigError {
     Replicas(usize),
     /// `floor_buckets` is not a power of two.
     FloorBuckets(usize),
+    /// A member of a cluster whose members speak plain Redis: only a coordinator can have one.
+    PlainMember(String),
+    /// A level that nodes which speak plain Redis cannot give.
+    PlainLevel(Level),
 }
 
 impl core::fmt::Display for ConfigError {
@@ -213,8 +222,33 @@ impl core::fmt::Display for ConfigError {
                 )
             }
             Self::FloorBuckets(n) => write!(f, "{n} floor buckets: expected a power of two"),
+            Self::PlainMember(id) => write!(
+                f,
+                "{id} cannot be a member of a cluster of plain Redis servers (--plain-redis): use a gateway or a client"
+            ),
+            Self::PlainLevel(level) => write!(f, "{}", NoVersions(*level)),
         }
     }
 }
 
 impl core::error::Error for ConfigError {}
+
+/// Says why a level is refused where nodes keep no versions.
+pub(super) struct NoVersions(pub(super) Level);
+
+impl core::fmt::Display for NoVersions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "level {} needs versions, and plain Redis servers (--plain-redis) keep none: use one or auto",
+            self.0.name()
+        )
+    }
+}
+
+impl Level {
+    /// Whether nodes without versions can give it.
+    pub(super) const fn needs_versions(self) -> bool {
+        matches!(self, Self::Quorum | Self::All)
+    }
+}

@@ -45,6 +45,7 @@ mod node;
 mod offer;
 mod peers;
 mod placement;
+mod plain;
 mod preference;
 mod pull;
 mod replica;
@@ -67,6 +68,7 @@ pub use message::{
     Refusal, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
+pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
 pub use request::{Answer, Failure, Outcome, Request};

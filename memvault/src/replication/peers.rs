@@ -11,6 +11,7 @@ use super::action::{Action, DownReason, Event, Link};
 use super::config::{Config, Member};
 use super::document::Document;
 use super::message::{Body, Message, NodeState};
+use super::plain::PlainQuestion;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
@@ -72,6 +73,7 @@ pub(super) struct Peers {
     suspect_after: Duration,
     down_after: Duration,
     reconnect_max: Duration,
+    plain_redis: bool,
     chance: Chance,
 }
 
@@ -93,6 +95,7 @@ impl Peers {
             suspect_after: config.suspect_after,
             down_after: config.down_after,
             reconnect_max: config.reconnect_max,
+            plain_redis: config.plain_redis,
             chance,
         };
         peers.follow(document);
@@ -396,20 +399,18 @@ impl Peers {
     }
 
     fn ping(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
-        let heartbeat = self.heartbeat;
+        let (heartbeat, epoch, plain_redis) = (self.heartbeat, self.epoch, self.plain_redis);
         let Some(peer) = self.peer_mut(node) else {
             return;
         };
         if now - peer.pinged_at >= heartbeat {
             peer.pinged_at = now;
-            out.push_back(Action::Send(
-                Link::Peer(node),
-                Message {
-                    id: 0,
-                    epoch: self.epoch,
-                    body: Body::Ping,
-                },
-            ));
+            let (id, body) = (0, Body::Ping);
+            out.push_back(if plain_redis {
+                Action::Ask(node, PlainQuestion::Ping)
+            } else {
+                Action::Send(Link::Peer(node), Message { id, epoch, body })
+            });
         }
     }
 

@@ -1,8 +1,9 @@
 //! What a caller asks of a coordinator, and what it gets.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::config::Level;
+use super::config::{Level, NoVersions};
 use super::entry::Bytes;
 use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
 use crate::time::Timestamp;
@@ -116,12 +117,24 @@ pub enum Failure {
     ClockSkew,
     /// The entry is larger than a member's memory limit. Nothing was done.
     TooLarge,
+    /// The level rests on versions, and the nodes, which speak plain Redis, keep none. Nothing was done.
+    NoVersions {
+        /// The level asked for.
+        level: Level,
+    },
+    /// A node that speaks plain Redis refused the command. A write may have taken effect on others.
+    Refused {
+        /// The node's id.
+        node: String,
+        /// Its error, the code first.
+        text: String,
+    },
 }
 
 impl Failure {
     /// The error code that begins the text: the first word of the RESP error.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Unavailable => "CLUSTERDOWN",
             Self::NoQuorum { .. } => "NOQUORUM",
@@ -131,14 +144,21 @@ impl Failure {
             Self::Busy { .. } => "BUSY",
             Self::ClockSkew => "CLOCKSKEW",
             Self::TooLarge => "OOM",
+            Self::NoVersions { .. } => "ERR",
+            Self::Refused { text, .. } => text.split(' ').next().unwrap_or("ERR"),
         }
     }
 }
 
 impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if let Self::Refused { node, text } = self {
+            return write!(f, "{text} (said by {node})");
+        }
         write!(f, "{} ", self.code())?;
         match self {
+            Self::Refused { .. } => Ok(()),
+            Self::NoVersions { level } => write!(f, "{}", NoVersions(*level)),
             Self::Unavailable => write!(f, "no replica of this key can be reached"),
             Self::NoQuorum { level, live, need } => write!(
                 f,

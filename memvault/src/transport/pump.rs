@@ -1,13 +1,16 @@
 //! Moves what a node asks for over a transport, and what the transport brings to the node.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{Incident, Transport};
 use crate::replication::{
-    Action, Event, Levels, Link, Message, Node, Now, Outcome, Request, WireError,
+    Action, Event, Levels, Link, Message, Node, Now, Outcome, PlainLink, PlainQuestion, Request,
+    WireError,
 };
-use crate::resp::CommandDecoder;
+use crate::resp::{CommandDecoder, Limits};
+use crate::ring::NodeIndex;
 use crate::time::Instant;
 
 /// A node with its transport: the whole of a process but for its clock and its clients.
@@ -46,6 +49,8 @@ pub struct Pump<T> {
 struct Stream {
     decoder: CommandDecoder,
     input: Vec<u8>,
+    /// The codec, if the other end speaks plain Redis.
+    plain: Option<PlainLink>,
 }
 
 impl<T: Transport> Pump<T> {
@@ -116,7 +121,10 @@ impl<T: Transport> Pump<T> {
             Incident::Received(link, bytes) => {
                 let stream = self.streams.entry(link).or_default();
                 stream.input.extend_from_slice(&bytes);
-                self.decode(now, link);
+                match (link, &stream.plain) {
+                    (Link::Peer(peer), Some(_)) => self.decode_plain(now, peer),
+                    _ => self.decode(now, link),
+                }
             }
             Incident::Closed(link) => self.closed(now, link),
         }
@@ -137,6 +145,39 @@ impl<T: Transport> Pump<T> {
         }
         stream.input.drain(..at);
         self.streams.insert(link, stream);
+    }
+
+    /// The same for a member that speaks plain Redis.
+    fn decode_plain(&mut self, now: Now, peer: NodeIndex) {
+        let link = Link::Peer(peer);
+        while let Some(stream) = self.streams.get_mut(&link) {
+            let Some(plain) = &mut stream.plain else {
+                return;
+            };
+            match plain.next(now.wall, &stream.input) {
+                Ok(Some((reply, consumed))) => {
+                    stream.input.drain(..consumed);
+                    self.node.handle_reply(now, peer, reply);
+                    self.perform();
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.streams.remove(&link);
+                    self.transport.close(link);
+                    return self.node.handle_misbehaviour(now, peer, error.to_string());
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, peer: NodeIndex, question: &PlainQuestion) {
+        let stream = self.streams.entry(Link::Peer(peer)).or_default();
+        let plain = stream
+            .plain
+            .get_or_insert_with(|| PlainLink::new(Limits::default()));
+        self.scratch.clear();
+        plain.ask(question, &mut self.scratch);
+        self.transport.send(Link::Peer(peer), &self.scratch);
     }
 
     fn closed(&mut self, now: Now, link: Link) {
@@ -160,6 +201,7 @@ impl<T: Transport> Pump<T> {
                     message.encode(&mut self.scratch);
                     self.transport.send(link, &self.scratch);
                 }
+                Action::Ask(peer, question) => self.ask(peer, &question),
                 Action::Complete(id, outcome) => self.outcomes.push_back((id, outcome)),
                 Action::Event(event) => self.events.push_back(event),
             }

@@ -1,12 +1,14 @@
 //! FLUSHALL: every member in view forgets everything up to one tag.
 
 use alloc::collections::BTreeSet;
+use alloc::string::ToString;
 
 use hashbrown::HashMap;
 
 use super::super::Now;
 use super::super::context::Context;
 use super::super::message::Body;
+use super::super::plain::{PlainCommand, PlainRefusal};
 use super::super::request::{Answer, Failure};
 use super::super::timers::TimerQueue;
 use super::job;
@@ -46,7 +48,11 @@ impl Flushes {
         let version = cx.hlc.tick(now.wall);
         let id = cx.fresh_id();
         for node in &waiting {
-            cx.send(*node, id, Body::Flush { version });
+            if cx.config.plain_redis {
+                cx.ask(*node, id, PlainCommand::Flush);
+            } else {
+                cx.send(*node, id, Body::Flush { version });
+            }
         }
         self.flushes.insert(id, Flush { request, waiting });
         self.deadlines.start(now.instant, id);
@@ -61,6 +67,25 @@ impl Flushes {
             let request = flush.request;
             self.flushes.remove(&id);
             job::complete(cx, request, Ok(Answer::Done));
+        }
+    }
+
+    /// A node that speaks plain Redis answered.
+    pub(super) fn handle_answered(
+        &mut self,
+        cx: &mut Context,
+        from: NodeIndex,
+        id: u64,
+        result: Result<Answer, PlainRefusal>,
+    ) {
+        let text = match result {
+            Ok(_) => return self.handle_flushed(cx, from, id),
+            Err(PlainRefusal::Loading) => "LOADING the node loads its data".to_string(),
+            Err(PlainRefusal::Error(text)) => text,
+        };
+        if let Some(flush) = self.flushes.remove(&id) {
+            let node = cx.peers.id(from);
+            job::complete(cx, flush.request, Err(Failure::Refused { node, text }));
         }
     }
 

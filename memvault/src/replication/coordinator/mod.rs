@@ -6,6 +6,7 @@
 mod flush;
 mod job;
 mod operation;
+mod plain;
 mod read;
 mod repair;
 mod write;
@@ -16,6 +17,7 @@ use super::Now;
 use super::config::Level;
 use super::context::Context;
 use super::message::{OfferReply, ReadReply, WriteReply};
+use super::plain::PlainRefusal;
 use super::request::{Answer, Failure, Request};
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
@@ -97,6 +99,11 @@ impl Coordinator {
         let max_requests = cx.config.max_requests;
         if self.operations.len() >= max_requests {
             return job::complete(cx, request, Err(Failure::Busy { max_requests }));
+        }
+        let named = [levels.write, levels.read].into_iter();
+        let mut refused = named.filter(|level| cx.config.plain_redis && level.needs_versions());
+        if let Some(level) = refused.next() {
+            return job::complete(cx, request, Err(Failure::NoVersions { level }));
         }
         if what == Request::Flush {
             return self.flushes.start(cx, now, request);
@@ -213,6 +220,24 @@ impl Coordinator {
         let (id, stage) = split_id(id);
         self.with_stage(cx, (id, stage), |operation, cx, timers| {
             operation.handle_repaired(cx, timers, now, id, from, reply)
+        });
+    }
+
+    /// A node that speaks plain Redis answered a command.
+    pub(super) fn handle_answered(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        result: Result<Answer, PlainRefusal>,
+    ) {
+        if !is_operation(id) {
+            return self.flushes.handle_answered(cx, from, id, result);
+        }
+        let (id, stage) = split_id(id);
+        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+            operation.handle_answered(cx, timers, now, id, (from, result))
         });
     }
 

@@ -8,6 +8,7 @@ use super::super::entry::{Bytes, Entry};
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::{Answer, Failure};
 use super::super::update::{Decision, Update};
+use super::plain::PlainPhase;
 use super::read::{Found, ReadPhase};
 use super::repair::RepairPhase;
 use super::write::{Change, WritePhase};
@@ -38,6 +39,8 @@ pub(super) enum Phase {
     Read(ReadPhase),
     /// A quorum read that brings replicas up to date before it answers.
     Repair(RepairPhase),
+    /// A command to nodes that speak plain Redis.
+    Plain(PlainPhase),
 }
 
 /// One request on one key.
@@ -85,6 +88,9 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
+        if cx.config.plain_redis {
+            return self.begin_plain(cx, timers, now, id);
+        }
         match &self.task {
             Task::Get | Task::Exists | Task::Expiry | Task::Update(_) => {
                 self.begin_read(cx, timers, now, id)
@@ -133,6 +139,7 @@ impl Operation {
             Phase::Write(_) => self.handle_write_silence(cx, timers, now, id),
             Phase::Read(_) => self.handle_read_silence(cx, timers, now, id),
             Phase::Repair(_) => self.repeat_repair(cx, timers, now, id),
+            Phase::Plain(_) => self.handle_plain_silence(cx, timers, now, id),
         }
     }
 
@@ -147,6 +154,7 @@ impl Operation {
         match self.phase {
             Phase::Write(_) => self.send_write(cx, timers, now, id),
             Phase::Read(_) => self.ask(cx, timers, now, id),
+            Phase::Plain(_) => self.ask_plain(cx, timers, now, id),
             Phase::Idle | Phase::Repair(_) => Step::Wait,
         }
     }
@@ -158,6 +166,7 @@ impl Operation {
             Phase::Write(write) => write.asked,
             Phase::Read(read) => read.asked,
             Phase::Repair(repair) => repair.asked,
+            Phase::Plain(plain) => plain.asked,
         };
         !waiting.and(self.replicas.set_of(node)).is_empty()
     }
@@ -175,6 +184,7 @@ impl Operation {
             Phase::Write(_) => self.handle_write_lost(cx, timers, now, id),
             Phase::Read(_) => self.handle_read_lost(cx, timers, now, id),
             Phase::Repair(_) => self.evaluate_repair(cx, timers, now, id),
+            Phase::Plain(_) => self.handle_plain_lost(cx, timers, now, id),
         }
     }
 
@@ -183,6 +193,7 @@ impl Operation {
         Step::Done(Err(match &self.phase {
             Phase::Read(read) => read.failure_at_deadline(cx, &self.replicas, self.levels.read),
             Phase::Write(write) if write.attempts == 0 => Failure::Loading,
+            Phase::Plain(plain) if !plain.is_sent => Failure::Loading,
             _ => Failure::Timeout,
         }))
     }

@@ -21,6 +21,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if !config.floor_buckets.is_power_of_two() {
         return Err(ConfigError::FloorBuckets(config.floor_buckets));
     }
+    if config.plain_redis {
+        check_plain(config)?;
+    }
     Ok(())
 }
 
@@ -55,6 +58,15 @@ fn place(document: &Document, peers: &Peers) -> Result<Placement, ConfigError> {
         RingError::DuplicateNode => ConfigError::DuplicateMember(id),
         error => ConfigError::BadMember(alloc::format!("{id}: {error}")),
     })
+}
+
+fn check_plain(config: &Config) -> Result<(), ConfigError> {
+    if let Role::Member(id) = &config.role {
+        return Err(ConfigError::PlainMember(id.clone()));
+    }
+    let levels = [config.write_level, config.read_level];
+    let refused = levels.into_iter().find(|level| level.needs_versions());
+    refused.map_or(Ok(()), |level| Err(ConfigError::PlainLevel(level)))
 }
 
 pub(super) fn hasher(chance: &mut Chance) -> ahash::RandomState {

@@ -5,6 +5,7 @@
 
 mod build;
 mod dispatch;
+mod plain;
 mod status;
 
 use alloc::collections::BTreeMap;
@@ -121,6 +122,9 @@ impl Node {
     /// The connection that [`Action::Connect`] asked for is there.
     pub fn handle_connected(&mut self, now: Now, peer: NodeIndex) {
         self.cx.peers.connected(now.instant, peer);
+        if self.cx.config.plain_redis {
+            return self.greet_plain(peer);
+        }
         let hello = Hello {
             node_id: self.name.clone(),
             boot: self.boot,

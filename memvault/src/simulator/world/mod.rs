@@ -200,7 +200,8 @@ impl<'a> World<'a> {
             }
             Action::Send(link, message) => self.send(number, link, message),
             Action::Complete(id, outcome) => self.complete(id, outcome),
-            Action::Event(_) => {}
+            // Simulated members are nodes of our own.
+            Action::Ask(..) | Action::Event(_) => {}
         }
     }
 

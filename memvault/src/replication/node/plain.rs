@@ -1,0 +1,61 @@
+//! Members that speak plain Redis: their replies, and when they are not talked to.
+
+use alloc::string::String;
+
+use super::super::Now;
+use super::super::action::{Action, Event, Link};
+use super::super::message::NodeState;
+use super::super::plain::{PlainQuestion, PlainRefusal, PlainReply};
+use super::Node;
+use crate::ring::NodeIndex;
+
+/// They do not say which process answers.
+const NO_BOOT: u32 = 0;
+
+impl Node {
+    pub(super) fn greet_plain(&mut self, peer: NodeIndex) {
+        self.cx
+            .out
+            .push_back(Action::Ask(peer, PlainQuestion::Greet));
+    }
+
+    /// A reply of a member that speaks plain Redis came in.
+    pub fn handle_reply(&mut self, now: Now, from: NodeIndex, reply: PlainReply) {
+        match reply {
+            PlainReply::Alive { is_loading } => {
+                self.cx.peers.heard(now.instant, from, &mut self.cx.out);
+                let state = if is_loading {
+                    NodeState::Warming
+                } else {
+                    NodeState::Serving
+                };
+                let about = (NO_BOOT, state);
+                self.cx
+                    .peers
+                    .greeted(now.instant, from, about, &mut self.cx.out);
+            }
+            PlainReply::Unfit(reason) => {
+                let node = self.cx.peers.id(from);
+                self.cx.event(Event::Rejected { node, reason });
+                self.cx.out.push_back(Action::Disconnect(Link::Peer(from)));
+                self.handle_disconnected(now, from);
+            }
+            PlainReply::Answered(id, result) => {
+                self.cx.peers.heard(now.instant, from, &mut self.cx.out);
+                if result == Err(PlainRefusal::Loading) {
+                    self.cx.set_state(now, from, NodeState::Warming);
+                }
+                self.coordinator
+                    .handle_answered(&mut self.cx, now, from, id, result);
+            }
+        }
+    }
+
+    /// The connection to a member was closed because of what it sent, or how it ended: `reason` is for
+    /// people. To be called in place of [`handle_disconnected`](Self::handle_disconnected).
+    pub fn handle_misbehaviour(&mut self, now: Now, peer: NodeIndex, reason: String) {
+        let node = self.cx.peers.id(peer);
+        self.cx.event(Event::Rejected { node, reason });
+        self.handle_disconnected(now, peer);
+    }
+}
