@@ -116,22 +116,23 @@ impl Node {
         if self.member.is_none() {
             return Some(String::from("this node holds no data"));
         }
-        let digest = self.cx.placement.digest;
-        if hello.digest != digest {
+        // First, as the digest would differ as well, and say less.
+        if usize::from(hello.replicas) != replicas {
             return Some(alloc::format!(
+                "{} keeps {replicas} replicas, {} keeps {} (--replicas must be the same everywhere)",
+                self.name,
+                hello.node_id,
+                hello.replicas
+            ));
+        }
+        let digest = self.cx.placement.digest;
+        (hello.digest != digest).then(|| {
+            alloc::format!(
                 "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (--cluster must \
                  name the same members everywhere)",
                 self.name,
                 hello.node_id,
                 hello.digest
-            ));
-        }
-        (usize::from(hello.replicas) != replicas).then(|| {
-            alloc::format!(
-                "{} keeps {replicas} replicas, {} keeps {} (--replicas must be the same everywhere)",
-                self.name,
-                hello.node_id,
-                hello.replicas
             )
         })
     }
