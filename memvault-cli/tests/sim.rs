@@ -171,3 +171,52 @@ fn a_wrong_flag_is_named_with_what_it_expects() {
     assert_eq!(both.code, Some(2));
     assert!(both.stderr.contains("cannot be used with"), "{both:?}");
 }
+
+#[test]
+fn growth_is_measured_and_its_json_depends_on_the_flags_alone() {
+    let flags = [
+        "sim",
+        "scale",
+        "--nodes",
+        "12",
+        "--keys",
+        "5000",
+        "--clients",
+        "3",
+    ];
+    let (text, json) = (
+        memvault(&flags),
+        memvault(&[&flags[..], &["--json"]].concat()),
+    );
+    assert_eq!(
+        (text.code, json.code),
+        (Some(0), Some(0)),
+        "{text:?} {json:?}"
+    );
+    for part in [
+        "Shares of 5 000 keys with 3 replicas",
+        "unplugged",
+        "messages/s",
+    ] {
+        assert!(text.stdout.contains(part), "no {part:?} in {}", text.stdout);
+    }
+    let steady = |ran: &Ran| {
+        let mut document: Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
+        for size in document["sizes"].as_array_mut().expect("a list") {
+            size.as_object_mut()
+                .expect("an object")
+                .remove("wall_seconds");
+        }
+        document
+    };
+    let again = memvault(&[&flags[..], &["--json"]].concat());
+    assert_eq!(steady(&json), steady(&again));
+    let sizes = steady(&json);
+    assert_eq!(
+        (&sizes["sizes"][0]["nodes"], &sizes["sizes"][1]["nodes"]),
+        (&10.into(), &12.into())
+    );
+    // All but the dead one and itself, and all clients.
+    assert_eq!(sizes["sizes"][1]["unplugged_down_ms"]["members"], 10);
+    assert_eq!(sizes["sizes"][1]["killed_noticed_ms"]["clients"], 3);
+}

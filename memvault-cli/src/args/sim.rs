@@ -1,11 +1,12 @@
 //! Flags of `sim`.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 use memvault::replication::{Level, OnAmbiguous};
 use memvault::simulator::CATALOGUE;
 
@@ -16,8 +17,11 @@ use super::faults::{Fault, fault};
 /// Arguments of `sim`.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("amount").args(["seeds", "hours"]))]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(after_help = help())]
 pub(crate) struct Sim {
+    #[command(subcommand)]
+    pub(crate) kind: Option<Kind>,
     #[command(flatten)]
     pub(crate) runs: Runs,
     #[command(flatten)]
@@ -25,6 +29,44 @@ pub(crate) struct Sim {
     /// Print one line of JSON, and no progress. Equal flags give equal fields, but for those whose
     /// names begin with wall or speed
     #[arg(verbatim_doc_comment, long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Another kind of simulation.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Kind {
+    /// Measure how a cluster grows: shares of keys, time to notice a death, messages, memory
+    Scale(ScaleArgs),
+}
+
+/// Arguments of `sim scale`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Runs the real nodes over a simulated network without faults and without requests, for 10, 30, 100
+... members up to --nodes; then kills one member and pulls the cable of another. 1000 members take
+minutes and gigabytes: everyone pings everyone.
+
+Examples:
+  memvault sim scale
+  memvault sim scale --nodes 1000 --keys 10000000 --json")]
+pub(crate) struct ScaleArgs {
+    /// Members of the largest cluster, 3 to 5000
+    #[arg(long, value_name = "N", default_value = "100", value_parser = many_nodes)]
+    pub(crate) nodes: usize,
+    /// Keys to share out: key:000000000000 and so on, at most 1000000000
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = many_keys)]
+    pub(crate) keys: u64,
+    /// Coordinators without data, as many as notice a death as well; 0 to 1000
+    #[arg(long, value_name = "N", default_value = "10", value_parser = coordinators)]
+    pub(crate) clients: usize,
+    /// Members that hold each key, 1 to 8
+    #[arg(long, value_name = "N", default_value = "3", value_parser = cluster::replicas)]
+    pub(crate) replicas: usize,
+    /// Decides start times, and the time that each message takes
+    #[arg(long, value_name = "N", default_value = "1", value_parser = seed)]
+    pub(crate) seed: u64,
+    /// Print one line of JSON. Equal flags give equal fields, but for those whose names begin with wall
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -109,7 +151,7 @@ impl Promise {
     }
 }
 
-impl fmt::Display for Promise {
+impl Display for Promise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -207,6 +249,18 @@ fn nodes(text: &str) -> Result<usize, String> {
     up_to(text, 10)
 }
 
+fn many_nodes(text: &str) -> Result<usize, String> {
+    in_range(text, 3, 5000)
+}
+
+fn many_keys(text: &str) -> Result<u64, String> {
+    in_range(text, 1, 1_000_000_000)
+}
+
+fn coordinators(text: &str) -> Result<usize, String> {
+    in_range(text, 0, 1000)
+}
+
 fn clients(text: &str) -> Result<usize, String> {
     up_to(text, 1000)
 }
@@ -220,8 +274,15 @@ fn threads(text: &str) -> Result<usize, String> {
 }
 
 fn up_to(text: &str, most: usize) -> Result<usize, String> {
+    in_range(text, 1, most)
+}
+
+fn in_range<T>(text: &str, least: T, most: T) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
     match text.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(format!("expected 1 to {most}")),
+        Ok(number) if least <= number && number <= most => Ok(number),
+        _ => Err(format!("expected {least} to {most}")),
     }
 }

@@ -8,11 +8,12 @@ mod display;
 mod plan;
 mod report;
 mod runner;
+mod scale;
 mod tally;
 
 use std::time::Instant;
 
-use crate::args::sim::Sim;
+use crate::args::sim::{Kind, Sim};
 use crate::error::{NOT_FOUND, OK, Outcome};
 use crate::output::{self, Style};
 use crate::shutdown;
@@ -23,6 +24,9 @@ use runner::Runner;
 
 /// Runs the subcommand. The exit code is 1 if a promise was broken, else 130 if it was interrupted.
 pub(crate) fn run(args: &Sim) -> Outcome {
+    if let Some(Kind::Scale(args)) = &args.kind {
+        return scale::run(args);
+    }
     let plan = Plan::new(args);
     let interrupt = shutdown::watch(false)?;
     let runner = Runner::new(&plan);

@@ -73,6 +73,12 @@ impl<K, V> AvlTree<K, V> {
         self.nodes.len()
     }
 
+    /// Bytes on the heap, room for entries to come included.
+    #[must_use]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node<K, V>>()
+    }
+
     /// Tells whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {

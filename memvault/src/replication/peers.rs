@@ -122,6 +122,12 @@ impl Peers {
         before.into_iter().filter(is_gone).collect()
     }
 
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let text = |peer: &Peer| peer.id.capacity() + peer.address.capacity();
+        self.peers.capacity() * size_of::<Peer>() + self.peers.iter().map(text).sum::<usize>()
+    }
+
     /// This node itself, whether it has a part in the document or not.
     pub(super) fn set_me(&mut self, id: &str) -> NodeIndex {
         let me = self

@@ -63,8 +63,11 @@ impl Placement {
             _ => &self.current,
         };
         finer
-            .preference_lists(1)
-            .map(|(end, _)| (end, self.at(end)))
+            .preference_lists(self.replicas)
+            .map(|(end, nodes)| match &self.next {
+                None => (end, Preference::collect(nodes)),
+                Some(_) => (end, self.at(end)),
+            })
     }
 }
 

@@ -258,6 +258,21 @@ impl Ring {
         self.tokens.len() + self.displaced.len()
     }
 
+    /// Bytes on the heap, to plan memory with: nearly all of them are virtual nodes. O(nodes).
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let ids: usize = self
+            .nodes
+            .iter()
+            .flatten()
+            .map(|node| node.id.capacity())
+            .sum();
+        self.tokens.heap_bytes()
+            + self.displaced.capacity() * size_of::<(Token, NodeIndex)>()
+            + self.nodes.capacity() * size_of::<Option<Node>>()
+            + ids
+    }
+
     /// Iterates over the indices of the nodes, ascending.
     pub fn nodes(&self) -> impl Iterator<Item = NodeIndex> + '_ {
         (0..=u16::MAX)

@@ -23,6 +23,7 @@ mod network;
 mod process;
 mod promises;
 mod report;
+pub mod scale;
 mod scenario;
 mod violation;
 mod workload;

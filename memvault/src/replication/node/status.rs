@@ -1,8 +1,9 @@
 //! What can be seen of a node from outside.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use super::super::config::Config;
+use super::super::config::{Config, Member};
 use super::super::document::Document;
 use super::super::message::NodeState;
 use super::Node;
@@ -102,6 +103,16 @@ impl Node {
         }
     }
 
+    /// Bytes that this node's knowledge of the other members takes, the [ring](Self::ring) not included: it
+    /// grows with their number. O(members).
+    #[must_use]
+    pub fn view_bytes(&self) -> usize {
+        let lists = [&self.cx.config.members, &self.cx.document.members];
+        let members: usize = lists.into_iter().map(member_bytes).sum();
+        let inbound = self.inbound.len() * size_of::<(u64, Option<NodeIndex>)>();
+        self.cx.peers.heap_bytes() + members + inbound
+    }
+
     /// Operations in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -143,4 +154,9 @@ impl Node {
         let replica = &self.member.as_ref()?.replica;
         Some((replica.entries.peek(key), replica.floors.at(token(key))))
     }
+}
+
+fn member_bytes(list: &Vec<Member>) -> usize {
+    let text = |member: &Member| member.id.capacity() + member.address.capacity();
+    list.capacity() * size_of::<Member>() + list.iter().map(text).sum::<usize>()
 }

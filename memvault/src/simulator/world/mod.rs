@@ -29,7 +29,7 @@ pub(super) struct World<'a> {
     pub(super) promises: Promises,
     pub(super) chance: Chance,
     pub(super) now: Instant,
-    agenda: Agenda,
+    agenda: Agenda<Event>,
     network: Network,
     pub(super) processes: Vec<Process>,
     pub(super) questions: BTreeMap<u64, Question>,
