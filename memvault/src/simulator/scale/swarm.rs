@@ -314,7 +314,8 @@ impl Swarm {
             }
             Action::Send(link, message) => self.send(number, link, message),
             Action::Event(notice) => self.note(number, &notice),
-            Action::Complete(..) => {}
+            // Nothing is asked here, and all members are real nodes.
+            Action::Complete(..) | Action::Ask(..) => {}
         }
     }
 
