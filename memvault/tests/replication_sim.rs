@@ -52,6 +52,23 @@ fn without_faults_every_request_succeeds() {
 }
 
 #[test]
+fn any_number_of_replicas_finds_what_was_written() {
+    for replicas in 1..=7 {
+        let report = run(&Scenario {
+            nodes: replicas,
+            replicas,
+            duration: Duration::from_secs(4),
+            // Then the floors of the cold start lie in the past.
+            first_request: Duration::from_millis(1500),
+            deletes: 0,
+            ..Scenario::calm(1)
+        });
+        assert!(report.violations.is_empty(), "{replicas}: {report:#?}");
+        assert!(report.hits > 500, "{replicas}: {report:#?}");
+    }
+}
+
+#[test]
 fn hits_are_linearizable_under_every_fault() {
     let total = for_seeds("stormy", LINEARIZABLE);
     assert!(total.crashes > 40 && total.hits > 1000, "{total:?}");

@@ -40,8 +40,9 @@ pub(super) enum Resolution {
 
 /// Combines the votes on one key of the replicas in `list`. O(n), pure.
 ///
-/// Needs votes of a read quorum to mean anything: among so many is one of every quorum that acknowledged a
-/// write.
+/// Needs votes of a quorum to mean anything: among so many is one of every quorum that acknowledged a write.
+/// A few less would do for that where the number of replicas is even, but not to bring what was found to a
+/// quorum.
 pub(super) fn resolve(list: &Preference, votes: impl Iterator<Item = Vote> + Clone) -> Resolution {
     let Some(best) = votes.clone().filter_map(|vote| vote.held).max() else {
         return Resolution::Absent;
@@ -50,7 +51,7 @@ pub(super) fn resolve(list: &Preference, votes: impl Iterator<Item = Vote> + Clo
         let those = votes.clone().filter(|vote| predicate(vote));
         those.fold(ReplicaSet::EMPTY, |set, vote| set.or(vote.voter))
     };
-    if !list.is_read_quorum(voters(&|vote| vote.is_certain_of(best))) {
+    if !list.is_quorum(voters(&|vote| vote.is_certain_of(best))) {
         return Resolution::Uncertain;
     }
     let holders = voters(&|vote| vote.held == Some(best));

@@ -8,13 +8,13 @@
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::config::Level;
+use super::super::config::{Level, quorum};
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, NodeState, OfferKind, ReadReply};
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::Failure;
-use super::super::resolve::{Resolution, Vote, read_quorum, resolve};
+use super::super::resolve::{Resolution, Vote, resolve};
 use super::super::rules::Rule;
 use super::operation::{Operation, Phase};
 use super::{Coordinator, Step, join_id};
@@ -377,7 +377,7 @@ impl ReadPhase {
         let mode = self.mode;
         let need = move |total: usize| match mode {
             Mode::All => total,
-            _ => read_quorum(total),
+            _ => quorum(total),
         };
         // One that is not known to be down, although no link is up yet, may hold what the others lack.
         let waiting = replicas
@@ -454,7 +454,7 @@ impl ReadPhase {
     ) -> Failure {
         let need = match self.mode {
             Mode::One | Mode::Settle => 1,
-            Mode::Quorum => read_quorum(replicas.leaders().len()),
+            Mode::Quorum => quorum(replicas.leaders().len()),
             Mode::All => replicas.leaders().len(),
         };
         let warming = replicas
