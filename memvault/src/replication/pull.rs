@@ -12,9 +12,9 @@ use crate::ring::NodeIndex;
 use crate::version::Version;
 
 /// Slots looked at for one answer, so that it never holds up other work for long.
-const MAX_SLOTS: usize = 2048;
+const MAX_SLOTS: usize = 512;
 /// Bytes of keys and values after which an answer is full.
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Answers a pull of the member `to`: the entries it should hold that are newer than `since`, from slot
 /// `cursor` on. O(slots looked at).

@@ -6,7 +6,7 @@
 //! of every write quorum is among them, and takes over a version only if none of them can have forgotten a
 //! newer one. Only then does its word count again.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Now;
@@ -42,8 +42,10 @@ pub(super) struct WarmUp {
     /// What this node cannot rule out having acknowledged in a former life.
     boot_floor: Version,
     sources: BTreeMap<NodeIndex, Source>,
-    /// Who holds what, by token; dropped at the end.
+    /// Who holds what, by token, as long as a source may have something newer.
     staged: BTreeMap<Token, Staged>,
+    /// Tokens of keys that were written meanwhile, before the sources agreed on them.
+    written: BTreeSet<Token>,
     /// The distinct preference lists that this node is on. Invariant: sorted.
     lists: Vec<Preference>,
 }
@@ -126,6 +128,7 @@ impl WarmUp {
             boot_floor,
             sources: BTreeMap::new(),
             staged: BTreeMap::new(),
+            written: BTreeSet::new(),
             lists: own_lists(cx),
         }
     }
@@ -262,6 +265,39 @@ impl WarmUp {
             // An entry that does not fit is one that this node would not have kept either.
             let _ = replica.store(now, &pulled.key, &pulled.entry, true);
         }
+        self.settle(cx, replica, &pulled.key, &replicas);
+    }
+
+    /// Takes an entry over for good if all sources there are have told what they hold: that leaves little to
+    /// decide at the end, when everybody waits.
+    fn settle(&mut self, cx: &Context, replica: &mut Replica, key: &[u8], replicas: &Preference) {
+        let token = token(key);
+        let others = replicas.filter(|node| cx.me != Some(node));
+        let all_hold =
+            |staged: &Staged| !staged.doubtful && others.without(staged.holders).is_empty();
+        if !self.staged.get(&token).is_some_and(all_hold) {
+            return;
+        }
+        let held = replica.entries.peek(key).map(|held| held.meta);
+        let version = held.and_then(|meta| meta.version).unwrap_or(Version::ZERO);
+        if held.is_some() && replica.floors.at(token) <= version {
+            replica.mark(key, false);
+            self.staged.remove(&token);
+            self.written.remove(&token);
+        }
+    }
+
+    /// An entry is about to be stored by a write: whether it stays is decided at the end, unless it replaces
+    /// one that all sources knew.
+    pub(super) fn handle_write(&mut self, replica: &Replica, key: &[u8]) {
+        if self.purpose == Purpose::WarmUp && !self.is_settled(replica.entries.peek(key)) {
+            self.written.insert(token(key));
+        }
+    }
+
+    /// Whether nothing is left to decide about an entry.
+    fn is_settled(&self, held: Option<EntryRef<'_>>) -> bool {
+        held.is_some_and(|held| !held.meta.unconfirmed && !self.written.contains(&token(held.key)))
     }
 
     /// A member went away: if it comes back, it starts from the beginning as a source.
@@ -306,6 +342,9 @@ impl WarmUp {
         let (mut cursor, mut unconfirmed) = (0, 0);
         while let Some((held, next)) = replica.entries.scan(cursor) {
             cursor = next;
+            if self.is_settled(Some(held)) {
+                continue;
+            }
             let judgement = self.judge(cx, replica, &held);
             let key = Bytes::from(held.key);
             match judgement {

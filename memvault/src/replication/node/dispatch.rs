@@ -61,6 +61,9 @@ impl Node {
                 base,
             } => {
                 cx.observe(now, entry.version);
+                if let Some(warm_up) = &mut member.warm_up {
+                    warm_up.handle_write(&member.replica, &key);
+                }
                 Body::Offered(member.replica.offer(now, &key, &entry, kind, base))
             }
             Body::Read { key } => Body::Held(member.replica.read(now, &key)),
