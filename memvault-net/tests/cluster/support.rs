@@ -212,6 +212,7 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
             boot: 1,
             state: NodeState::Serving,
             hlc: 0,
+            gaining: None,
         },
     };
     let mut out = Vec::new();

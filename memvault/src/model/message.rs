@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::replication::{
-    Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind, OfferReply,
-    PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
+    Ballot, Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind,
+    OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
 };
 use crate::resp::{Args, Span};
 use crate::time::Timestamp;
@@ -90,8 +90,8 @@ fn span(start: usize, len: usize) -> Span {
     }
 }
 
-const KINDS: u8 = 16;
-const NAMES: [&str; 17] = [
+const KINDS: u8 = 18;
+const NAMES: [&str; 19] = [
     "NODE.HELLO",
     "NODE.REJECTED",
     "NODE.PING",
@@ -108,6 +108,8 @@ const NAMES: [&str; 17] = [
     "NODE.FLUSHED",
     "NODE.DOCUMENT",
     "NODE.WRONGEPOCH",
+    "NODE.PROPOSE",
+    "NODE.VOTED",
     "PING",
 ];
 
@@ -188,6 +190,10 @@ impl Source<'_> {
                 boot: self.u32(),
                 state: self.state(),
                 hlc: self.u64(),
+                gaining: self.option(|source| Progress {
+                    entries: source.u64(),
+                    permille: source.u32() as u16,
+                }),
             },
             4 => Body::Write(Write {
                 key: self.bytes(),
@@ -211,14 +217,32 @@ impl Source<'_> {
             10 => Body::Pull {
                 cursor: self.u32(),
                 since: self.u64(),
+                gained: self.flag(),
             },
             11 => Body::Pulled(self.pull_reply()),
             12 => Body::Flush {
                 version: self.version(),
             },
+            13..=16 => self.agreement(kind),
+            _ => Body::Flushed,
+        }
+    }
+
+    fn agreement(&mut self, kind: u8) -> Body {
+        match kind {
             13 => Body::Document(self.document()),
             14 => Body::WrongEpoch,
-            _ => Body::Flushed,
+            15 => Body::Propose {
+                number: self.u64(),
+                document: self.option(Self::document),
+            },
+            _ => Body::Voted {
+                is_yes: self.flag(),
+                before: self.option(|source| Ballot {
+                    number: source.u64(),
+                    document: source.document(),
+                }),
+            },
         }
     }
 
@@ -316,6 +340,8 @@ impl Source<'_> {
                 entry: source.entry(),
                 unconfirmed: source.flag(),
             }),
+            looked_at: self.u32(),
+            total: self.u32(),
             next: self.option(Self::u32),
             floors: self.list(|source| (source.u32(), source.version())),
         }

@@ -84,6 +84,22 @@ pub enum Event {
     },
     /// Writes were acknowledged by fewer replicas than a quorum, for lack of live ones.
     DegradedWrites,
+    /// This node goes by another member list from now on.
+    MembersChanged {
+        /// The list's epoch.
+        epoch: u64,
+        /// Its members, by id, separated by commas.
+        members: String,
+        /// The change under way, such as `joining=d`; empty if there is none.
+        change: String,
+    },
+    /// A member has another list of the same epoch, or one that cannot be: it is ignored.
+    BadMemberList {
+        /// The sender's id, if known.
+        node: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A member goes by other rules and is not talked to.
     Rejected {
         /// The member's id.
@@ -129,6 +145,21 @@ impl core::fmt::Display for Event {
                 write!(f, "few-nodes live={live} replicas={replicas}")
             }
             Self::DegradedWrites => write!(f, "degraded-writes"),
+            Self::MembersChanged {
+                epoch,
+                members,
+                change,
+            } => {
+                write!(f, "members epoch={epoch} members={members}")?;
+                if change.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " {change}")
+                }
+            }
+            Self::BadMemberList { node, reason } => {
+                write!(f, "bad-member-list node={node} reason=\"{reason}\"")
+            }
             Self::Rejected { node, reason } => {
                 write!(f, "rejected node={node} reason=\"{reason}\"")
             }

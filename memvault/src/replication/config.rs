@@ -125,6 +125,11 @@ pub struct Config {
     pub settle: Duration,
     /// How long a restarted member waits for peers that it cannot reach; default 10 s.
     pub warm_max: Duration,
+    /// How long a node that is joining may be out of reach before the attempt is given up; default 30 s.
+    pub join_patience: Duration,
+    /// Bytes of keys and values per second that a node fetches at most when it starts or takes keys over;
+    /// default 200 MB/s.
+    pub fetch_rate: u64,
     /// How long a deletion is remembered; default 10 min.
     pub tombstone_grace: Duration,
     /// Whether the members are servers that speak plain Redis, such as redis-server, and not nodes of our own;
@@ -166,6 +171,8 @@ impl Config {
             reconnect_max: Duration::from_secs(5),
             settle: Duration::from_secs(1),
             warm_max: Duration::from_secs(10),
+            join_patience: Duration::from_secs(30),
+            fetch_rate: 200_000_000,
             tombstone_grace: Duration::from_secs(600),
             plain_redis: false,
             max_requests: 65_536,

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::Now;
 use super::action::{Action, Event, Link};
@@ -14,7 +15,7 @@ use super::placement::Placement;
 use super::preference::Preference;
 use super::rules::{Rule, Rules};
 use crate::ring::NodeIndex;
-use crate::time::Timestamp;
+use crate::time::{Instant, Timestamp};
 use crate::version::{Hlc, Version};
 
 /// The common ground of coordinator, leader, replica and warm-up.
@@ -32,6 +33,8 @@ pub(super) struct Context {
     /// Messages of this node to itself; delivered before anything else happens.
     pub(super) local: VecDeque<Message>,
     pub(super) statistics: NodeStatistics,
+    /// When the present document replaced another.
+    pub(super) changed_at: Option<Instant>,
     next_id: u64,
 }
 
@@ -46,6 +49,7 @@ impl Context {
     ) -> Self {
         Self {
             rules: Rules::of(&config),
+            changed_at: None,
             config,
             document,
             placement,
@@ -67,6 +71,24 @@ impl Context {
     /// Whether an acknowledgement of `node` would count for a write.
     pub(super) fn acknowledges(&self, list: &Preference, node: NodeIndex) -> bool {
         self.peers.counts(node) || list.gains(node) && self.peers.is_live(node)
+    }
+
+    /// Goes by another document from now on.
+    pub(super) fn follow(&mut self, now: Now, document: Document, placement: Placement) {
+        self.document = document;
+        self.placement = Arc::new(placement);
+        self.changed_at = Some(now.instant);
+    }
+
+    /// The members, who vote on the next document.
+    pub(super) fn voters(&self) -> Vec<NodeIndex> {
+        let ids = self.document.members.iter().map(|member| &member.id);
+        ids.filter_map(|id| self.peers.index_of(id)).collect()
+    }
+
+    /// Whether this node has yet to take `key` over.
+    pub(super) fn gains(&self, key: &[u8]) -> bool {
+        self.document.change.is_some() && self.me.is_some_and(|me| self.preference(key).gains(me))
     }
 
     /// A number that was never used before in this process.

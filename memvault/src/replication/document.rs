@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use super::config::{Config, Member};
 use crate::hash::token;
+use crate::ring::{MAX_NODES, MAX_VIRTUAL_NODES, VIRTUAL_NODES};
 
 /// The member list of one epoch. A later epoch replaces it; two documents of one epoch are never mixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,27 @@ impl Document {
         self.members.iter().any(|member| member.id == id)
     }
 
+    /// Why this is no usable document, if it is none.
+    pub(super) fn flaw(&self) -> Option<&'static str> {
+        let is_sorted = |members: &[Member]| members.is_sorted_by(|a, b| a.id < b.id);
+        let next = self.next_members();
+        let weights = self.nodes().map(|member| u64::from(member.weight));
+        let most = u64::from(MAX_VIRTUAL_NODES / VIRTUAL_NODES);
+        if self.epoch == u64::MAX {
+            Some("its epoch is the last one")
+        } else if !(1..=Config::MAX_REPLICAS).contains(&usize::from(self.replicas)) {
+            Some("its number of replicas is out of range")
+        } else if !is_sorted(&self.members) || !is_sorted(&next) {
+            Some("its members are not in order, or one is named twice")
+        } else if self.members.is_empty() || next.is_empty() || next.len() >= MAX_NODES {
+            Some("it has no members, or too many")
+        } else if self.nodes().any(|member| member.weight == 0) || weights.sum::<u64>() > most {
+            Some("a weight is zero, or they are too large")
+        } else {
+            None
+        }
+    }
+
     /// Hashes all that decides placement and quorums; not the addresses, which may look different from
     /// different networks.
     #[must_use]
@@ -136,6 +158,17 @@ impl Document {
             }
         }
         token(&bytes).0
+    }
+}
+
+impl Change {
+    /// The change in words: `joining=d`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Joining { member, .. } => alloc::format!("joining={}", member.id),
+            Self::Leaving(id) => alloc::format!("leaving={id}"),
+        }
     }
 }
 

@@ -5,13 +5,12 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use crate::hash::Token;
 use crate::version::Version;
 
 /// The highest version forgotten in each bucket; a bucket is a range of tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Floors {
     /// Invariant: the length is a power of two; versions never go down.
     buckets: Vec<Version>,
@@ -49,13 +48,6 @@ impl Floors {
     pub(super) fn raise_bucket(&mut self, bucket: usize, version: Version) {
         if let Some(floor) = self.buckets.get_mut(bucket) {
             *floor = (*floor).max(version);
-        }
-    }
-
-    /// Raises the floors of these buckets.
-    pub(super) fn raise_buckets(&mut self, buckets: RangeInclusive<usize>, version: Version) {
-        for bucket in buckets {
-            self.raise_bucket(bucket, version);
         }
     }
 

@@ -169,11 +169,12 @@ impl Leader {
             return;
         };
         let who = pending.replicas.set_of(from);
+        // One that has yet to take the key over keeps what it is given meanwhile, and refuses for ever.
+        let gains = pending.replicas.gains(from);
         match reply {
             OfferReply::Ack { counted } => {
                 pending.acks = pending.acks.or(who);
-                // One that has yet to take the key over keeps what it is given meanwhile.
-                if counted || pending.replicas.gains(from) {
+                if counted || gains {
                     pending.counted_acks = pending.counted_acks.or(who);
                 }
             }
@@ -186,7 +187,7 @@ impl Leader {
                 if refusal == Refusal::Stale {
                     cx.observe(now, current);
                 }
-                if counted {
+                if counted || gains {
                     pending.nacks = pending.nacks.or(who.without(pending.acks));
                     pending.current = pending.current.max(current);
                 }
@@ -202,6 +203,30 @@ impl Leader {
         ids.sort_unstable();
         for id in ids {
             self.settle(cx, id);
+        }
+    }
+
+    /// The members have changed: acknowledgements stay with whoever gave them, others are asked as well.
+    pub(super) fn handle_change(&mut self, cx: &mut Context) {
+        let mut ids: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let Some(pending) = self.pending.get_mut(&id) else {
+                continue;
+            };
+            pending.follow(cx.preference(&pending.write.key));
+            if cx
+                .me
+                .is_some_and(|me| pending.replicas.leaders().contains(&me))
+            {
+                pending.offer_to_others(cx, id);
+                self.settle(cx, id);
+                continue;
+            }
+            if let Some((link, request)) = pending.reply_to.take() {
+                cx.answer(link, request, Body::Wrote(WriteReply::WrongNode));
+            }
+            self.remove(id);
         }
     }
 
@@ -297,6 +322,14 @@ impl Pending {
             }
         };
         Some((reply, false))
+    }
+
+    /// Counts by another preference list from now on.
+    fn follow(&mut self, list: Preference) {
+        for set in [&mut self.acks, &mut self.counted_acks, &mut self.nacks] {
+            *set = list.translate(&self.replicas, *set);
+        }
+        self.replicas = list;
     }
 
     /// Whether the acknowledgements of these suffice.

@@ -37,6 +37,8 @@ pub enum Body {
         state: NodeState,
         /// Its hybrid logical time.
         hlc: u64,
+        /// How far it has come with taking over what it should hold; `None` once it has everything.
+        gaining: Option<Progress>,
     },
     /// Asks a leader to write.
     Write(Write),
@@ -68,6 +70,8 @@ pub enum Body {
         cursor: u32,
         /// Only versions later than this hybrid logical time; zero for all.
         since: u64,
+        /// Only keys that I hold after the change of members that is under way, and not before.
+        gained: bool,
     },
     /// Answers a [`Pull`](Self::Pull).
     Pulled(PullReply),
@@ -83,6 +87,38 @@ pub enum Body {
     Document(Document),
     /// Answers a question from a later epoch: nothing was done, and the document is wanted.
     WrongEpoch,
+    /// Asks a member to vote on the next document.
+    Propose {
+        /// The number of the ballot.
+        number: u64,
+        /// What to vote for; `None` asks for the promise to ignore ballots with lower numbers.
+        document: Option<Document>,
+    },
+    /// Answers a [`Propose`](Self::Propose).
+    Voted {
+        /// Whether it is a yes: no ballot with a higher number was promised.
+        is_yes: bool,
+        /// What it voted for before.
+        before: Option<Ballot>,
+    },
+}
+
+/// A vote for a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ballot {
+    /// The number of the ballot.
+    pub number: u64,
+    /// What was voted for.
+    pub document: Document,
+}
+
+/// How far a node has come with fetching its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries received, a key from several sources counted several times.
+    pub entries: u64,
+    /// The part of the sources' entries that was looked at, in thousandths.
+    pub permille: u16,
 }
 
 /// Who opens a link, and by which rules it goes.
@@ -254,6 +290,13 @@ pub struct PulledEntry {
     pub unconfirmed: bool,
 }
 
+impl PulledEntry {
+    /// Bytes of key and value.
+    pub(super) fn weight(&self) -> usize {
+        self.key.len() + self.entry.value.as_ref().map_or(0, |value| value.len())
+    }
+}
+
 /// Part of what a source holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PullReply {
@@ -263,6 +306,10 @@ pub enum PullReply {
     Chunk {
         /// In no particular order.
         entries: Vec<PulledEntry>,
+        /// How many entries were looked at for this answer.
+        looked_at: u32,
+        /// How many entries the source has.
+        total: u32,
         /// Where to go on; `None` after the last chunk.
         next: Option<u32>,
         /// With the last chunk: bucket and floor, for floors above [`Version::ZERO`].

@@ -33,6 +33,7 @@
 //! turns last-writer-wins into linearizable SET, GET and DEL at level QUORUM.
 
 mod action;
+mod agreement;
 mod config;
 mod context;
 mod coordinator;
@@ -53,6 +54,7 @@ mod request;
 mod resolve;
 mod rules;
 mod tags;
+mod throttle;
 mod timers;
 mod update;
 mod warm_up;
@@ -64,14 +66,14 @@ pub use coordinator::Levels;
 pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use message::{
-    Body, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, PulledEntry, ReadReply,
-    Refusal, Write, WriteReply,
+    Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Progress, PullReply,
+    PulledEntry, ReadReply, Refusal, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
 pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
-pub use request::{Answer, Failure, Outcome, Request};
+pub use request::{Answer, ChangeError, Failure, Outcome, Request};
 #[cfg(test)]
 pub(crate) use rules::Rule;
 pub use wire::{HELLO, WireError};

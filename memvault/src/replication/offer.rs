@@ -35,8 +35,21 @@ impl Replica {
         kind: OfferKind,
         base: Option<Version>,
     ) -> OfferReply {
-        let rules = self.rules;
         let warming = self.state == NodeState::Warming;
+        self.offer_as(warming, now, key, entry, (kind, base))
+    }
+
+    /// As [`offer`](Self::offer); `warming` is whether this node has yet to fetch what it should hold of the
+    /// key.
+    pub(super) fn offer_as(
+        &mut self,
+        warming: bool,
+        now: Now,
+        key: &[u8],
+        entry: &Entry,
+        (kind, base): (OfferKind, Option<Version>),
+    ) -> OfferReply {
+        let rules = self.rules;
         let counted = !warming || !rules.keep(Rule::WarmingDoesNotCount);
         let tag = entry.version;
         if !Hlc::is_believable(tag.hlc(), now.wall) && rules.keep(Rule::FutureIsRefused) {

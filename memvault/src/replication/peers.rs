@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::action::{Action, DownReason, Event, Link};
 use super::config::{Config, Member};
 use super::document::Document;
-use super::message::{Body, Message, NodeState};
+use super::message::{Body, Message, NodeState, Progress};
 use super::plain::PlainQuestion;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
@@ -18,7 +18,7 @@ use crate::time::{Duration, Instant};
 
 /// How far the connection to a member has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum Progression {
     Idle { retry_at: Instant },
     Connecting,
     Greeting { since: Instant },
@@ -35,7 +35,7 @@ pub(super) struct Peer {
     is_active: bool,
     pub(super) state: NodeState,
     pub(super) boot: u32,
-    progress: Progress,
+    progress: Progression,
     heard_at: Instant,
     /// When it was last heard before the link was lost.
     lost_at: Instant,
@@ -49,6 +49,10 @@ pub(super) struct Peer {
     /// When it went down lately: the three last times.
     downs: [Option<Instant>; FLAPS],
     damped_until: Instant,
+    /// The epoch that it went by when it was heard last.
+    epoch: u64,
+    /// What it said last of taking over its keys, and at which epoch.
+    gaining: Option<(u64, Option<Progress>)>,
 }
 
 /// What became of a sign of life.
@@ -74,7 +78,7 @@ pub(super) struct Peers {
     down_after: Duration,
     reconnect_max: Duration,
     plain_redis: bool,
-    chance: Chance,
+    pub(super) chance: Chance,
 }
 
 /// Members that went down this often within [`FLAP_WINDOW`] do not lead for [`FLAP_DAMPING`].
@@ -183,7 +187,71 @@ impl Peers {
         self.me == Some(node)
             || self
                 .peer(node)
-                .is_some_and(|peer| peer.progress == Progress::Up)
+                .is_some_and(|peer| peer.progress == Progression::Up)
+    }
+
+    /// Whether it goes by the present document; this node itself always.
+    pub(super) fn follows(&self, node: NodeIndex) -> bool {
+        self.me == Some(node) || self.peer(node).is_some_and(|peer| peer.epoch == self.epoch)
+    }
+
+    /// Notes the epoch of a member.
+    pub(super) fn note_epoch(&mut self, node: NodeIndex, epoch: u64) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.epoch = epoch.max(peer.epoch);
+        }
+    }
+
+    /// Notes how far a member, or this node itself, has come with taking over its keys.
+    pub(super) fn note_gaining(&mut self, node: NodeIndex, epoch: u64, gaining: Option<Progress>) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.gaining = Some((epoch, gaining));
+        }
+    }
+
+    /// How far a member has come under the present document; `None` if it has everything, or has not said.
+    pub(super) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
+        let (epoch, gaining) = self.peer(node)?.gaining?;
+        gaining.filter(|_| epoch == self.epoch)
+    }
+
+    /// Whether a member has said that it has everything that it should hold under the present document.
+    pub(super) fn has_gained(&self, node: NodeIndex) -> bool {
+        let said = self.peer(node).and_then(|peer| peer.gaining);
+        said == Some((self.epoch, None))
+    }
+
+    /// The process start of a member that is up.
+    pub(super) fn boot(&self, node: NodeIndex) -> Option<u32> {
+        self.peer(node)
+            .filter(|peer| peer.progress == Progression::Up)
+            .map(|peer| peer.boot)
+    }
+
+    /// Since when a member is out of reach, if it is.
+    pub(super) fn down_since(&self, node: NodeIndex) -> Option<Instant> {
+        let peer = self.peer(node).filter(|_| self.is_down(node))?;
+        Some(peer.changed_at.unwrap_or_default())
+    }
+
+    /// Everyone to whom there is a link, with a part in the document or not; not this node itself.
+    pub(super) fn reachable(&self) -> Vec<NodeIndex> {
+        let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
+        let up = numbered.filter(|(_, peer)| peer.progress == Progression::Up);
+        up.map(|(node, _)| node).collect()
+    }
+
+    /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
+    pub(super) fn retire(&mut self, now: Instant) -> Vec<NodeIndex> {
+        let mut retired = Vec::new();
+        for (node, peer) in (0..=u16::MAX).map(NodeIndex).zip(&mut self.peers) {
+            let is_connected = !matches!(peer.progress, Progression::Idle { .. });
+            if !peer.is_active && is_connected && now - peer.heard_at > self.down_after {
+                peer.progress = Progression::Idle { retry_at: now };
+                retired.push(node);
+            }
+        }
+        retired
     }
 
     /// Whether it is known to be unreachable, rather than not tried yet.
@@ -251,7 +319,7 @@ impl Peers {
         let Some(peer) = self.peer_mut(node) else {
             return;
         };
-        if peer.progress == Progress::Up && !peer.suspect {
+        if peer.progress == Progression::Up && !peer.suspect {
             peer.suspect = true;
             peer.changed_at = Some(now);
             let node = peer.id.clone();
@@ -262,7 +330,7 @@ impl Peers {
     /// The connection is there; the greeting is next.
     pub(super) fn connected(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
-            peer.progress = Progress::Greeting { since: now };
+            peer.progress = Progression::Greeting { since: now };
             peer.heard_at = now;
         }
     }
@@ -280,8 +348,10 @@ impl Peers {
         let Some(peer) = self.peer_mut(node) else {
             return false;
         };
-        let was_up = peer.progress == Progress::Up;
-        peer.progress = Progress::Idle {
+        let was_up = peer.progress == Progression::Up;
+        peer.gaining = None;
+        peer.epoch = 0;
+        peer.progress = Progression::Idle {
             retry_at: now + wait,
         };
         peer.failures = failures.saturating_add(1);
@@ -296,7 +366,7 @@ impl Peers {
     /// A member called: whatever kept it away is over, so the next attempt need not wait.
     pub(super) fn called_by(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node)
-            && let Progress::Idle { retry_at } = &mut peer.progress
+            && let Progression::Idle { retry_at } = &mut peer.progress
         {
             *retry_at = now;
         }
@@ -328,7 +398,7 @@ impl Peers {
         let Some(peer) = self.peer_mut(node) else {
             return Greeting::Known;
         };
-        let came_up = matches!(peer.progress, Progress::Greeting { .. });
+        let came_up = matches!(peer.progress, Progression::Greeting { .. });
         let same_boot = peer.boot == boot && peer.changed_at.is_some();
         peer.boot = boot;
         let id = peer.id.clone();
@@ -339,7 +409,7 @@ impl Peers {
             return Greeting::Known;
         }
         let was_down = peer.downs.iter().any(Option::is_some);
-        peer.progress = Progress::Up;
+        peer.progress = Progression::Up;
         peer.suspect = false;
         peer.failures = 0;
         peer.changed_at = Some(now);
@@ -372,21 +442,21 @@ impl Peers {
         };
         let (progress, suspect, silence) = (peer.progress, peer.suspect, now - peer.heard_at);
         let is_too_late = match progress {
-            Progress::Idle { retry_at } => {
+            Progression::Idle { retry_at } => {
                 if retry_at <= now {
                     self.connect(node, out);
                 }
                 return false;
             }
-            Progress::Connecting => return false,
-            Progress::Greeting { since } => now - since > self.down_after,
-            Progress::Up => silence > self.down_after,
+            Progression::Connecting => return false,
+            Progression::Greeting { since } => now - since > self.down_after,
+            Progression::Up => silence > self.down_after,
         };
         if is_too_late {
             out.push_back(Action::Disconnect(Link::Peer(node)));
             return self.disconnected(now, node, DownReason::Silent, out);
         }
-        if progress != Progress::Up {
+        if progress != Progression::Up {
             return false;
         }
         self.ping(now, node, out);
@@ -399,7 +469,7 @@ impl Peers {
 
     fn connect(&mut self, node: NodeIndex, out: &mut VecDeque<Action>) {
         if let Some(peer) = self.peer_mut(node) {
-            peer.progress = Progress::Connecting;
+            peer.progress = Progression::Connecting;
             out.push_back(Action::Connect(node));
         }
     }
@@ -443,7 +513,7 @@ impl Peer {
             is_active: false,
             state: NodeState::Warming,
             boot: 0,
-            progress: Progress::Idle {
+            progress: Progression::Idle {
                 retry_at: Instant::ZERO,
             },
             heard_at: Instant::ZERO,
@@ -454,6 +524,8 @@ impl Peer {
             changed_at: None,
             downs: [None; FLAPS],
             damped_until: Instant::ZERO,
+            epoch: 0,
+            gaining: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Where keys go, now and after the change of members that is under way.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::config::Member;
 use super::document::Document;
@@ -13,6 +14,8 @@ pub(super) struct Placement {
     pub(super) current: Ring,
     next: Option<Ring>,
     replicas: usize,
+    /// While the members change: the distinct preference lists, sorted.
+    pub(super) joint_lists: Vec<Preference>,
     /// Of the document: every greeting needs it, and it takes a walk over all members.
     pub(super) digest: u64,
 }
@@ -34,12 +37,17 @@ impl Placement {
             Some(_) => Some(ring(&document.next_members())?),
             None => None,
         };
-        Ok(Self {
+        let mut placement = Self {
+            joint_lists: Vec::new(),
             current: ring(&document.members)?,
             next,
             replicas: usize::from(document.replicas),
             digest: document.digest(),
-        })
+        };
+        if document.change.is_some() {
+            placement.joint_lists = placement.lists(|_| true);
+        }
+        Ok(placement)
     }
 
     /// The replicas of `key`.
@@ -47,12 +55,28 @@ impl Placement {
         self.at(hash::token(key))
     }
 
-    fn at(&self, token: Token) -> Preference {
+    pub(super) fn at(&self, token: Token) -> Preference {
         let current = self.current.replicas_of_token(token, self.replicas);
         match &self.next {
             None => Preference::collect(current),
             Some(next) => Preference::joint(current, next.replicas_of_token(token, self.replicas)),
         }
+    }
+
+    /// The distinct preference lists that are `wanted`, sorted. O(segments).
+    pub(super) fn lists(&self, wanted: impl Fn(&Preference) -> bool) -> Vec<Preference> {
+        let all = self.segments().map(|(_, list)| list);
+        let mut lists: Vec<_> = all.filter(wanted).collect();
+        lists.sort_unstable();
+        lists.dedup();
+        lists
+    }
+
+    /// Whether `node` holds keys here that it did not hold before.
+    pub(super) fn is_new_to(&self, before: &Self, node: NodeIndex) -> bool {
+        let holds = |list: Preference| list.leaders().contains(&node);
+        self.segments()
+            .any(|(end, list)| holds(list) && !holds(before.at(end)))
     }
 
     /// The segments of the circle in order: last token, and the replicas of all keys on it.

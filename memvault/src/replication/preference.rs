@@ -128,6 +128,22 @@ impl Preference {
         self.lacks(set, quorum).is_none()
     }
 
+    /// Whether these are a quorum of the present list.
+    pub(super) fn is_quorum_of_present(&self, set: ReplicaSet) -> bool {
+        set.and(self.current()).len() >= quorum(self.current().len())
+    }
+
+    /// Whether among these is one of every quorum of the present list that acknowledged a write.
+    pub(super) fn is_read_quorum_of_present(&self, set: ReplicaSet) -> bool {
+        set.and(self.current()).len() >= read_quorum(self.current().len())
+    }
+
+    /// Those on the next list only.
+    pub(super) fn gainers(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        let only_next = self.next.without(self.current());
+        self.members(only_next)
+    }
+
     /// Whether among these is one of every quorum that acknowledged a write.
     pub(super) fn is_read_quorum(&self, set: ReplicaSet) -> bool {
         self.lacks(set, read_quorum).is_none()

@@ -5,44 +5,65 @@ use alloc::vec::Vec;
 use super::Now;
 use super::context::Context;
 use super::entry::Entry;
-use super::message::{NodeState, PullReply, PulledEntry};
+use super::message::{PullReply, PulledEntry};
 use super::replica::{Replica, to_entry};
 use super::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::version::Version;
+
+/// What is wanted, and from where on.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    pub(super) cursor: u32,
+    pub(super) since: u64,
+    pub(super) gained: bool,
+}
 
 /// Slots looked at for one answer, so that it never holds up other work for long.
 const MAX_SLOTS: usize = 512;
 /// Bytes of keys and values after which an answer is full.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Answers a pull of the member `to`: the entries it should hold that are newer than `since`, from slot
-/// `cursor` on. O(slots looked at).
+/// Answers a pull of the member `to`, if this node is ready to be a source: the entries it should hold, or should take over, that are newer than
+/// `since`, from slot `cursor` on. O(slots looked at).
 pub(super) fn pull(
     cx: &Context,
-    replica: &Replica,
+    (replica, is_source): (&Replica, bool),
     now: Now,
     to: NodeIndex,
-    cursor: u32,
-    since: u64,
+    from: Position,
 ) -> PullReply {
+    let Position {
+        cursor,
+        since,
+        gained,
+    } = from;
     // Until this node can reach the other, a write that it leads would miss it.
     let reaches = cx.peers.is_up(to) || !cx.rules.keep(Rule::SourcesReachTheirTaker);
-    if replica.state == NodeState::Warming || !reaches {
+    if !is_source || !reaches {
         return PullReply::Loading;
     }
     let (mut entries, mut bytes, mut at) = (Vec::new(), 0, cursor);
+    let total = u32::try_from(replica.entries.len()).unwrap_or(u32::MAX);
+    let mut looked_at = 0;
     for _ in 0..MAX_SLOTS {
         let Some((held, next)) = replica.entries.scan(at) else {
             return PullReply::Chunk {
                 entries,
+                looked_at,
+                total,
                 next: None,
                 floors: replica.floors.raised().collect(),
             };
         };
         at = next;
+        looked_at += 1;
         let version = held.meta.version.unwrap_or(Version::ZERO);
-        if version.hlc() <= since || !cx.preference(held.key).contains(to) {
+        if version.hlc() <= since {
+            continue;
+        }
+        let list = cx.preference(held.key);
+        if !list.contains(to) || gained && !list.gains(to) {
             continue;
         }
         bytes += held.key.len() + held.value.len();
@@ -57,6 +78,8 @@ pub(super) fn pull(
     }
     PullReply::Chunk {
         entries,
+        looked_at,
+        total,
         next: Some(at),
         floors: Vec::new(),
     }

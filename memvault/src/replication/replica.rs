@@ -140,6 +140,25 @@ impl Replica {
         let _ = self.entries.set_meta(key, &meta, &mut |_| {});
     }
 
+    /// Drops the entries for which `is_foreign` holds, of the next `slots` from `cursor` on, without a trace:
+    /// nobody asks this node for them any more. Returns where to go on.
+    pub(super) fn drop_foreign(
+        &mut self,
+        mut cursor: u32,
+        slots: usize,
+        is_foreign: impl Fn(&[u8]) -> bool,
+    ) -> Option<u32> {
+        for _ in 0..slots {
+            let (held, next) = self.entries.scan(cursor)?;
+            cursor = next;
+            if is_foreign(held.key) {
+                let key = Bytes::from(held.key);
+                self.entries.remove(&key);
+            }
+        }
+        Some(cursor)
+    }
+
     /// Forgets every entry up to `version`; that it was accepted once stays known. O(n).
     pub(crate) fn flush(&mut self, now: Now, version: Version) {
         self.floors.raise_all(version);

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::config::{Level, NoVersions};
+use super::config::{Level, Member, NoVersions};
 use super::entry::Bytes;
 use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
 use crate::time::Timestamp;
@@ -66,6 +66,11 @@ pub enum Request {
     },
     /// Makes every node in view forget all keys: [`Answer::Done`].
     Flush,
+    /// Begins to make a node that waits for it a member: [`Answer::Done`]. Of a member only.
+    AddMember(Member),
+    /// Begins to have the others take over the keys of the member with this id: [`Answer::Done`]. Of a
+    /// member only.
+    RemoveMember(String),
 }
 
 /// The answer to a [`Request`] that was carried out.
@@ -129,6 +134,60 @@ pub enum Failure {
         /// Its error, the code first.
         text: String,
     },
+    /// The members cannot be changed so.
+    Change(ChangeError),
+}
+
+/// Why a change of the members did not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The node that was asked, with this id, has no vote: it is no member, or does not serve.
+    NotAMember(String),
+    /// Another change is under way; the text says which.
+    UnderWay(String),
+    /// The node with this id has not called: it has to be started first, and wait.
+    NotWaiting(String),
+    /// No member has this id.
+    Unknown(String),
+    /// Somebody has to keep the keys.
+    LastMember,
+    /// Somebody else changed the members at the same time.
+    Overtaken,
+    /// Fewer than this many members agreed in time. It may still come about.
+    NoMajority(usize),
+    /// The new member list would be none, for this reason.
+    Bad(&'static str),
+}
+
+impl core::fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NotAMember(id) => {
+                write!(f, "{id} is not a serving member: ask one that is")
+            }
+            Self::UnderWay(change) => {
+                write!(f, "a change is under way ({change}): wait until it is done")
+            }
+            Self::NotWaiting(id) => write!(
+                f,
+                "{id} is not waiting to be added: start it with --join and --node-id {id} first"
+            ),
+            Self::Unknown(id) => write!(f, "there is no member {id}"),
+            Self::LastMember => write!(f, "the last member cannot be removed"),
+            Self::Overtaken => {
+                write!(
+                    f,
+                    "the members were changed by somebody else just now: look, and try again"
+                )
+            }
+            Self::NoMajority(majority) => write!(
+                f,
+                "{majority} members have to agree and did not in time: look whether it came about"
+            ),
+            Self::Bad(flaw) => write!(f, "the new member list is impossible: {flaw}"),
+        }
+    }
 }
 
 impl Failure {
@@ -146,6 +205,7 @@ impl Failure {
             Self::TooLarge => "OOM",
             Self::NoVersions { .. } => "ERR",
             Self::Refused { text, .. } => text.split(' ').next().unwrap_or("ERR"),
+            Self::Change(_) => "ERR",
         }
     }
 }
@@ -186,6 +246,7 @@ impl core::fmt::Display for Failure {
                 f,
                 "the clocks of this node and of a member differ by more than 500 ms"
             ),
+            Self::Change(error) => write!(f, "{error}"),
             Self::TooLarge => write!(
                 f,
                 "the entry is larger than a member's memory limit (--max-memory)"

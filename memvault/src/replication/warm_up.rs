@@ -5,6 +5,8 @@
 //! now one replica short. It therefore asks *every* other replica within reach, at least so many that one
 //! of every write quorum is among them, and takes over a version only if none of them can have forgotten a
 //! newer one. Only then does its word count again.
+//!
+//! A node that takes keys over while the members change does the same, for those keys only.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -13,10 +15,12 @@ use super::Now;
 use super::action::Event;
 use super::context::Context;
 use super::entry::Bytes;
-use super::message::{Body, OfferKind, PullReply, PulledEntry};
+use super::floors::Floors;
+use super::message::{Body, OfferKind, Progress, PullReply, PulledEntry};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
 use super::rules::Rule;
+use super::throttle::Throttle;
 use crate::hash::{Token, token};
 use crate::ring::NodeIndex;
 use crate::store::EntryRef;
@@ -30,6 +34,8 @@ enum Purpose {
     WarmUp,
     /// What is newer than this hybrid logical time.
     CatchUp { since: u64 },
+    /// The keys that this node will hold after the change of members, and does not yet.
+    Gain,
 }
 
 /// One warm-up or catching-up.
@@ -48,6 +54,10 @@ pub(super) struct WarmUp {
     written: BTreeSet<Token>,
     /// The distinct preference lists that this node is on. Invariant: sorted.
     lists: Vec<Preference>,
+    /// While keys are taken over: the floors from before. What was forgotten then is nobody's business now.
+    floors_before: Option<Floors>,
+    throttle: Throttle,
+    entries: u64,
 }
 
 /// One member as a source.
@@ -58,6 +68,9 @@ struct Source {
     asked: Option<(u64, Instant)>,
     retry_at: Instant,
     floors: BTreeMap<u32, Version>,
+    /// Of how many entries it has looked at how many.
+    looked_at: u64,
+    total: u64,
 }
 
 /// What the sources said of one key.
@@ -70,7 +83,7 @@ struct Staged {
 
 /// How far one preference list has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum Stage {
     Waiting,
     Complete,
     /// Too few sources are left to be certain.
@@ -118,6 +131,15 @@ impl WarmUp {
         )
     }
 
+    /// Takes over the keys that this node gains; `floors` are its floors at the beginning of the change.
+    pub(super) fn gain(cx: &Context, now: Now, floors: Floors) -> Self {
+        let delay = cx.config.warm_delay();
+        Self {
+            floors_before: Some(floors),
+            ..Self::new(cx, now, Purpose::Gain, delay, Version::ZERO)
+        }
+    }
+
     fn new(cx: &Context, now: Now, purpose: Purpose, delay: Duration, boot_floor: Version) -> Self {
         let pull_from = now.instant + delay;
         Self {
@@ -129,7 +151,30 @@ impl WarmUp {
             sources: BTreeMap::new(),
             staged: BTreeMap::new(),
             written: BTreeSet::new(),
-            lists: own_lists(cx),
+            lists: own_lists(cx, purpose),
+            floors_before: None,
+            throttle: Throttle::new(cx.config.fetch_rate),
+            entries: 0,
+        }
+    }
+
+    pub(super) fn takes_over(&self) -> bool {
+        self.purpose == Purpose::Gain
+    }
+
+    pub(super) const fn catches_up(&self) -> bool {
+        matches!(self.purpose, Purpose::CatchUp { .. })
+    }
+
+    /// How far it has come.
+    pub(super) fn report(&self) -> Progress {
+        let sources = || self.sources.values();
+        let looked_at: u64 = sources().map(|source| source.looked_at).sum();
+        let total: u64 = sources().map(|source| source.total).sum();
+        let permille = looked_at.saturating_mul(1000) / total.max(looked_at).max(1);
+        Progress {
+            entries: self.entries,
+            permille: u16::try_from(permille).unwrap_or(1000),
         }
     }
 
@@ -147,19 +192,24 @@ impl WarmUp {
         if self.purpose == Purpose::WarmUp && !cx.rules.keep(Rule::WarmUp) {
             return true;
         }
+        if self.purpose == Purpose::Gain && !self.is_agreed_on(cx) {
+            // Whatever was still begun under the former document is over a delay after this.
+            self.pull_from = now.instant + cx.config.warm_delay();
+            self.last_progress = self.pull_from;
+        }
         if now.instant < self.pull_from {
             return false;
         }
         self.pull(cx, now);
         match self.purpose {
             Purpose::CatchUp { .. } => self.is_caught_up(cx, now),
-            Purpose::WarmUp => {
+            Purpose::WarmUp | Purpose::Gain => {
                 let progress: Vec<_> = self
                     .lists
                     .iter()
-                    .map(|list| self.progress(cx, now, list))
+                    .map(|list| self.stage(cx, now, list))
                     .collect();
-                if progress.contains(&Progress::Waiting) {
+                if progress.contains(&Stage::Waiting) {
                     return false;
                 }
                 self.finish(cx, replica, now, &progress);
@@ -168,18 +218,31 @@ impl WarmUp {
         }
     }
 
+    /// Whether so many members go by the present document that nothing can be done under the former one.
+    fn is_agreed_on(&self, cx: &Context) -> bool {
+        let follows = |node| cx.peers.follows(node);
+        let mut lists = self.lists.iter();
+        lists.all(|list| list.is_quorum_of_present(list.filter(follows)))
+    }
+
     fn pull(&mut self, cx: &mut Context, now: Now) {
         let since = match self.purpose {
-            Purpose::WarmUp => 0,
+            Purpose::WarmUp | Purpose::Gain => 0,
             Purpose::CatchUp { since } => since,
         };
+        let gained = self.purpose == Purpose::Gain;
+        if !self.throttle.is_open(now.instant) {
+            return;
+        }
         for node in cx.peers.indices() {
+            if cx.me == Some(node) || !self.may_answer(cx, node) {
+                continue;
+            }
             let source = self.sources.entry(node).or_default();
             let silent = source
                 .asked
                 .is_none_or(|(_, at)| now.instant - at > PULL_TIMEOUT);
-            let is_source = cx.me != Some(node) && cx.peers.counts(node);
-            if !is_source || source.done || !silent || source.retry_at > now.instant {
+            if source.done || !silent || source.retry_at > now.instant {
                 continue;
             }
             let id = cx.fresh_id();
@@ -190,9 +253,18 @@ impl WarmUp {
                 Body::Pull {
                     cursor: source.cursor,
                     since,
+                    gained,
                 },
             );
         }
+    }
+
+    /// Whether a member can be a source. One that is taking keys over itself can say what it has got, and
+    /// that nobody relies on it for more.
+    fn may_answer(&self, cx: &Context, node: NodeIndex) -> bool {
+        let gains = || self.lists.iter().any(|list| list.gains(node));
+        cx.peers.counts(node)
+            || self.purpose == Purpose::WarmUp && cx.peers.is_live(node) && gains()
     }
 
     /// Takes in one answer.
@@ -214,6 +286,8 @@ impl WarmUp {
         source.asked = None;
         let PullReply::Chunk {
             entries,
+            looked_at,
+            total,
             next,
             floors,
         } = reply
@@ -226,8 +300,12 @@ impl WarmUp {
             None => source.done = true,
         }
         source.floors.extend(floors);
+        source.looked_at += u64::from(looked_at);
+        source.total = u64::from(total);
         self.last_progress = now.instant;
+        self.entries += entries.len() as u64;
         for pulled in entries {
+            self.throttle.take(pulled.weight());
             self.merge(cx, replica, now, from, &pulled);
         }
     }
@@ -241,11 +319,14 @@ impl WarmUp {
         pulled: &PulledEntry,
     ) {
         let replicas = cx.preference(&pulled.key);
-        if !cx.me.is_some_and(|me| replicas.contains(me)) || !cx.observe(now, pulled.entry.version)
-        {
+        let is_mine = |me| match self.purpose {
+            Purpose::Gain => replicas.gains(me),
+            Purpose::WarmUp | Purpose::CatchUp { .. } => replicas.contains(me),
+        };
+        if !cx.me.is_some_and(is_mine) || !cx.observe(now, pulled.entry.version) {
             return;
         }
-        if self.purpose != Purpose::WarmUp {
+        if self.catches_up() {
             if !pulled.unconfirmed {
                 replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Hint, None);
             }
@@ -290,7 +371,7 @@ impl WarmUp {
     /// An entry is about to be stored by a write: whether it stays is decided at the end, unless it replaces
     /// one that all sources knew.
     pub(super) fn handle_write(&mut self, replica: &Replica, key: &[u8]) {
-        if self.purpose == Purpose::WarmUp && !self.is_settled(replica.entries.peek(key)) {
+        if !self.catches_up() && !self.is_settled(replica.entries.peek(key)) {
             self.written.insert(token(key));
         }
     }
@@ -316,33 +397,66 @@ impl WarmUp {
         now.instant - self.started > CATCH_UP_MAX || counting.all(|node| self.is_done(node))
     }
 
-    fn progress(&self, cx: &Context, now: Now, list: &Preference) -> Progress {
+    fn stage(&self, cx: &Context, now: Now, list: &Preference) -> Stage {
         let others = list.filter(|node| cx.me != Some(node));
         let done = list.filter(|node| self.is_done(node)).and(others);
         let missing = others.without(done);
-        let counting = list.filter(|node| cx.peers.counts(node)).and(missing);
+        let counting = list.filter(|node| cx.acknowledges(list, node)).and(missing);
+        let counting = if self.purpose == Purpose::Gain {
+            counting.and(list.current())
+        } else {
+            counting
+        };
         let unreachable = list.filter(|node| !cx.peers.is_live(node)).and(missing);
         let patience_over = now.instant - self.last_progress > cx.config.warm_max;
         if !counting.is_empty() && !patience_over {
-            return Progress::Waiting;
+            return Stage::Waiting;
         }
-        if heard_enough(cx, list, done) {
-            return Progress::Complete;
+        if self.suffices(cx, list, done) {
+            return Stage::Complete;
+        }
+        // Nobody relies on this node yet: it can wait for as long as it takes.
+        if self.purpose == Purpose::Gain {
+            return Stage::Waiting;
         }
         // Those that are warming up themselves have forgotten as much: there is nothing to wait for.
         if unreachable.is_empty() || patience_over {
-            Progress::Degraded
+            Stage::Degraded
         } else {
-            Progress::Waiting
+            Stage::Waiting
+        }
+    }
+
+    /// Whether one of every quorum that acknowledged a write is among these. Before a change of members is
+    /// done there are no quorums of the next list alone that this node could have been part of; a restarted
+    /// member cannot know that and hears both lists.
+    fn suffices(&self, cx: &Context, list: &Preference, done: ReplicaSet) -> bool {
+        let enough = if self.purpose == Purpose::Gain {
+            list.is_read_quorum_of_present(done)
+        } else {
+            list.is_read_quorum(done)
+        };
+        enough || !cx.rules.keep(Rule::WarmUpHearsEnough) && !done.is_empty()
+    }
+
+    /// Takes over what the sources have forgotten, where this node fetched keys.
+    fn take_floors(&self, cx: &Context, replica: &mut Replica) {
+        let touched = buckets_of(cx, replica, &self.lists);
+        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
+            let bucket = *bucket as usize;
+            if touched.get(bucket).copied().unwrap_or(false) {
+                replica.floors.raise_bucket(bucket, *floor);
+            }
         }
     }
 
     /// Decides on every entry, takes over what the sources have forgotten, and begins to serve.
-    fn finish(&self, cx: &mut Context, replica: &mut Replica, now: Now, progress: &[Progress]) {
+    fn finish(&self, cx: &mut Context, replica: &mut Replica, now: Now, progress: &[Stage]) {
         let (mut cursor, mut unconfirmed) = (0, 0);
         while let Some((held, next)) = replica.entries.scan(cursor) {
             cursor = next;
-            if self.is_settled(Some(held)) {
+            let is_foreign = self.purpose == Purpose::Gain && !cx.gains(held.key);
+            if is_foreign || self.is_settled(Some(held)) {
                 continue;
             }
             let judgement = self.judge(cx, replica, &held);
@@ -357,11 +471,9 @@ impl WarmUp {
             }
         }
         if cx.rules.keep(Rule::WarmUpTakesFloors) {
-            for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
-                replica.floors.raise_bucket(*bucket as usize, *floor);
-            }
+            self.take_floors(cx, replica);
         }
-        if progress.contains(&Progress::Degraded) {
+        if progress.contains(&Stage::Degraded) {
             self.raise_floors_of_degraded(cx, replica, progress);
             cx.event(Event::DegradedStart { unconfirmed });
         }
@@ -372,7 +484,7 @@ impl WarmUp {
         let (token, replicas) = (token(held.key), cx.preference(held.key));
         let others = replicas.filter(|node| cx.me != Some(node));
         let done = replicas.filter(|node| self.is_done(node)).and(others);
-        if !heard_enough(cx, &replicas, done) {
+        if !self.suffices(cx, &replicas, done) {
             return if version <= self.boot_floor {
                 Judgement::Doubt
             } else {
@@ -381,7 +493,11 @@ impl WarmUp {
         }
         let staged = self.staged.get(&token).copied().unwrap_or_default();
         let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
-        let own_floor_allows = !held.meta.unconfirmed || replica.floors.at(token) <= version;
+        let own_floor = replica.floors.at(token);
+        let is_old = |floors: &Floors| floors.at(token) == own_floor;
+        let own_floor_allows = !held.meta.unconfirmed
+            || own_floor <= version
+            || self.floors_before.as_ref().is_some_and(is_old);
         let certain = replicas.members(done.without(staged.holders)).all(|node| {
             let source = self.sources.get(&node);
             source
@@ -399,47 +515,51 @@ impl WarmUp {
     }
 
     /// Where it started with too few sources, this node may have forgotten anything up to its start.
-    fn raise_floors_of_degraded(&self, cx: &Context, replica: &mut Replica, progress: &[Progress]) {
+    fn raise_floors_of_degraded(&self, cx: &Context, replica: &mut Replica, progress: &[Stage]) {
         let degraded: Vec<_> = self
             .lists
             .iter()
             .zip(progress)
-            .filter(|(_, progress)| **progress == Progress::Degraded)
+            .filter(|(_, stage)| **stage == Stage::Degraded)
             .map(|(list, _)| *list)
             .collect();
-        // The first segment begins behind the last token and goes round through zero.
-        let (mut from, mut wraps) = (0, false);
-        for (end, list) in cx.placement.segments() {
-            let to = replica.floors.bucket(end);
-            if degraded.binary_search(&list).is_ok() {
-                wraps |= from == 0;
-                replica.floors.raise_buckets(from..=to, self.boot_floor);
-            }
-            from = to;
-        }
-        if wraps {
-            replica
-                .floors
-                .raise_buckets(from..=replica.floors.last_bucket(), self.boot_floor);
+        let touched = buckets_of(cx, replica, &degraded);
+        for (bucket, _) in touched.iter().enumerate().filter(|(_, is)| **is) {
+            replica.floors.raise_bucket(bucket, self.boot_floor);
         }
     }
 }
 
-/// Whether one of every write quorum is among the sources that were heard.
-fn heard_enough(cx: &Context, list: &Preference, heard: ReplicaSet) -> bool {
-    list.is_read_quorum(heard) || !cx.rules.keep(Rule::WarmUpHearsEnough) && !heard.is_empty()
+/// The buckets in which there are keys with one of these preference lists, which are sorted.
+fn buckets_of(cx: &Context, replica: &Replica, lists: &[Preference]) -> Vec<bool> {
+    let mut touched = alloc::vec![false; replica.floors.last_bucket() + 1];
+    let mut touch = |from: usize, to: usize| {
+        for is in touched.iter_mut().take(to + 1).skip(from) {
+            *is = true;
+        }
+    };
+    // The first segment begins behind the last token and goes round through zero.
+    let (mut from, mut wraps, mut is_first) = (0, false, true);
+    for (end, list) in cx.placement.segments() {
+        let to = replica.floors.bucket(end);
+        if lists.binary_search(&list).is_ok() {
+            touch(from, to);
+            wraps |= is_first;
+        }
+        (from, is_first) = (to, false);
+    }
+    if wraps {
+        touch(from, replica.floors.last_bucket());
+    }
+    touched
 }
 
-/// The distinct preference lists that this node is on, sorted.
-fn own_lists(cx: &Context) -> Vec<Preference> {
+/// The distinct preference lists that this node is on, or for which it takes keys over, sorted.
+fn own_lists(cx: &Context, purpose: Purpose) -> Vec<Preference> {
     let Some(me) = cx.me else { return Vec::new() };
-    let mut lists: Vec<_> = cx
-        .placement
-        .segments()
-        .map(|(_, list)| list)
-        .filter(|list| list.contains(me))
-        .collect();
-    lists.sort_unstable();
-    lists.dedup();
-    lists
+    let is_own = |list: &Preference| match purpose {
+        Purpose::Gain => list.gains(me),
+        Purpose::WarmUp | Purpose::CatchUp { .. } => list.contains(me),
+    };
+    cx.placement.lists(is_own)
 }

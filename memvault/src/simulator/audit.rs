@@ -64,6 +64,11 @@ impl Audit {
             let Some((held, floor)) = node.held(key) else {
                 return;
             };
+            if !node.holds(key) {
+                // What is left of a key that others hold now is dropped some time.
+                *mark = Mark::default();
+                continue;
+            }
             let held_version = held.as_ref().and_then(|held| held.meta.version);
             if (held_version, floor) == (mark.held, mark.floor) {
                 continue;

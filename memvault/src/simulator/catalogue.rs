@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 13] = [
+pub const CATALOGUE: [Named; 14] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -77,6 +77,11 @@ pub const CATALOGUE: [Named; 13] = [
         name: "stragglers",
         about: "late messages meet deletions that are forgotten at once",
         scenario: stragglers,
+    },
+    Named {
+        name: "changing",
+        about: "stormy, and members join and leave; nothing may be lost",
+        scenario: Scenario::changing,
     },
     Named {
         name: "kills",

@@ -37,6 +37,7 @@ pub(super) enum Event {
     },
     Partition,
     Heal,
+    ChangeMembers,
     Pause,
     SkewJump,
 }

@@ -43,6 +43,8 @@ pub struct Faults {
     pub slow_every: Option<Duration>,
     /// Mean time between two false suspicions: one process takes one member for silent.
     pub suspect_every: Option<Duration>,
+    /// Mean time between two commands of an operator that changes the members.
+    pub change_every: Option<Duration>,
     /// Wall clocks differ from the true time by up to this much, and change every two seconds.
     pub skew: Duration,
     /// Mean time between two jumps of one wall clock by up to an hour, forwards or backwards, for up to 3 s.
@@ -70,6 +72,7 @@ impl Faults {
             pause_max: Duration::from_millis(900),
             slow_every: None,
             suspect_every: None,
+            change_every: None,
             skew: Duration::ZERO,
             jump_every: None,
         }

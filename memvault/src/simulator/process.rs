@@ -72,13 +72,20 @@ impl Process {
     }
 }
 
-/// The id of a member.
+/// The id of a member, and its address.
 pub(super) fn member_id(number: usize) -> alloc::string::String {
-    format!("node-{number}")
+    format!("{MEMBER}{number}")
 }
 
+/// The number of the member with this id or address.
+pub(super) fn member_number(id: &str) -> Option<usize> {
+    id.strip_prefix(MEMBER)?.parse().ok()
+}
+
+const MEMBER: &str = "node-";
+
 fn config(scenario: &Scenario, number: usize) -> Config {
-    let members: Vec<_> = (0..scenario.nodes)
+    let members: Vec<_> = (0..scenario.nodes - scenario.spares)
         .map(|n| Member::new(member_id(n)))
         .collect();
     let role = if number < scenario.nodes {
@@ -87,6 +94,8 @@ fn config(scenario: &Scenario, number: usize) -> Config {
         Role::Coordinator(format!("client-{number}"))
     };
     Config {
+        is_seed_list: (members.len()..scenario.nodes).contains(&number),
+        join_patience: Duration::from_secs(2),
         replicas: scenario.replicas,
         on_ambiguous: scenario.on_ambiguous,
         floor_buckets: scenario.floor_buckets,

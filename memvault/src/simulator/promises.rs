@@ -28,7 +28,7 @@ impl Scenario {
     /// What must hold in every run of this scenario.
     #[must_use]
     pub fn promises(&self) -> Promises {
-        let replicas = self.replicas.min(self.nodes);
+        let replicas = self.replicas.min(self.nodes - self.spares);
         let survives_a_crash = replicas > quorum(replicas);
         let crashes_alone = self.faults.are_crashes_alone();
         let has_started = self.first_request >= STARTED;
@@ -61,7 +61,7 @@ impl Scenario {
 
 impl Faults {
     const fn are_none(&self) -> bool {
-        self.are_crashes_alone() && !self.crash()
+        self.are_crashes_alone() && !self.crash() && self.change_every.is_none()
     }
 
     /// Whether members crash at all.

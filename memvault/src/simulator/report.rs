@@ -34,6 +34,8 @@ pub struct Report {
     pub partitions: u64,
     /// Pauses.
     pub pauses: u64,
+    /// Changes of the members that were carried out or given up.
+    pub changes: u64,
     /// Clocks that jumped by up to an hour.
     pub jumps: u64,
     /// Fingerprint of the whole run: equal for equal seeds.
@@ -53,6 +55,7 @@ impl Report {
         self.crashes += other.crashes;
         self.partitions += other.partitions;
         self.pauses += other.pauses;
+        self.changes += other.changes;
         self.jumps += other.jumps;
     }
 }

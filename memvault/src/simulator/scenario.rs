@@ -12,8 +12,10 @@ use crate::time::Duration;
 pub struct Scenario {
     /// Everything that looks like chance comes from here.
     pub seed: u64,
-    /// Members.
+    /// Members, and nodes that wait to become members.
     pub nodes: usize,
+    /// How many of the nodes are no members at the beginning.
+    pub spares: usize,
     /// Clients, each a coordinator of its own with one request in flight.
     pub clients: usize,
     /// Different keys.
@@ -64,6 +66,7 @@ impl Scenario {
         Self {
             seed,
             nodes: 5,
+            spares: 0,
             clients: 6,
             keys: 10,
             replicas: 3,
@@ -115,6 +118,23 @@ impl Scenario {
             first_request: Duration::from_millis(1700),
             think: Duration::from_millis(3),
             writes: 500,
+            deletes: 0,
+            faults,
+            ..Self::calm(seed)
+        }
+    }
+
+    /// Six nodes of which four are members at first; an operator adds and removes members all the time.
+    /// Without deletions.
+    #[must_use]
+    pub const fn changing(seed: u64) -> Self {
+        let mut faults = Faults::all();
+        faults.change_every = Some(Duration::from_millis(1500));
+        Self {
+            nodes: 6,
+            spares: 2,
+            duration: Duration::from_secs(30),
+            first_request: Duration::from_millis(1700),
             deletes: 0,
             faults,
             ..Self::calm(seed)

@@ -14,10 +14,12 @@ use super::super::timers::TimerQueue;
 use super::job;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 
 /// One flush: the request and the members that have not answered yet.
 struct Flush {
     request: u64,
+    version: Version,
     waiting: BTreeSet<NodeIndex>,
 }
 
@@ -54,7 +56,14 @@ impl Flushes {
                 cx.send(*node, id, Body::Flush { version });
             }
         }
-        self.flushes.insert(id, Flush { request, waiting });
+        self.flushes.insert(
+            id,
+            Flush {
+                request,
+                version,
+                waiting,
+            },
+        );
         self.deadlines.start(now.instant, id);
     }
 
@@ -86,6 +95,23 @@ impl Flushes {
         if let Some(flush) = self.flushes.remove(&id) {
             let node = cx.peers.id(from);
             job::complete(cx, flush.request, Err(Failure::Refused { node, text }));
+        }
+    }
+
+    /// The members have changed: everyone is asked again, and new ones as well.
+    pub(super) fn handle_change(&mut self, cx: &mut Context) {
+        let mut ids: alloc::vec::Vec<u64> = self.flushes.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let Some(flush) = self.flushes.get_mut(&id) else {
+                continue;
+            };
+            let members = cx.peers.indices().into_iter();
+            flush.waiting = members.filter(|node| cx.peers.is_live(*node)).collect();
+            for node in &flush.waiting {
+                let version = flush.version;
+                cx.send(*node, id, Body::Flush { version });
+            }
         }
     }
 

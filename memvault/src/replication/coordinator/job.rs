@@ -159,7 +159,10 @@ fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
             });
             (Gather::Done, tasks.collect())
         }
-        Request::Flush => (Gather::Done, Vec::new()),
+        // Not carried out key by key, and taken care of before.
+        Request::Flush | Request::AddMember(_) | Request::RemoveMember(_) => {
+            (Gather::Done, Vec::new())
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::config::Level;
 use super::context::Context;
 use super::message::{OfferReply, ReadReply, WriteReply};
 use super::plain::PlainRefusal;
-use super::request::{Answer, Failure, Request};
+use super::request::{Answer, Failure, Outcome, Request};
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
@@ -117,6 +117,11 @@ impl Coordinator {
             let operation = Operation::new(request, slot, key, preference, task, levels);
             self.start(cx, now, operation);
         }
+    }
+
+    /// Ends a request that was not carried out key by key.
+    pub(super) fn complete(&mut self, cx: &mut Context, request: u64, outcome: Outcome) {
+        job::complete(cx, request, outcome);
     }
 
     fn start(&mut self, cx: &mut Context, now: Now, mut operation: Operation) {
@@ -258,6 +263,18 @@ impl Coordinator {
         for id in waiting {
             self.with(cx, id, |operation, cx, timers| {
                 operation.handle_lost(cx, timers, now, id)
+            });
+        }
+    }
+
+    /// The members have changed: whatever is under way goes on under the new document.
+    pub(super) fn handle_change(&mut self, cx: &mut Context, now: Now) {
+        self.flushes.handle_change(cx);
+        let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with(cx, id, |operation, cx, timers| {
+                operation.handle_change(cx, timers, now, id)
             });
         }
     }

@@ -159,6 +159,26 @@ impl Operation {
         }
     }
 
+    /// The members have changed: goes on with whoever holds the key now. A write keeps its tag.
+    pub(super) fn handle_change(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        self.replicas = cx.preference(&self.key);
+        match &mut self.phase {
+            // A cluster of plain Redis nodes has no epochs.
+            Phase::Idle | Phase::Plain(_) => Step::Wait,
+            Phase::Write(write) => {
+                write.forget_attempts();
+                self.send_write(cx, timers, now, id)
+            }
+            Phase::Read(_) | Phase::Repair(_) => self.begin_read(cx, timers, now, id),
+        }
+    }
+
     /// Whether this operation expects something of `node`.
     pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
         let waiting = match &self.phase {

@@ -101,7 +101,8 @@ impl Operation {
             .replicas
             .nodes()
             .iter()
-            .any(|node| cx.peers.is_settling(now.instant, *node, settle));
+            .any(|node| cx.peers.is_settling(now.instant, *node, settle))
+            || cx.changed_at.is_some_and(|at| now.instant - at < settle);
         let mode = match self.levels.read {
             Level::Quorum => Mode::Quorum,
             Level::All => Mode::All,

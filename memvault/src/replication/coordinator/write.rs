@@ -306,6 +306,12 @@ impl Operation {
 }
 
 impl WritePhase {
+    /// Whoever was asked or avoided may not be a replica any more.
+    pub(super) const fn forget_attempts(&mut self) {
+        self.asked = ReplicaSet::EMPTY;
+        self.avoid = ReplicaSet::EMPTY;
+    }
+
     /// The question to the leader; counts the attempt.
     fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: Need) -> Write {
         let first = core::mem::replace(&mut self.first, false);

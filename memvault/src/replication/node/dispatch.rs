@@ -4,51 +4,83 @@ use alloc::string::String;
 
 use super::super::Now;
 use super::super::action::{Action, Event, Link};
-use super::super::context::Context;
 use super::super::coordinator::is_operation;
-use super::super::message::{Body, Hello, Message, NodeState};
+use super::super::message::{Body, Hello, Message, NodeState, ReadReply};
 use super::super::peers::Greeting;
-use super::super::pull::pull;
+use super::super::pull::{Position, pull};
 use super::super::rules::Rule;
-use super::Node;
+use super::{Caller, Node};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
 impl Node {
     pub(super) fn receive(&mut self, now: Now, from: Link, message: Message) {
-        let Message { id, body, .. } = message;
+        let Message { id, epoch, body } = message;
+        if let Link::Peer(peer) = from {
+            self.cx.peers.note_epoch(peer, epoch);
+        }
         match body {
-            Body::Hello(_)
-            | Body::Ping
+            Body::Hello(hello) => self.greet(now, from, (id, epoch), &hello),
+            Body::Document(document) => {
+                if self.is_known(from) {
+                    self.learn(now, from, document);
+                }
+            }
+            Body::Ping
             | Body::Write(_)
             | Body::Offer { .. }
             | Body::Read { .. }
             | Body::Pull { .. }
-            | Body::Flush { .. } => self.serve(now, from, id, body),
+            | Body::Flush { .. }
+            | Body::Propose { .. } => self.take_question(now, from, (id, epoch), body),
             answer => {
                 if let Link::Peer(peer) = from {
                     self.cx.peers.heard(now.instant, peer, &mut self.cx.out);
-                    self.take_answer(now, peer, id, answer);
+                    if epoch < self.cx.document.epoch && tells_its_epoch(&answer) {
+                        self.send_document(from, 0);
+                    }
+                    self.take_answer(now, peer, id, epoch, answer);
                 }
             }
         }
     }
 
+    /// Answers a question of the same epoch; otherwise whoever is behind gets the document first.
+    fn take_question(&mut self, now: Now, from: Link, (id, epoch): (u64, u64), question: Body) {
+        if !self.is_known(from) {
+            return self.cx.out.push_back(Action::Disconnect(from));
+        }
+        let mine = self.cx.document.epoch;
+        if question == Body::Ping {
+            let answer = self.pong();
+            if self.member.is_some() {
+                self.cx.answer(from, id, answer);
+            }
+            if epoch < mine {
+                self.send_document(from, 0);
+            }
+        } else if epoch < mine {
+            self.send_document(from, id);
+        } else if epoch > mine {
+            self.cx.answer(from, id, Body::WrongEpoch);
+        } else {
+            self.serve(now, from, id, question);
+        }
+    }
+
+    fn send_document(&mut self, to: Link, id: u64) {
+        let document = self.cx.document.clone();
+        self.cx.answer(to, id, Body::Document(document));
+    }
+
     /// Answers a question.
     fn serve(&mut self, now: Now, from: Link, id: u64, question: Body) {
-        if let Body::Hello(hello) = question {
-            return self.greet(now, from, id, &hello);
-        }
         let caller = self.caller(from);
-        let Some(caller) = caller else {
-            return self.cx.out.push_back(Action::Disconnect(from));
-        };
         let Some(member) = &mut self.member else {
             return;
         };
         let cx = &mut self.cx;
         let answer = match question {
-            Body::Ping => pong(self.boot, member.replica.state, cx),
             Body::Write(write) => {
                 return member
                     .leader
@@ -61,14 +93,35 @@ impl Node {
                 base,
             } => {
                 cx.observe(now, entry.version);
-                if let Some(warm_up) = &mut member.warm_up {
-                    warm_up.handle_write(&member.replica, &key);
+                let replica = &mut member.replica;
+                let warming =
+                    replica.state == NodeState::Warming || member.gains.is_some() && cx.gains(&key);
+                if warming && let Some(warm_up) = &mut member.warm_up {
+                    warm_up.handle_write(replica, &key);
                 }
-                Body::Offered(member.replica.offer(now, &key, &entry, kind, base))
+                Body::Offered(replica.offer_as(warming, now, &key, &entry, (kind, base)))
             }
-            Body::Read { key } => Body::Held(member.replica.read(now, &key)),
-            Body::Pull { cursor, since } => match caller {
-                Some(to) => Body::Pulled(pull(cx, &member.replica, now, to, cursor, since)),
+            Body::Read { key } => Body::Held(if member.gains.is_some() && cx.gains(&key) {
+                ReadReply::Gaining
+            } else {
+                member.replica.read(now, &key)
+            }),
+            Body::Pull {
+                cursor,
+                since,
+                gained,
+            } => match caller {
+                Some(to) => {
+                    let from = Position {
+                        cursor,
+                        since,
+                        gained,
+                    };
+                    // One that takes keys over has forgotten nothing that anyone relied on.
+                    let is_warm = member.replica.state != NodeState::Warming;
+                    let is_source = is_warm || member.gains.is_some();
+                    Body::Pulled(pull(cx, (&member.replica, is_source), now, to, from))
+                }
                 None => return,
             },
             Body::Flush { version } => {
@@ -77,50 +130,77 @@ impl Node {
                 }
                 Body::Flushed
             }
+            Body::Propose { number, document } => match self.vote(number, document) {
+                Some(vote) => vote,
+                None => return,
+            },
             _ => return,
         };
-        cx.answer(from, id, answer);
-    }
-
-    /// Who asks: `None` if it has not said so, `Some(None)` if it is not a member.
-    fn caller(&self, from: Link) -> Option<Option<NodeIndex>> {
-        match from {
-            Link::Peer(node) => Some(Some(node)),
-            Link::Inbound(link) => self.inbound.get(&link).copied(),
-        }
-    }
-
-    fn greet(&mut self, now: Now, from: Link, id: u64, hello: &Hello) {
-        let Link::Inbound(link) = from else { return };
-        if let Some(reason) = self.mismatch(hello) {
-            self.cx.answer(from, id, Body::Rejected(reason));
-            return self.cx.out.push_back(Action::Disconnect(from));
-        }
-        let caller = if hello.is_member {
-            self.cx.placement.current.index_of(&hello.node_id)
-        } else {
-            None
-        };
-        self.inbound.insert(link, caller);
-        if let Some(caller) = caller {
-            self.cx.peers.called_by(now.instant, caller);
-        }
-        let state = self
-            .member
-            .as_ref()
-            .map_or(NodeState::Serving, |member| member.replica.state);
-        let answer = pong(self.boot, state, &self.cx);
         self.cx.answer(from, id, answer);
     }
 
+    /// Whether the other side has said who it is.
+    fn is_known(&self, from: Link) -> bool {
+        match from {
+            Link::Peer(_) => true,
+            Link::Inbound(link) => self.inbound.contains_key(&link),
+        }
+    }
+
+    /// The member that asks, if it is one, or joins.
+    fn caller(&self, from: Link) -> Option<NodeIndex> {
+        match from {
+            Link::Peer(node) => Some(node),
+            Link::Inbound(link) => {
+                let caller = self.inbound.get(&link).filter(|caller| caller.is_member)?;
+                self.cx.peers.index_of(&caller.id)
+            }
+        }
+    }
+
+    fn greet(&mut self, now: Now, from: Link, (id, epoch): (u64, u64), hello: &Hello) {
+        let Link::Inbound(link) = from else { return };
+        if let Some(reason) = self.mismatch(epoch, hello) {
+            self.cx.answer(from, id, Body::Rejected(reason));
+            return self.cx.out.push_back(Action::Disconnect(from));
+        }
+        let caller = Caller {
+            id: hello.node_id.clone(),
+            boot: hello.boot,
+            is_member: hello.is_member,
+        };
+        self.inbound.insert(link, caller);
+        if let Some(caller) = self.caller(from) {
+            self.cx.peers.called_by(now.instant, caller);
+        }
+        let answer = self.pong();
+        self.cx.answer(from, id, answer);
+        if epoch < self.cx.document.epoch {
+            self.send_document(from, 0);
+        }
+    }
+
+    fn pong(&self) -> Body {
+        Body::Pong {
+            boot: self.boot,
+            state: self.state(),
+            hlc: self.cx.hlc.last(),
+            gaining: self.gaining(),
+        }
+    }
+
     /// What keeps the caller and this node from working together.
-    fn mismatch(&self, hello: &Hello) -> Option<String> {
-        let replicas = self.cx.config.replicas;
+    fn mismatch(&self, epoch: u64, hello: &Hello) -> Option<String> {
+        let replicas = self.cx.document.replicas;
         if self.member.is_none() {
             return Some(String::from("this node holds no data"));
         }
+        if epoch != self.cx.document.epoch {
+            // One of the two will learn.
+            return None;
+        }
         // First, as the digest would differ as well, and say less.
-        if usize::from(hello.replicas) != replicas {
+        if hello.replicas != replicas {
             return Some(alloc::format!(
                 "{} keeps {replicas} replicas, {} keeps {} (--replicas must be the same everywhere)",
                 self.name,
@@ -140,10 +220,19 @@ impl Node {
         })
     }
 
-    fn take_answer(&mut self, now: Now, from: NodeIndex, id: u64, answer: Body) {
+    fn take_answer(&mut self, now: Now, from: NodeIndex, id: u64, epoch: u64, answer: Body) {
         let cx = &mut self.cx;
         match answer {
-            Body::Pong { boot, state, hlc } => self.take_pong(now, from, boot, state, hlc),
+            Body::Pong {
+                boot,
+                state,
+                hlc,
+                gaining,
+            } => {
+                cx.peers.note_gaining(from, epoch, gaining);
+                self.take_pong(now, from, boot, state, hlc);
+            }
+            Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
             Body::Rejected(reason) => {
                 let node = cx.peers.id(from);
                 cx.event(Event::Rejected { node, reason });
@@ -189,10 +278,8 @@ impl Node {
     }
 }
 
-fn pong(boot: u32, state: NodeState, cx: &Context) -> Body {
-    Body::Pong {
-        boot,
-        state,
-        hlc: cx.hlc.last(),
-    }
+/// Whether a message from an earlier epoch means that its sender needs the document. Answers do not: they
+/// may have been on their way while it came.
+const fn tells_its_epoch(answer: &Body) -> bool {
+    matches!(answer, Body::Pong { .. } | Body::WrongEpoch)
 }

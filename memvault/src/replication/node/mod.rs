@@ -4,7 +4,9 @@
 //! [`Node::handle_timeout`] to be called at [`Node::poll_timeout`].
 
 mod build;
+mod change;
 mod dispatch;
+mod membership;
 mod plain;
 mod status;
 
@@ -13,9 +15,11 @@ use alloc::string::String;
 
 use super::Now;
 use super::action::{Action, DownReason, Event, Link};
+use super::agreement::{Acceptor, Proposal};
 use super::config::{Config, ConfigError, Role};
 use super::context::Context;
 use super::coordinator::{Coordinator, Levels};
+use super::floors::Floors;
 use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
@@ -38,10 +42,20 @@ pub struct Node {
     boot: u32,
     name: String,
     /// Who opened which connection, once it has said so.
-    inbound: BTreeMap<u64, Option<NodeIndex>>,
+    inbound: BTreeMap<u64, Caller>,
+    acceptor: Acceptor,
+    proposal: Option<Proposal>,
     next_tick: Instant,
     last_tick: Instant,
     few_nodes_reported: bool,
+}
+
+/// Who opened a connection.
+struct Caller {
+    id: String,
+    boot: u32,
+    /// Whether it holds data, or would like to.
+    is_member: bool,
 }
 
 /// What only a member has.
@@ -50,6 +64,11 @@ struct Member {
     replica: Replica,
     leader: Leader,
     warm_up: Option<WarmUp>,
+    /// While this node has keys to take over: its floors at the beginning of the change.
+    gains: Option<Floors>,
+    /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
+    sweep: Option<u32>,
+    sweep_from: Instant,
 }
 
 /// How often liveness is looked at.
@@ -96,7 +115,11 @@ impl Node {
             me,
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
             leader: Leader::new(cx.config.op_deadline, &hasher),
-            warm_up: Some(WarmUp::after_start(&cx, now)),
+            // One that is no member yet has nothing to fetch.
+            warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
+            gains: None,
+            sweep: None,
+            sweep_from: now.instant,
         });
         Ok(Self {
             coordinator: Coordinator::new(&cx, &hasher),
@@ -105,6 +128,8 @@ impl Node {
             boot,
             name,
             inbound: BTreeMap::new(),
+            acceptor: Acceptor::default(),
+            proposal: None,
             next_tick: now.instant,
             last_tick: now.instant,
             few_nodes_reported: false,
@@ -114,8 +139,14 @@ impl Node {
     /// Begins a request of a caller. `id` must be unique among those in flight; the outcome appears as
     /// [`Action::Complete`] with this id, at the latest after `op_deadline`.
     pub fn handle_request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
-        self.coordinator
-            .handle_request(&mut self.cx, now, id, request, levels);
+        match request {
+            Request::AddMember(member) => self.add_member(now, id, member),
+            Request::RemoveMember(member) => self.remove_member(now, id, member),
+            request => {
+                self.coordinator
+                    .handle_request(&mut self.cx, now, id, request, levels);
+            }
+        }
         self.deliver_local(now);
     }
 
@@ -129,7 +160,7 @@ impl Node {
             node_id: self.name.clone(),
             boot: self.boot,
             digest: self.cx.placement.digest,
-            replicas: u8::try_from(self.cx.config.replicas).unwrap_or(u8::MAX),
+            replicas: self.cx.document.replicas,
             is_member: self.member.is_some(),
         };
         self.cx.send(peer, 0, Body::Hello(hello));
@@ -207,6 +238,9 @@ impl Node {
             self.lose(now, lost);
         }
         self.drive_warm_up(now);
+        self.drive_change(now);
+        self.sweep(now);
+        self.part(now);
         self.report_few_nodes();
     }
 
@@ -228,9 +262,10 @@ impl Node {
         };
         let back = millis.saturating_add(CATCH_UP_MARGIN_MS);
         let since = now.wall.as_millis().saturating_sub(back) << 16;
+        // Taking keys over starts anew afterwards: what a serving member missed comes first.
         match (&mut member.warm_up, member.replica.state) {
-            (Some(warm_up), _) => warm_up.extend(now, since),
-            (None, NodeState::Serving) => {
+            (Some(warm_up), _) if warm_up.catches_up() => warm_up.extend(now, since),
+            (_, NodeState::Serving) => {
                 member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
                 self.change_state(now, NodeState::CatchingUp);
             }
@@ -246,10 +281,14 @@ impl Node {
             return;
         };
         if warm_up.drive(&mut self.cx, &mut member.replica, now) {
+            if !warm_up.catches_up() {
+                member.gains = None;
+            }
             member.warm_up = None;
             if member.replica.state != NodeState::Leaving {
                 self.change_state(now, NodeState::Serving);
             }
+            self.resume_gain(now);
         }
     }
 
@@ -277,7 +316,7 @@ impl Node {
         let members = peers.indices();
         let total = members.len();
         let live = members.iter().filter(|node| !peers.is_down(**node)).count();
-        let replicas = self.cx.config.replicas;
+        let replicas = usize::from(self.cx.document.replicas);
         let few = live < replicas.min(total);
         if few && !self.few_nodes_reported {
             self.cx.event(Event::FewNodes { live, replicas });

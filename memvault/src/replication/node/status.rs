@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::super::config::{Config, Member};
 use super::super::document::Document;
-use super::super::message::NodeState;
+use super::super::message::{NodeState, Progress};
 use super::Node;
 use crate::hash::token;
 use crate::ring::{NodeIndex, Ring};
@@ -52,6 +52,8 @@ pub struct PeerStatus {
     pub is_suspect: bool,
     /// What it said last that it can be used for.
     pub state: NodeState,
+    /// How far it has come with fetching its keys; `None` if it has them all, or has not said.
+    pub gaining: Option<Progress>,
 }
 
 impl Node {
@@ -87,6 +89,11 @@ impl Node {
             is_up: peers.is_up(index),
             is_suspect: peers.is_suspect(index),
             state: peers.state(index).unwrap_or(NodeState::Warming),
+            gaining: if self.cx.me == Some(index) {
+                self.gaining()
+            } else {
+                peers.gaining(index)
+            },
         })
     }
 
@@ -147,6 +154,17 @@ impl Node {
     #[must_use]
     pub fn entries(&self) -> Option<&Entries> {
         self.member.as_ref().map(|member| &member.replica.entries)
+    }
+
+    /// Whether this node holds `key`, or takes it over.
+    pub(crate) fn holds(&self, key: &[u8]) -> bool {
+        let list = self.cx.preference(key);
+        self.cx.me.is_some_and(|me| list.contains(me))
+    }
+
+    /// The number of the node with this id, for as long as this process lives.
+    pub(crate) fn index_of(&self, id: &str) -> Option<NodeIndex> {
+        self.cx.peers.index_of(id)
     }
 
     /// What a member holds of `key`, and the floor of its bucket.

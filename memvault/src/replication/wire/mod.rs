@@ -86,6 +86,8 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Flushed => b"NODE.FLUSHED",
         Body::Document(_) => b"NODE.DOCUMENT",
         Body::WrongEpoch => b"NODE.WRONGEPOCH",
+        Body::Propose { .. } => b"NODE.PROPOSE",
+        Body::Voted { .. } => b"NODE.VOTED",
     }
 }
 

@@ -7,7 +7,8 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{
-    Body, Hello, OfferReply, PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
+    Ballot, Body, Hello, OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, Write,
+    WriteReply,
 };
 use super::{HELLO, WireError, kind, state};
 use crate::resp::Args;
@@ -45,6 +46,10 @@ impl<'a> Header<'a> {
             1 => Ok(true),
             _ => Err(WireError::BadValue),
         }
+    }
+
+    fn u16(&mut self) -> Result<u16, WireError> {
+        self.take().map(u16::from_be_bytes)
     }
 
     fn u32(&mut self) -> Result<u32, WireError> {
@@ -137,6 +142,7 @@ pub(super) fn read_body<'a>(
             boot: header.u32()?,
             state: state(header.u8()?)?,
             hlc: header.u64()?,
+            gaining: progress(header)?,
         },
         b"NODE.WRITE" => Body::Write(Write {
             need: header.u8()?,
@@ -160,6 +166,7 @@ pub(super) fn read_body<'a>(
         b"NODE.PULL" => Body::Pull {
             cursor: header.u32()?,
             since: header.u64()?,
+            gained: header.flag()?,
         },
         b"NODE.PULLED" => Body::Pulled(pull_reply(header, rest)?),
         b"NODE.FLUSH" => Body::Flush {
@@ -168,8 +175,45 @@ pub(super) fn read_body<'a>(
         b"NODE.FLUSHED" => Body::Flushed,
         b"NODE.DOCUMENT" => Body::Document(document(header, rest)?),
         b"NODE.WRONGEPOCH" => Body::WrongEpoch,
+        name => agreement(name, header, rest)?,
+    })
+}
+
+/// The messages by which members agree on the next document.
+fn agreement<'a>(
+    name: &[u8],
+    header: &mut Header<'a>,
+    rest: &mut Rest<'a>,
+) -> Result<Body, WireError> {
+    Ok(match name {
+        b"NODE.PROPOSE" => Body::Propose {
+            number: header.u64()?,
+            document: match header.flag()? {
+                true => Some(document(header, rest)?),
+                false => None,
+            },
+        },
+        b"NODE.VOTED" => Body::Voted {
+            is_yes: header.flag()?,
+            before: match header.flag()? {
+                true => Some(Ballot {
+                    number: header.u64()?,
+                    document: document(header, rest)?,
+                }),
+                false => None,
+            },
+        },
         _ => return Err(WireError::UnknownMessage),
     })
+}
+
+fn progress(header: &mut Header<'_>) -> Result<Option<Progress>, WireError> {
+    let is_gaining = header.flag()?;
+    let progress = Progress {
+        entries: header.u64()?,
+        permille: header.u16()?,
+    };
+    Ok(is_gaining.then_some(progress))
 }
 
 fn document(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Document, WireError> {
@@ -273,6 +317,7 @@ fn pull_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<PullRe
         return Ok(PullReply::Loading);
     }
     let next = header.u32()?;
+    let (looked_at, total) = (header.u32()?, header.u32()?);
     let mut floors = Vec::new();
     for _ in 0..header.u32()? {
         floors.push((header.u32()?, header.version()?));
@@ -289,6 +334,8 @@ fn pull_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<PullRe
     }
     Ok(PullReply::Chunk {
         entries,
+        looked_at,
+        total,
         next: (code == 2).then_some(next),
         floors,
     })

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::Entry;
-use super::super::message::{Body, OfferReply, PullReply, ReadReply, Refusal, Write, WriteReply};
+use super::super::message::{
+    Ballot, Body, OfferReply, Progress, PullReply, ReadReply, Refusal, Write, WriteReply,
+};
 use super::{kind_code, state_code};
 use crate::resp::encode;
 use crate::time::Timestamp;
@@ -42,6 +44,10 @@ impl<'a> Parts<'a> {
 
     fn u8(&mut self, value: u8) {
         self.header.push(value);
+    }
+
+    fn u16(&mut self, value: u16) {
+        self.header.extend_from_slice(&value.to_be_bytes());
     }
 
     fn u32(&mut self, value: u32) {
@@ -82,10 +88,16 @@ impl<'a> Parts<'a> {
             }
             Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
             Body::Ping | Body::Flushed | Body::WrongEpoch => {}
-            Body::Pong { boot, state, hlc } => {
+            Body::Pong {
+                boot,
+                state,
+                hlc,
+                gaining,
+            } => {
                 self.u32(*boot);
                 self.u8(state_code(*state));
                 self.u64(*hlc);
+                self.progress(*gaining);
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),
@@ -103,13 +115,48 @@ impl<'a> Parts<'a> {
             Body::Offered(reply) => self.offer_reply(*reply),
             Body::Read { key } => self.rest.push(key),
             Body::Held(reply) => self.read_reply(reply),
-            Body::Pull { cursor, since } => {
+            Body::Pull {
+                cursor,
+                since,
+                gained,
+            } => {
                 self.u32(*cursor);
                 self.u64(*since);
+                self.u8(u8::from(*gained));
             }
             Body::Pulled(reply) => self.pull_reply(reply),
             Body::Flush { version } => self.version(*version),
             Body::Document(document) => self.document(document),
+            Body::Propose { .. } | Body::Voted { .. } => self.agreement(body),
+        }
+    }
+
+    fn progress(&mut self, gaining: Option<Progress>) {
+        let progress = gaining.unwrap_or_default();
+        self.u8(u8::from(gaining.is_some()));
+        self.u64(progress.entries);
+        self.u16(progress.permille);
+    }
+
+    /// The messages by which members agree on the next document.
+    fn agreement(&mut self, body: &'a Body) {
+        match body {
+            Body::Propose { number, document } => {
+                self.u64(*number);
+                self.u8(u8::from(document.is_some()));
+                if let Some(document) = document {
+                    self.document(document);
+                }
+            }
+            Body::Voted { is_yes, before } => {
+                self.u8(u8::from(*is_yes));
+                self.u8(u8::from(before.is_some()));
+                if let Some(Ballot { number, document }) = before {
+                    self.u64(*number);
+                    self.document(document);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -213,6 +260,8 @@ impl<'a> Parts<'a> {
     fn pull_reply(&mut self, reply: &'a PullReply) {
         let PullReply::Chunk {
             entries,
+            looked_at,
+            total,
             next,
             floors,
         } = reply
@@ -221,6 +270,8 @@ impl<'a> Parts<'a> {
         };
         self.u8(1 + u8::from(next.is_some()));
         self.u32(next.unwrap_or(0));
+        self.u32(*looked_at);
+        self.u32(*total);
         self.u32(u32::try_from(floors.len()).unwrap_or(u32::MAX));
         for (bucket, floor) in floors {
             self.u32(*bucket);

@@ -1,13 +1,14 @@
 //! What goes wrong: crashes, pauses, partitions, clocks.
 
 use super::super::event::Event;
-use super::super::process::Process;
+use super::super::process::{Process, member_id, member_number};
 use super::super::workload::key_name;
 use super::World;
-use super::links::index;
-use crate::replication::{Link, NodeState};
-use crate::ring::NodeIndex;
+use crate::replication::{Change, Document, Levels, Link, Member, Node, NodeState, Request};
 use crate::time::{Duration, Instant};
+
+/// The operator leaves at least so many.
+const FEWEST_MEMBERS: usize = 3;
 
 impl World<'_> {
     /// Schedules the next fault, if it comes before the end: the last seconds are calm.
@@ -52,8 +53,8 @@ impl World<'_> {
             .iter()
             .find_map(|process| process.node.as_ref());
         let leader = alive.and_then(|node| {
-            let replicas = node.ring().replicas(&key_name(key), self.scenario.replicas);
-            replicas.map(NodeIndex::as_usize).find(is_alive)
+            let mut replicas = node.ring().replicas(&key_name(key), self.scenario.replicas);
+            replicas.find_map(|index| member_number(&node.address(index)).filter(is_alive))
         });
         if let Some(leader) = leader {
             self.crash_member(leader);
@@ -61,14 +62,7 @@ impl World<'_> {
     }
 
     fn crash_member(&mut self, victim: usize) {
-        let members = self.processes.get(..self.scenario.nodes).unwrap_or(&[]);
-        let serves = |process: &Process| {
-            process
-                .node
-                .as_ref()
-                .is_some_and(|node| node.state() == NodeState::Serving)
-        };
-        if !self.scenario.faults.crash_beyond_budget && !members.iter().all(serves) {
+        if !self.scenario.faults.crash_beyond_budget && !self.all_serve() {
             return;
         }
         let Some(process) = self
@@ -82,7 +76,8 @@ impl World<'_> {
         self.report.crashes += 1;
         for (id, connection) in self.network.close_all_of(victim) {
             if connection.to == victim {
-                self.notify_closed(connection.from, Link::Peer(index(victim)));
+                let link = Link::Peer(self.index(connection.from, victim));
+                self.notify_closed(connection.from, link);
             } else {
                 self.notify_closed(connection.to, Link::Inbound(id));
             }
@@ -95,6 +90,59 @@ impl World<'_> {
         };
         let after = self.chance.duration_below(longest);
         self.schedule(after, Event::Restart { process: victim });
+    }
+
+    /// Whether every member serves, and the process that joins is the one that began to.
+    fn all_serve(&self) -> bool {
+        let Some(document) = self.latest_document() else {
+            return false;
+        };
+        let process = |id: &str| member_number(id).and_then(|number| self.processes.get(number));
+        let serves = |process: &Process| {
+            let node = process.node.as_ref();
+            node.is_some_and(|node| node.state() == NodeState::Serving)
+        };
+        let joins = match &document.change {
+            Some(Change::Joining { member, boot }) => process(&member.id)
+                .is_some_and(|process| process.node.is_some() && process.boot == *boot),
+            _ => true,
+        };
+        let mut members = document.members.iter();
+        joins && members.all(|member| process(&member.id).is_some_and(serves))
+    }
+
+    /// The member list of the latest epoch that anyone alive goes by.
+    fn latest_document(&self) -> Option<&Document> {
+        let nodes = self
+            .processes
+            .iter()
+            .filter_map(|process| process.node.as_ref());
+        nodes
+            .map(Node::document)
+            .max_by_key(|document| document.epoch)
+    }
+
+    /// An operator gives a random member a command, sensible or not.
+    pub(super) fn change_members(&mut self) {
+        self.schedule_fault(self.scenario.faults.change_every, Event::ChangeMembers);
+        let Some(document) = self.latest_document().cloned() else {
+            return;
+        };
+        let number = self.chance.below(self.scenario.nodes as u64) as usize;
+        let asked = self.chance.below(self.scenario.nodes as u64) as usize;
+        let id = member_id(number);
+        let request = if !document.has_member(&id) {
+            Request::AddMember(Member::new(id))
+        } else if document.members.len() > FEWEST_MEMBERS {
+            Request::RemoveMember(id)
+        } else {
+            return;
+        };
+        let boot = self.boot_of(asked);
+        // Nobody waits for the outcome: whether it came about shows in the document.
+        self.input(asked, boot, |node, now| {
+            node.handle_request(now, u64::MAX, request, Levels::default());
+        });
     }
 
     pub(super) fn pause(&mut self) {

@@ -1,7 +1,7 @@
 //! Connections between the processes, and the messages on them.
 
 use super::super::event::Event;
-use super::super::process::member_id;
+use super::super::process::{member_id, member_number};
 use super::World;
 use crate::replication::{Link, Message};
 use crate::ring::NodeIndex;
@@ -41,17 +41,36 @@ impl World<'_> {
             return self.schedule(Duration::ZERO, Event::Refused { from, to, boot });
         }
         self.network.connect(from, to);
-        self.input(from, boot, |node, now| {
-            node.handle_connected(now, index(to))
-        });
+        let peer = self.index(from, to);
+        self.input(from, boot, |node, now| node.handle_connected(now, peer));
+    }
+
+    /// The number that a process gives to a member, for as long as it lives.
+    pub(super) fn index(&self, process: usize, member: usize) -> NodeIndex {
+        let node = self
+            .processes
+            .get(process)
+            .and_then(|process| process.node.as_ref());
+        node.and_then(|node| node.index_of(&member_id(member)))
+            .unwrap_or(NodeIndex(u16::MAX))
+    }
+
+    /// The member to which a process gives this number.
+    pub(super) fn member(&self, process: usize, index: NodeIndex) -> usize {
+        let node = self
+            .processes
+            .get(process)
+            .and_then(|process| process.node.as_ref());
+        node.and_then(|node| member_number(&node.address(index)))
+            .unwrap_or(usize::MAX)
     }
 
     pub(super) fn send(&mut self, from: usize, link: Link, message: Message) {
         let (id, to) = match link {
-            Link::Peer(peer) => (
-                self.network.outbound(from, peer.as_usize()),
-                peer.as_usize(),
-            ),
+            Link::Peer(peer) => {
+                let to = self.member(from, peer);
+                (self.network.outbound(from, to), to)
+            }
             Link::Inbound(id) => (
                 Some(id),
                 self.network.connection(id).map_or(from, |c| c.from),
@@ -87,7 +106,10 @@ impl World<'_> {
         let (to, link) = if to_member {
             (connection.to, Link::Inbound(id))
         } else {
-            (connection.from, Link::Peer(index(connection.to)))
+            (
+                connection.from,
+                Link::Peer(self.index(connection.from, connection.to)),
+            )
         };
         let paused_until = self
             .processes
@@ -124,14 +146,4 @@ impl World<'_> {
             },
         );
     }
-}
-
-/// A member's place on the ring: ids sort like numbers as long as they have one digit.
-pub(super) fn index(number: usize) -> NodeIndex {
-    debug_assert!(
-        number < 10,
-        "{} would sort before node-2",
-        member_id(number)
-    );
-    NodeIndex(number as u16)
 }

@@ -22,7 +22,6 @@ use super::workload::Question;
 use crate::chance::Chance;
 use crate::replication::{Action, Link, Node, Now};
 use crate::time::{Duration, Instant};
-use links::index;
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
@@ -107,6 +106,7 @@ impl<'a> World<'a> {
         world.schedule_fault(scenario.faults.crash_every, Event::Crash);
         world.schedule_fault(scenario.faults.partition_every, Event::Partition);
         world.schedule_fault(scenario.faults.pause_every, Event::Pause);
+        world.schedule_fault(scenario.faults.change_every, Event::ChangeMembers);
         world.schedule(Duration::from_secs(2), Event::SkewJump);
         world
     }
@@ -135,9 +135,8 @@ impl<'a> World<'a> {
             } => self.deliver(connection, to_member, message),
             Event::Connected { from, to, boot } => self.establish(from, to, boot),
             Event::Refused { from, to, boot } => {
-                self.input(from, boot, |node, now| {
-                    node.handle_disconnected(now, index(to))
-                });
+                let peer = self.index(from, to);
+                self.input(from, boot, |node, now| node.handle_disconnected(now, peer));
             }
             Event::Closed {
                 process,
@@ -154,6 +153,7 @@ impl<'a> World<'a> {
             Event::Partition => self.partition(),
             Event::Heal => self.network.heal(),
             Event::Pause => self.pause(),
+            Event::ChangeMembers => self.change_members(),
             Event::SkewJump => self.skew_jump(),
         }
     }
@@ -186,16 +186,18 @@ impl<'a> World<'a> {
 
     fn act(&mut self, number: usize, action: Action) {
         match action {
-            Action::Connect(peer) => self.connect(number, peer.as_usize()),
+            Action::Connect(peer) => self.connect(number, self.member(number, peer)),
             Action::Disconnect(Link::Peer(peer)) => {
-                if let Some(id) = self.network.outbound(number, peer.as_usize()) {
+                let member = self.member(number, peer);
+                if let Some(id) = self.network.outbound(number, member) {
                     self.network.close(id);
-                    self.notify_closed(peer.as_usize(), Link::Inbound(id));
+                    self.notify_closed(member, Link::Inbound(id));
                 }
             }
             Action::Disconnect(Link::Inbound(id)) => {
                 if let Some(connection) = self.network.close(id) {
-                    self.notify_closed(connection.from, Link::Peer(index(connection.to)));
+                    let link = Link::Peer(self.index(connection.from, connection.to));
+                    self.notify_closed(connection.from, link);
                 }
             }
             Action::Send(link, message) => self.send(number, link, message),
@@ -280,6 +282,12 @@ impl<'a> World<'a> {
         if promises.durable {
             violations.append(&mut history::check_durability(&self.records));
         }
+        let nodes = self
+            .processes
+            .iter()
+            .filter_map(|process| process.node.as_ref());
+        let epochs = nodes.map(|node| node.document().epoch);
+        self.report.changes = epochs.max().unwrap_or(1).saturating_sub(1) / 2;
         self.report.stale = history::count_stale(&self.records);
         self.report.simulated_ms = self.now.as_micros() / 1000;
         for record in &self.records {

@@ -1,0 +1,98 @@
+//! Members join and leave while everything goes wrong: the same promises hold as in a cluster that stays.
+//!
+//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_ring_change` repeats that one.
+//! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
+
+use memvault::replication::{Level, OnAmbiguous};
+use memvault::simulator::{Faults, Report, Scenario, run};
+use memvault::time::Duration;
+
+/// Members join and leave, and these faults happen.
+fn changing(seed: u64, faults: Faults) -> Scenario {
+    let scenario = Scenario::changing(seed);
+    Scenario {
+        faults: Faults {
+            change_every: scenario.faults.change_every,
+            ..faults
+        },
+        ..scenario
+    }
+}
+
+fn for_seeds(scenario: impl Fn(u64) -> Scenario) -> Report {
+    let number = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        text.parse::<u64>().ok()
+    };
+    let seeds = match number("MEMVAULT_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(20),
+    };
+    let mut total = Report::default();
+    for seed in seeds {
+        let scenario = scenario(seed);
+        let report = run(&scenario);
+        assert!(report.violations.is_empty(), "seed {seed}: {report:#?}");
+        total.add(&report);
+    }
+    println!("{total:?}");
+    total
+}
+
+#[test]
+fn changes_alone_fail_and_lose_nothing_at_the_default_level() {
+    let total = for_seeds(|seed| Scenario {
+        write_level: Level::Auto,
+        read_level: Level::Auto,
+        on_ambiguous: OnAmbiguous::Retag,
+        ..changing(seed, Faults::none())
+    });
+    assert_eq!(total.failures, 0);
+    assert!(total.changes > 0, "{total:?}");
+}
+
+#[test]
+fn changes_and_kills_fail_and_lose_nothing_at_the_default_level() {
+    let total = for_seeds(|seed| Scenario {
+        write_level: Level::Auto,
+        read_level: Level::Auto,
+        on_ambiguous: OnAmbiguous::Retag,
+        ..changing(
+            seed,
+            Faults {
+                crash_every: Some(Duration::from_millis(2500)),
+                ..Faults::none()
+            },
+        )
+    });
+    assert_eq!(total.failures, 0);
+    assert!(total.changes > 0 && total.crashes > 0, "{total:?}");
+}
+
+#[test]
+fn nothing_is_lost_or_stale_under_every_fault() {
+    let total = for_seeds(|seed| changing(seed, Faults::all()));
+    assert!(total.changes > 0 && total.crashes > 0, "{total:?}");
+}
+
+#[test]
+fn hits_are_linearizable_with_deletions_and_evictions() {
+    for_seeds(|seed| Scenario {
+        deletes: 200,
+        max_entries: Some(4),
+        floor_buckets: 8,
+        ..changing(seed, Faults::all())
+    });
+}
+
+#[test]
+fn hits_are_linearizable_in_small_and_hasty_clusters() {
+    for_seeds(|seed| Scenario {
+        nodes: 4,
+        spares: 1,
+        keys: 4,
+        clients: 8,
+        think: Duration::from_millis(3),
+        ..changing(seed, Scenario::hasty(seed).faults)
+    });
+}
