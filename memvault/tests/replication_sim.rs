@@ -9,6 +9,7 @@ use memvault::time::Duration;
 const LINEARIZABLE: Promises = Promises {
     linearizable: true,
     durable: false,
+    atomic: false,
     available: false,
 };
 
@@ -117,6 +118,7 @@ fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
     let promises = Promises {
         linearizable: false,
         durable: true,
+        atomic: false,
         available: true,
     };
     let total = for_seeds("kills", promises);
@@ -161,4 +163,28 @@ fn nothing_is_promised_beyond_what_the_conditions_allow() {
         let promises = kills(change);
         assert!(!promises.durable && !promises.available, "{promises:?}");
     }
+}
+
+#[test]
+fn updates_are_atomic_under_every_fault() {
+    let promises = Promises {
+        durable: true,
+        atomic: true,
+        ..LINEARIZABLE
+    };
+    let total = for_seeds("counting", promises);
+    assert!(total.updates > 10_000, "{total:?}");
+}
+
+#[test]
+fn kills_alone_count_nothing_twice_at_the_default_level() {
+    let promises = Promises {
+        linearizable: false,
+        durable: true,
+        atomic: true,
+        available: false,
+    };
+    let total = for_seeds("counting-kills", promises);
+    assert!(total.updates > 10_000 && total.crashes > 40, "{total:?}");
+    assert!(total.unknown_updates < total.crashes, "{total:?}");
 }

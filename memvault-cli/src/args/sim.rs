@@ -122,7 +122,7 @@ pub(crate) struct World {
     /// What becomes of a write of unknown fate: retag (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
-    /// What must hold: linearizable, durable, available; separated by commas
+    /// What must hold: linearizable, durable, atomic, available; separated by commas
     /// [default: what the protocol promises under these flags]
     #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
@@ -135,17 +135,25 @@ pub(crate) enum Promise {
     Linearizable,
     /// No acknowledged write is lost.
     Durable,
+    /// No change of a present value is lost or done twice.
+    Atomic,
     /// No request fails.
     Available,
 }
 
 impl Promise {
-    const ALL: [Self; 3] = [Self::Linearizable, Self::Durable, Self::Available];
+    const ALL: [Self; 4] = [
+        Self::Linearizable,
+        Self::Durable,
+        Self::Atomic,
+        Self::Available,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Linearizable => "linearizable",
             Self::Durable => "durable",
+            Self::Atomic => "atomic",
             Self::Available => "available",
         }
     }

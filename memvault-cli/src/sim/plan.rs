@@ -73,6 +73,7 @@ impl Plan {
         Promises {
             linearizable: checks.contains(&Promise::Linearizable),
             durable: checks.contains(&Promise::Durable),
+            atomic: checks.contains(&Promise::Atomic),
             available: checks.contains(&Promise::Available),
         }
     }

@@ -189,6 +189,8 @@ fn counts(sums: &Sums) -> Value {
         "hits": counts.hits,
         "stale_hits": counts.stale,
         "misses": counts.misses,
+        "updates": counts.updates,
+        "unknown_updates": counts.unknown_updates,
         "failures": counts.failures,
         "crashes": counts.crashes,
         "partitions": counts.partitions,

@@ -80,7 +80,7 @@ impl Tally {
 impl Sums {
     pub(super) const fn requests(&self) -> u64 {
         let counts = &self.counts;
-        counts.writes + counts.hits + counts.misses + counts.failures
+        counts.writes + counts.hits + counts.misses + counts.updates + counts.failures
     }
 
     /// Reads that found a value, of those that were answered.

@@ -257,7 +257,8 @@ impl Driver {
                 if !matches!(error, LinkError::Closed) {
                     log::warn!("inbound link {number} closed: {error}");
                 }
-                self.0.node.borrow_mut().handle_inbound_closed(number);
+                let mut node = self.0.node.borrow_mut();
+                node.handle_inbound_closed(now, number);
             }
         }
         self.drive(now);

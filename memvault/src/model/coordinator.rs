@@ -198,7 +198,7 @@ impl Cluster {
                 self.nodes[from].handle_disconnected(now, index(to));
                 self.dirty.insert(from);
             } else {
-                self.nodes[to].handle_inbound_closed(number);
+                self.nodes[to].handle_inbound_closed(now, number);
             }
         }
         self.settle();
@@ -246,7 +246,7 @@ impl Cluster {
                 };
                 self.connections.remove(&connection);
                 if from == who {
-                    self.nodes[to].handle_inbound_closed(connection);
+                    self.nodes[to].handle_inbound_closed(now, connection);
                 } else {
                     self.nodes[from].handle_disconnected(now, index(to));
                     self.dirty.insert(from);

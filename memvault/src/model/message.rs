@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::replication::{
     Ballot, Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind,
-    OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
+    OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
 use crate::resp::{Args, Span};
 use crate::time::Timestamp;
@@ -90,8 +90,11 @@ fn span(start: usize, len: usize) -> Span {
     }
 }
 
-const KINDS: u8 = 18;
-const NAMES: [&str; 19] = [
+const KINDS: u8 = 21;
+const NAMES: [&str; 22] = [
+    "NODE.TURN",
+    "NODE.TURNED",
+    "NODE.YIELD",
     "NODE.HELLO",
     "NODE.REJECTED",
     "NODE.PING",
@@ -201,7 +204,6 @@ impl Source<'_> {
                 need: self.u8(),
                 next_need: self.u8(),
                 first: self.flag(),
-                base: self.option(Self::version),
                 deadline: Timestamp::from_millis(self.u64()),
             }),
             5 => Body::Wrote(self.write_reply()),
@@ -209,10 +211,12 @@ impl Source<'_> {
                 key: self.bytes(),
                 entry: self.entry(),
                 kind: self.offer_kind(),
-                base: self.option(Self::version),
             },
             7 => Body::Offered(self.offer_reply()),
-            8 => Body::Read { key: self.bytes() },
+            8 => Body::Read {
+                key: self.bytes(),
+                promise: self.option(Self::version),
+            },
             9 => Body::Held(self.read_reply()),
             10 => Body::Pull {
                 cursor: self.u32(),
@@ -224,6 +228,13 @@ impl Source<'_> {
                 version: self.version(),
             },
             13..=16 => self.agreement(kind),
+            17 => Body::Turn { key: self.bytes() },
+            18 => Body::Turned(match self.u8() % 3 {
+                0 => TurnReply::Granted,
+                1 => TurnReply::Queued,
+                _ => TurnReply::Loading,
+            }),
+            19 => Body::Yield { key: self.bytes() },
             _ => Body::Flushed,
         }
     }
@@ -288,6 +299,7 @@ impl Source<'_> {
             },
             1 => WriteReply::Stale {
                 current: self.version(),
+                untouched: self.flag(),
             },
             2 => WriteReply::Loading,
             3 => WriteReply::WrongNode,
@@ -308,9 +320,10 @@ impl Source<'_> {
                 current: self.version(),
                 held: self.flag(),
                 counted: self.flag(),
-                refusal: match self.u8() % 3 {
+                refusal: match self.u8() % 4 {
                     0 => Refusal::Stale,
                     1 => Refusal::Skew,
+                    2 => Refusal::Promised,
                     _ => Refusal::TooLarge,
                 },
             },
@@ -318,9 +331,14 @@ impl Source<'_> {
     }
 
     fn read_reply(&mut self) -> ReadReply {
-        match self.u8() % 3 {
+        match self.u8() % 4 {
             0 => return ReadReply::Loading,
             1 => return ReadReply::Gaining,
+            2 => {
+                return ReadReply::Overtaken {
+                    current: self.version(),
+                };
+            }
             _ => {}
         }
         ReadReply::Holds {

@@ -31,7 +31,7 @@ fn compare_with_naive(operations: &[Operation]) {
         let (mine, its) = (naive.apply(operation), operation.apply(&mut replica));
         assert_eq!(mine, its, "{operation:?}");
         for key in KEYS {
-            assert_eq!(naive.read(key), replica.read(NOW, key));
+            assert_eq!(naive.read(key), replica.read(NOW, key, None));
         }
     }
 }
@@ -45,18 +45,18 @@ fn check_promises_under_eviction(operations: &[Operation]) {
         let answer = operation.apply(&mut replica);
         if let Operation::Offer { tag, kind, .. } = *operation {
             match answer {
-                Some(OfferReply::Ack { counted: true }) => {
+                Some(Answer::Offered(OfferReply::Ack { counted: true })) => {
                     assert!(
                         !refused.contains(&tag),
                         "a refusal is for ever: {operation:?}"
                     );
                     acknowledged.insert(tag);
                 }
-                Some(OfferReply::Nack {
+                Some(Answer::Offered(OfferReply::Nack {
                     counted: true,
-                    refusal: Refusal::Stale,
+                    refusal: Refusal::Stale | Refusal::Promised,
                     ..
-                }) => {
+                })) => {
                     assert!(
                         !acknowledged.contains(&tag),
                         "an acknowledgement sticks: {operation:?}"
@@ -70,7 +70,7 @@ fn check_promises_under_eviction(operations: &[Operation]) {
         }
         assert!(replica.entries.len() <= 2);
         for (key, known) in KEYS.iter().zip(&mut known) {
-            let ReadReply::Holds { entry, floor, .. } = replica.read(NOW, key) else {
+            let ReadReply::Holds { entry, floor, .. } = replica.read(NOW, key, None) else {
                 continue;
             };
             let version = entry.map_or(floor, |entry| entry.version.max(floor));
@@ -102,14 +102,22 @@ fn replica(max_entries: Option<usize>) -> Replica {
     Replica::new(&config, Entries::new(entries, hasher))
 }
 
+/// What an operation answers.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Offered(OfferReply),
+    Held(ReadReply),
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Offer {
         key: &'static [u8],
         tag: Version,
         kind: OfferKind,
-        base: Option<Version>,
     },
+    /// A read that asks for a promise.
+    Promise(&'static [u8], Version),
     Forget(&'static [u8]),
     /// What a warm-up does with an entry; nothing any more once the replica serves.
     Mark(&'static [u8], bool),
@@ -128,6 +136,7 @@ impl Operation {
             1 => Self::Mark(key, bytes[2].is_multiple_of(2)),
             2 if bytes[2].is_multiple_of(4) => Self::Flush(tag),
             3 => Self::Serve,
+            4 => Self::Promise(key, tag),
             code => Self::Offer {
                 key,
                 tag,
@@ -137,20 +146,18 @@ impl Operation {
                     2 => OfferKind::Hint,
                     _ => OfferKind::Write,
                 },
-                base: (bytes[1] >= 192).then(|| self::tag(number, bytes[1] / 4 % 16)),
             },
         }
     }
 
-    fn apply(&self, replica: &mut Replica) -> Option<OfferReply> {
+    fn apply(&self, replica: &mut Replica) -> Option<Answer> {
         match *self {
-            Self::Offer {
-                key,
-                tag,
-                kind,
-                base,
-            } => {
-                return Some(replica.offer(NOW, key, &entry(tag), kind, base));
+            Self::Offer { key, tag, kind } => {
+                let reply = replica.offer(NOW, key, &entry(tag), kind);
+                return Some(Answer::Offered(reply));
+            }
+            Self::Promise(key, tag) => {
+                return Some(Answer::Held(replica.read(NOW, key, Some(tag))));
             }
             Self::Forget(key) => replica.forget(NOW, key),
             Self::Mark(key, unconfirmed) => {
@@ -197,6 +204,7 @@ struct Naive {
     floors: [Version; BUCKETS],
     accepted: BTreeSet<Version>,
     refused: BTreeSet<Version>,
+    promised: BTreeMap<&'static [u8], Version>,
 }
 
 impl Naive {
@@ -204,14 +212,12 @@ impl Naive {
         &mut self.floors[usize::from(token(key).0 >= 1 << 63)]
     }
 
-    fn apply(&mut self, operation: &Operation) -> Option<OfferReply> {
+    fn apply(&mut self, operation: &Operation) -> Option<Answer> {
         match *operation {
-            Operation::Offer {
-                key,
-                tag,
-                kind,
-                base,
-            } => return Some(self.offer(key, tag, kind, base)),
+            Operation::Offer { key, tag, kind } => {
+                return Some(Answer::Offered(self.offer(key, tag, kind)));
+            }
+            Operation::Promise(key, tag) => return Some(Answer::Held(self.promise(key, tag))),
             Operation::Forget(key) => self.forget(key),
             Operation::Mark(key, unconfirmed) => {
                 if let Some((_, doubt)) = self.held.get_mut(key).filter(|_| !self.serves) {
@@ -262,13 +268,30 @@ impl Naive {
         }
     }
 
-    fn offer(
-        &mut self,
-        key: &'static [u8],
-        tag: Version,
-        kind: OfferKind,
-        base: Option<Version>,
-    ) -> OfferReply {
+    /// Nothing older than a promise is stored, and no promise is given that is broken already.
+    fn promise(&mut self, key: &'static [u8], tag: Version) -> ReadReply {
+        if !self.serves {
+            return ReadReply::Loading;
+        }
+        self.purge(key);
+        let floor = *self.floor(key);
+        let current = match self.held.get(key) {
+            Some((entry, false)) => entry.version,
+            Some((entry, true)) => entry.version.max(floor),
+            None => floor,
+        };
+        let promised = self.promised.entry(key).or_insert(Version::ZERO);
+        if tag <= current || tag < *promised {
+            let current = current.max(*promised);
+            return ReadReply::Overtaken { current };
+        }
+        if tag.hlc() >> 16 <= WALL_MS + Hlc::MAX_SKEW_MS {
+            *promised = tag;
+        }
+        self.read(key)
+    }
+
+    fn offer(&mut self, key: &'static [u8], tag: Version, kind: OfferKind) -> OfferReply {
         let counted = self.serves;
         if tag.hlc() >> 16 > WALL_MS + Hlc::MAX_SKEW_MS {
             return OfferReply::Nack {
@@ -305,10 +328,20 @@ impl Naive {
             self.refused.insert(tag);
             return nack;
         }
-        let nothing_newer_than_base =
-            base.is_none_or(|base| here.is_none_or(|(version, _)| version <= base));
+        let promised = self.promised.get(key).copied();
+        if promised.is_some_and(|promised| tag < promised) {
+            if kind == OfferKind::Write {
+                self.refused.insert(tag);
+            }
+            return OfferReply::Nack {
+                current: promised.unwrap_or(current).max(current),
+                held: false,
+                counted,
+                refusal: Refusal::Promised,
+            };
+        }
         let confirms = here == Some((tag, true)) && tag > floor;
-        if nothing_newer_than_base && (tag > current || confirms) {
+        if tag > current || confirms {
             if let Some((version, false)) = here {
                 self.accepted.insert(version);
             }

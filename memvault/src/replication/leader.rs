@@ -116,7 +116,7 @@ impl Leader {
     ) -> Option<Pending> {
         let me = replicas.set_of(cx.me?);
         let existed = replica.has_live(now.wall, &write.key);
-        let reply = replica.offer(now, &write.key, &write.entry, OfferKind::Write, write.base);
+        let reply = replica.offer(now, &write.key, &write.entry, OfferKind::Write);
         let mut pending = Pending {
             reply_to: Some(from),
             write,
@@ -143,7 +143,9 @@ impl Leader {
             OfferReply::Nack { current, .. }
                 if pending.write.first || !cx.rules.keep(Rule::RefusedRetriesAreAskedAbout) =>
             {
-                cx.answer(from.0, from.1, Body::Wrote(WriteReply::Stale { current }));
+                let untouched = true;
+                let stale = WriteReply::Stale { current, untouched };
+                cx.answer(from.0, from.1, Body::Wrote(stale));
                 return None;
             }
             OfferReply::Nack { current, .. } => {
@@ -184,7 +186,7 @@ impl Leader {
                 refusal,
                 ..
             } => {
-                if refusal == Refusal::Stale {
+                if matches!(refusal, Refusal::Stale | Refusal::Promised) {
                     cx.observe(now, current);
                 }
                 if counted || gains {
@@ -303,6 +305,7 @@ impl Pending {
             return Some((
                 WriteReply::Stale {
                     current: self.current,
+                    untouched: false,
                 },
                 true,
             ));
@@ -356,9 +359,7 @@ impl Pending {
     }
 
     fn offer(&self) -> Body {
-        let Write {
-            key, entry, base, ..
-        } = &self.write;
+        let Write { key, entry, .. } = &self.write;
         let entry = match self.kind {
             OfferKind::Fence => Entry {
                 value: None,
@@ -370,7 +371,6 @@ impl Pending {
             key: Bytes::clone(key),
             entry,
             kind: self.kind,
-            base: *base,
         }
     }
 }

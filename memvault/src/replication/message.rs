@@ -52,8 +52,6 @@ pub enum Body {
         entry: Entry,
         /// Why it is offered.
         kind: OfferKind,
-        /// If set, the replica must hold nothing newer than this.
-        base: Option<Version>,
     },
     /// Answers an [`Offer`](Self::Offer).
     Offered(OfferReply),
@@ -61,9 +59,23 @@ pub enum Body {
     Read {
         /// The key.
         key: Bytes,
+        /// If set, a promise is asked for as well: to store nothing older than this from now on.
+        promise: Option<Version>,
     },
     /// Answers a [`Read`](Self::Read).
     Held(ReadReply),
+    /// Asks a leader for the turn to read a key, decide, and write it.
+    Turn {
+        /// The key.
+        key: Bytes,
+    },
+    /// Answers a [`Turn`](Self::Turn), a second time once a turn that was waited for has come.
+    Turned(TurnReply),
+    /// Gives a turn back, by its id; nobody answers.
+    Yield {
+        /// The key.
+        key: Bytes,
+    },
     /// Send me your entries that I should hold, from `cursor` on.
     Pull {
         /// Zero to begin with, then what the last answer said.
@@ -175,8 +187,6 @@ pub struct Write {
     pub next_need: u8,
     /// Whether this tag has never been sent to anyone before.
     pub first: bool,
-    /// If set, the replicas must hold nothing newer than this.
-    pub base: Option<Version>,
     /// After this time nobody waits for the answer, and the leader must not begin.
     pub deadline: Timestamp,
 }
@@ -193,6 +203,8 @@ pub enum WriteReply {
     Stale {
         /// The newest version seen.
         current: Version,
+        /// Whether no replica can have stored it at all.
+        untouched: bool,
     },
     /// The node does not lead at present.
     Loading,
@@ -255,10 +267,23 @@ pub enum OfferReply {
 pub enum Refusal {
     /// Something as new or newer was there.
     Stale,
+    /// Somebody was promised that nothing older than `current` would be stored.
+    Promised,
     /// The tag is too far in the future.
     Skew,
     /// The entry is heavier than the whole budget.
     TooLarge,
+}
+
+/// What a leader made of a [`Turn`](Body::Turn).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnReply {
+    /// Go ahead.
+    Granted,
+    /// Others are first.
+    Queued,
+    /// The node does not lead at present.
+    Loading,
 }
 
 /// What a replica holds for a key.
@@ -266,6 +291,11 @@ pub enum Refusal {
 pub enum ReadReply {
     /// The node is warming up and must not answer.
     Loading,
+    /// The promise that was asked for cannot be given: something as new is there, or promised to another.
+    Overtaken {
+        /// The newest version held, forgotten or promised.
+        current: Version,
+    },
     /// The node has yet to take the key over: what it holds is not complete, and nobody relies on it so far.
     Gaining,
     /// What it holds, and the highest version it may have forgotten.

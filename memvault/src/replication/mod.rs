@@ -48,6 +48,7 @@ mod peers;
 mod placement;
 mod plain;
 mod preference;
+mod promises;
 mod pull;
 mod replica;
 mod request;
@@ -56,6 +57,7 @@ mod rules;
 mod tags;
 mod throttle;
 mod timers;
+mod turns;
 mod update;
 mod warm_up;
 mod wire;
@@ -67,7 +69,7 @@ pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use message::{
     Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Progress, PullReply,
-    PulledEntry, ReadReply, Refusal, Write, WriteReply,
+    PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
 pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};

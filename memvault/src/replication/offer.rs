@@ -10,13 +10,11 @@ use crate::hash::token;
 use crate::version::{Hlc, Version};
 
 /// What stands against a new tag for a key.
-struct Present {
+pub(super) struct Present {
     /// The version held, or the floor where nothing is held.
-    current: Version,
+    pub(super) current: Version,
     /// Whether `current` is held for certain.
     held: bool,
-    /// The version of the entry that is here, confirmed or not.
-    version: Option<Version>,
     /// Whether exactly this tag may be stored again: it is here, but unconfirmed.
     confirmable: Option<Version>,
 }
@@ -27,16 +25,16 @@ impl Replica {
     /// - A tag seen before is acknowledged again, even if overwritten since: retries are idempotent.
     /// - An older tag is refused, and a refusal of a write is for ever (within the window of retries).
     /// - What may be older than something forgotten is refused as well.
+    /// - What is older than a [promise](super::promises) is refused.
     pub(crate) fn offer(
         &mut self,
         now: Now,
         key: &[u8],
         entry: &Entry,
         kind: OfferKind,
-        base: Option<Version>,
     ) -> OfferReply {
         let warming = self.state == NodeState::Warming;
-        self.offer_as(warming, now, key, entry, (kind, base))
+        self.offer_as(warming, now, key, entry, kind)
     }
 
     /// As [`offer`](Self::offer); `warming` is whether this node has yet to fetch what it should hold of the
@@ -47,7 +45,7 @@ impl Replica {
         now: Now,
         key: &[u8],
         entry: &Entry,
-        (kind, base): (OfferKind, Option<Version>),
+        kind: OfferKind,
     ) -> OfferReply {
         let rules = self.rules;
         let counted = !warming || !rules.keep(Rule::WarmingDoesNotCount);
@@ -72,10 +70,15 @@ impl Replica {
         if self.refused.contains(tag) && rules.keep(Rule::RefusedTagsAreRemembered) {
             return stale;
         }
-        let base = base.filter(|_| rules.keep(Rule::BaseMustHold));
-        let base_holds =
-            base.is_none_or(|base| present.version.is_none_or(|version| version <= base));
-        if base_holds && (tag > present.current || present.confirmable == Some(tag)) {
+        let promised = self.promises.at(token(key));
+        if tag < promised && rules.keep(Rule::PromisesAreKept) {
+            if kind == OfferKind::Write {
+                self.refused.insert(now.instant, tag);
+            }
+            let current = promised.max(present.current);
+            return refuse(current, false, counted, Refusal::Promised);
+        }
+        if tag > present.current || present.confirmable == Some(tag) {
             return match self.store(now, key, entry, false) {
                 Ok(()) => OfferReply::Ack { counted },
                 Err(_) => refuse(present.current, present.held, counted, Refusal::TooLarge),
@@ -90,7 +93,7 @@ impl Replica {
         stale
     }
 
-    fn present(&self, key: &[u8], kind: OfferKind) -> Present {
+    pub(super) fn present(&self, key: &[u8], kind: OfferKind) -> Present {
         let mut floor = self.floors.at(token(key));
         if kind == OfferKind::Repair && !self.rules.keep(Rule::RepairsRespectFloors) {
             floor = Version::ZERO;
@@ -99,7 +102,6 @@ impl Replica {
             return Present {
                 current: floor,
                 held: false,
-                version: None,
                 confirmable: None,
             };
         };
@@ -109,14 +111,12 @@ impl Replica {
             return Present {
                 current: version.max(floor),
                 held: false,
-                version: Some(version),
                 confirmable,
             };
         }
         Present {
             current: version,
             held: true,
-            version: Some(version),
             confirmable: None,
         }
     }

@@ -6,7 +6,8 @@ use super::Now;
 use super::config::Config;
 use super::entry::{Bytes, Entry};
 use super::floors::Floors;
-use super::message::{NodeState, ReadReply};
+use super::message::{NodeState, OfferKind, ReadReply};
+use super::promises::Promises;
 use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
 use crate::hash::token;
@@ -21,6 +22,7 @@ pub(crate) struct Replica {
     pub(super) floors: Floors,
     pub(super) accepted: RecentTags,
     pub(super) refused: RecentTags,
+    pub(super) promises: Promises,
     pub(super) rules: Rules,
     tombstone_grace: Duration,
     tag_window: Duration,
@@ -36,6 +38,7 @@ impl Replica {
             floors: Floors::new(config.floor_buckets),
             accepted: RecentTags::new(tag_window, config.max_tags),
             refused: RecentTags::new(tag_window, config.max_tags),
+            promises: Promises::new(tag_window, config.max_tags),
             rules: Rules::of(config),
             tombstone_grace: config.tombstone_grace,
             tag_window,
@@ -43,11 +46,19 @@ impl Replica {
     }
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
-    pub(crate) fn read(&mut self, now: Now, key: &[u8]) -> ReadReply {
+    ///
+    /// With a `promise` nothing older than that tag is stored from now on; if something as new is here
+    /// already, or was promised to another, the promise is not given.
+    pub(crate) fn read(&mut self, now: Now, key: &[u8], promise: Option<Version>) -> ReadReply {
         if self.state == NodeState::Warming && self.rules.keep(Rule::WarmingDoesNotRead) {
             return ReadReply::Loading;
         }
         self.purge(now, key);
+        if let Some(tag) = promise
+            && let Err(current) = self.promise(now, key, tag)
+        {
+            return ReadReply::Overtaken { current };
+        }
         let floor = self.floors.at(token(key));
         let held = self.entries.get(key);
         let unconfirmed = held.as_ref().is_some_and(|held| held.meta.unconfirmed);
@@ -56,6 +67,35 @@ impl Replica {
             unconfirmed,
             floor,
         }
+    }
+
+    /// Answers a read of a key that this node has yet to take over: it has nothing to tell, but its promise is
+    /// worth as much as any.
+    pub(super) fn read_before_taking_over(
+        &mut self,
+        now: Now,
+        key: &[u8],
+        promise: Option<Version>,
+    ) -> ReadReply {
+        let promised = promise.map_or(Ok(()), |tag| self.promise(now, key, tag));
+        match promised {
+            Ok(()) => ReadReply::Gaining,
+            Err(current) => ReadReply::Overtaken { current },
+        }
+    }
+
+    /// Promises that nothing older than `tag` will be stored, or says what is in the way.
+    fn promise(&mut self, now: Now, key: &[u8], tag: Version) -> Result<(), Version> {
+        let token = token(key);
+        let current = self.present(key, OfferKind::Write).current;
+        if tag <= current || tag < self.promises.at(token) {
+            return Err(current.max(self.promises.at(token)));
+        }
+        // A tag from too far in the future would lock the key; nothing with it will be stored anyway.
+        if Hlc::is_believable(tag.hlc(), now.wall) {
+            self.promises.raise(now.instant, token, tag);
+        }
+        Ok(())
     }
 
     /// Tags that were forgotten early for lack of room.

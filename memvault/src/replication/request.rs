@@ -111,7 +111,8 @@ pub enum Failure {
     Timeout,
     /// All replicas within reach are starting up. Nothing was done.
     Loading,
-    /// A write of unknown fate was overtaken (only with [`OnAmbiguous::Error`](super::OnAmbiguous)).
+    /// A write may or may not have taken effect, and nobody can tell any more. A plain write is answered so only
+    /// with [`OnAmbiguous::Error`](super::OnAmbiguous); a change of the present value is never repeated blindly.
     Indeterminate,
     /// Too many requests are in flight. Nothing was done.
     Busy {

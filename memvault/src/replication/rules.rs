@@ -38,8 +38,10 @@ pub(crate) enum Rule {
     ExpiryIsRemembered,
     /// A version offered by a reader must be above the floor as well.
     RepairsRespectFloors,
-    /// A write that depends on what was read is refused by replicas that hold something newer.
-    BaseMustHold,
+    /// A replica that promised to wait for a tag stores nothing older.
+    PromisesAreKept,
+    /// A change that may have been stored is looked for, not repeated.
+    DoubtIsLookedInto,
     /// Versions from too far in the future are refused and not taken note of.
     FutureIsRefused,
     /// A retry of a write keeps its tag.

@@ -1,7 +1,7 @@
 //! Commands that depend on what is there: SET with conditions, INCR, APPEND, GETDEL, GETEX, EXPIRE, PERSIST.
 //!
-//! The coordinator reads, decides here, and writes on condition that nothing newer has come in between
-//! (`base`); otherwise it starts over.
+//! Pure: the coordinator asks a read quorum for the present entry and for the promise to store nothing older
+//! than the change to come, decides here, and writes.
 
 use super::entry::{Bytes, Entry};
 use super::request::Answer;

@@ -328,7 +328,7 @@ impl WarmUp {
         }
         if self.catches_up() {
             if !pulled.unconfirmed {
-                replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Hint, None);
+                replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Hint);
             }
             return;
         }

@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 14] = [
+pub const CATALOGUE: [Named; 16] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -87,6 +87,16 @@ pub const CATALOGUE: [Named; 14] = [
         name: "kills",
         about: "crashes alone, default levels: nothing may fail or be lost",
         scenario: kills,
+    },
+    Named {
+        name: "counting",
+        about: "every fault, counters and locks: no increment lost or counted twice, no lock taken twice",
+        scenario: counting,
+    },
+    Named {
+        name: "counting-kills",
+        about: "crashes alone, default levels, counters and locks: exact, and nothing may fail",
+        scenario: counting_kills,
     },
 ];
 
@@ -206,5 +216,19 @@ const fn kills(seed: u64) -> Scenario {
         deletes: 0,
         faults,
         ..Scenario::calm(seed)
+    }
+}
+
+const fn counting(seed: u64) -> Scenario {
+    Scenario {
+        updates: 700,
+        ..lasting(seed)
+    }
+}
+
+const fn counting_kills(seed: u64) -> Scenario {
+    Scenario {
+        updates: 700,
+        ..kills(seed)
     }
 }

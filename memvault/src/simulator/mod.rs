@@ -25,6 +25,7 @@ mod promises;
 mod report;
 pub mod scale;
 mod scenario;
+mod updates;
 mod violation;
 mod workload;
 mod world;

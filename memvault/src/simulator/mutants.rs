@@ -110,6 +110,8 @@ mutants! {
     retries_have_new_tags: RetriesKeepTheirTag in hasty, shows LinearizableHits within 10;
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
+    promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
+    changes_in_doubt_are_repeated: DoubtIsLookedInto in counting, shows AtomicUpdates within 20;
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
     refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 200;
 }

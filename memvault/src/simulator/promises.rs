@@ -15,6 +15,8 @@ pub struct Promises {
     pub linearizable: bool,
     /// After the first acknowledged write of a key no read misses.
     pub durable: bool,
+    /// No increment of a counter is lost or counted twice, and no lock is taken twice.
+    pub atomic: bool,
     /// No request fails.
     pub available: bool,
 }
@@ -42,13 +44,14 @@ impl Scenario {
             || self.max_entries.is_some()
             || self.first_request <= floors;
         let default_levels = self.write_level != Level::One && crashes_alone;
+        let durable =
+            !forgets && in_budget && self.warm_max >= PATIENT && (strict || default_levels);
         Promises {
             linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
-            durable: !forgets
-                && in_budget
-                && self.warm_max >= PATIENT
-                && (strict || default_levels),
+            durable,
+            atomic: durable && self.updates > 0,
             available: has_started
+                && self.updates == 0
                 && (self.faults.are_none()
                     || crashes_alone
                         && in_budget

@@ -24,6 +24,10 @@ pub struct Report {
     /// Hits that were stale: another value had been acknowledged, and the one found had been before that
     /// one was even asked for. At levels QUORUM and ALL a violation, at ONE and AUTO a matter of counting.
     pub stale: u64,
+    /// Increments, looks at counters and attempts at locks that were answered.
+    pub updates: u64,
+    /// Increments and locks whose fate is unknown.
+    pub unknown_updates: u64,
     /// Reads that found none.
     pub misses: u64,
     /// Requests that failed.
@@ -50,6 +54,8 @@ impl Report {
         self.writes += other.writes;
         self.hits += other.hits;
         self.stale += other.stale;
+        self.updates += other.updates;
+        self.unknown_updates += other.unknown_updates;
         self.misses += other.misses;
         self.failures += other.failures;
         self.crashes += other.crashes;

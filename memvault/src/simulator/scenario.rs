@@ -32,6 +32,8 @@ pub struct Scenario {
     pub writes: u64,
     /// Writes that delete, per thousand.
     pub deletes: u64,
+    /// Requests that read, modify and write, per thousand: they increment counters and take locks.
+    pub updates: u64,
     /// Level of writes.
     pub write_level: Level,
     /// Level of reads.
@@ -75,6 +77,7 @@ impl Scenario {
             think: Duration::from_millis(8),
             writes: 400,
             deletes: 200,
+            updates: 0,
             write_level: Level::Quorum,
             read_level: Level::Quorum,
             on_ambiguous: OnAmbiguous::Error,

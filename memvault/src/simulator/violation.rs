@@ -19,6 +19,8 @@ pub enum Promise {
     Availability,
     /// Every request is answered by its deadline, and takes effect by then or never.
     Deadline,
+    /// No increment of a counter is lost or counted twice, and no lock is taken twice.
+    AtomicUpdates,
     /// No value is read after its time.
     Expiry,
     /// Once faults have stopped, all replicas of a key come to hold the same.
@@ -61,6 +63,7 @@ impl Promise {
             Self::Durability => "durability",
             Self::Availability => "availability",
             Self::Deadline => "deadline",
+            Self::AtomicUpdates => "atomic updates",
             Self::Expiry => "expiry",
             Self::Convergence => "convergence",
             Self::Rest => "rest",

@@ -5,14 +5,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::event::Event;
 use super::history::{Act, Record};
 use super::process::levels;
 use super::violation::{Promise, Violation};
 use super::world::World;
 use crate::command::{Condition, Expiry};
 use crate::replication::{Answer, Bytes, Outcome, Request};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 
 /// A request under way.
 pub(super) struct Question {
@@ -26,6 +25,9 @@ impl World<'_> {
     pub(super) fn ask(&mut self, client: usize) {
         if self.now > Instant::ZERO + self.scenario.duration {
             return;
+        }
+        if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
+            return self.ask_update(client);
         }
         let key = self.chance.below(self.scenario.keys as u64) as usize;
         let bytes: Bytes = key_name(key).into();
@@ -61,6 +63,9 @@ impl World<'_> {
     }
 
     pub(super) fn complete(&mut self, id: u64, outcome: Outcome) {
+        if self.complete_update(id, &outcome) {
+            return;
+        }
         let Some(question) = self.questions.remove(&id) else {
             return;
         };
@@ -96,8 +101,7 @@ impl World<'_> {
                 answered,
             });
         }
-        let think = self.chance.duration_below(self.scenario.think * 2);
-        self.schedule(think + Duration::from_micros(1), Event::Ask { client });
+        self.think(client);
     }
 }
 

@@ -184,7 +184,7 @@ impl<T: Transport> Pump<T> {
         self.streams.remove(&link);
         match link {
             Link::Peer(peer) => self.node.handle_disconnected(now, peer),
-            Link::Inbound(number) => self.node.handle_inbound_closed(number),
+            Link::Inbound(number) => self.node.handle_inbound_closed(now, number),
         }
     }
 

@@ -9,6 +9,8 @@ mod operation;
 mod plain;
 mod read;
 mod repair;
+mod turn;
+mod update;
 mod write;
 
 use hashbrown::HashMap;
@@ -16,7 +18,7 @@ use hashbrown::HashMap;
 use super::Now;
 use super::config::Level;
 use super::context::Context;
-use super::message::{OfferReply, ReadReply, WriteReply};
+use super::message::{OfferReply, ReadReply, TurnReply, WriteReply};
 use super::plain::PlainRefusal;
 use super::request::{Answer, Failure, Outcome, Request};
 use super::timers::TimerQueue;
@@ -132,12 +134,16 @@ impl Coordinator {
     }
 
     /// Puts an operation back, or hands its result to its job.
-    fn keep(&mut self, cx: &mut Context, id: u64, operation: Operation, step: Step) {
+    fn keep(&mut self, cx: &mut Context, id: u64, mut operation: Operation, step: Step) {
         match step {
             Step::Wait => {
                 self.operations.insert(id, operation);
             }
-            Step::Done(result) => self.jobs.add(cx, operation.request, operation.slot, result),
+            Step::Done(result) => {
+                let result = result.map_err(|failure| operation.failure(failure));
+                operation.give_turn_back(cx);
+                self.jobs.add(cx, operation.request, operation.slot, result);
+            }
         }
     }
 
@@ -197,6 +203,20 @@ impl Coordinator {
         let (id, stage) = split_id(id);
         self.with(cx, id, |operation, cx, timers| {
             operation.handle_wrote(cx, timers, now, id, (from, stage), reply)
+        });
+    }
+
+    pub(super) fn handle_turned(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        from: NodeIndex,
+        id: u64,
+        reply: TurnReply,
+    ) {
+        let (id, stage) = split_id(id);
+        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+            operation.handle_turned(cx, timers, now, id, from, reply)
         });
     }
 

@@ -4,18 +4,19 @@ use alloc::vec::Vec;
 
 use super::super::Now;
 use super::super::context::Context;
-use super::super::entry::{Bytes, Entry};
+use super::super::entry::Bytes;
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::{Answer, Failure};
-use super::super::update::{Decision, Update};
+use super::super::update::Update;
 use super::plain::PlainPhase;
 use super::read::{Found, ReadPhase};
 use super::repair::RepairPhase;
+use super::turn::{Ticket, TurnPhase};
+use super::update::Attempts;
 use super::write::{Change, WritePhase};
 use super::{Coordinator, Levels, Step, Timer};
 use crate::ring::NodeIndex;
 use crate::time::Timestamp;
-use crate::version::Version;
 
 /// What to do with one key.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(super) enum Task {
 pub(super) enum Phase {
     /// Not begun, or looking for a replica again after a pause.
     Idle,
+    /// Waiting for the turn to change the key.
+    Turn(TurnPhase),
     Write(WritePhase),
     Read(ReadPhase),
     /// A quorum read that brings replicas up to date before it answers.
@@ -56,10 +59,15 @@ pub(super) struct Operation {
     /// Distinguishes the timer that counts from earlier ones.
     pub(super) round: u32,
     pub(super) phase: Phase,
+    /// The turn it has or has asked for.
+    pub(super) ticket: Option<Ticket>,
+    /// Whether it asks for promises when it reads.
+    pub(super) promises: bool,
+    pub(super) attempts: Attempts,
 }
 
 impl Operation {
-    pub(super) const fn new(
+    pub(super) fn new(
         request: u64,
         slot: u32,
         key: Bytes,
@@ -67,6 +75,7 @@ impl Operation {
         task: Task,
         levels: Levels,
     ) -> Self {
+        let promises = matches!(task, Task::Update(_));
         Self {
             request,
             slot,
@@ -77,6 +86,9 @@ impl Operation {
             stage: 0,
             round: 0,
             phase: Phase::Idle,
+            ticket: None,
+            promises,
+            attempts: Attempts::default(),
         }
     }
 
@@ -92,15 +104,15 @@ impl Operation {
             return self.begin_plain(cx, timers, now, id);
         }
         match &self.task {
-            Task::Get | Task::Exists | Task::Expiry | Task::Update(_) => {
-                self.begin_read(cx, timers, now, id)
-            }
+            Task::Update(_) => self.ask_for_turn(cx, timers, now, id),
+            Task::Get | Task::Exists | Task::Expiry => self.begin_read(cx, timers, now, id),
             Task::Set { value, expire_at } => {
                 let (value, expire_at) = (Some(value.clone()), *expire_at);
                 let change = Change {
                     value,
                     expire_at,
-                    base: None,
+                    tag: None,
+                    is_effect: true,
                     answer: Answer::Done,
                 };
                 self.begin_write(cx, timers, now, id, change)
@@ -109,7 +121,8 @@ impl Operation {
                 let change = Change {
                     value: None,
                     expire_at: None,
-                    base: None,
+                    tag: None,
+                    is_effect: true,
                     answer: Answer::Count(1),
                 };
                 self.begin_write(cx, timers, now, id, change)
@@ -136,6 +149,7 @@ impl Operation {
     ) -> Step {
         match self.phase {
             Phase::Idle => Step::Wait,
+            Phase::Turn(_) => self.handle_turn_silence(cx, timers, now, id),
             Phase::Write(_) => self.handle_write_silence(cx, timers, now, id),
             Phase::Read(_) => self.handle_read_silence(cx, timers, now, id),
             Phase::Repair(_) => self.repeat_repair(cx, timers, now, id),
@@ -152,6 +166,7 @@ impl Operation {
         id: u64,
     ) -> Step {
         match self.phase {
+            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
             Phase::Write(_) => self.send_write(cx, timers, now, id),
             Phase::Read(_) => self.ask(cx, timers, now, id),
             Phase::Plain(_) => self.ask_plain(cx, timers, now, id),
@@ -159,7 +174,8 @@ impl Operation {
         }
     }
 
-    /// The members have changed: goes on with whoever holds the key now. A write keeps its tag.
+    /// The members have changed: goes on with whoever holds the key now. A write keeps its tag, unless that was
+    /// promised by those who hold the key no longer.
     pub(super) fn handle_change(
         &mut self,
         cx: &mut Context,
@@ -171,6 +187,8 @@ impl Operation {
         match &mut self.phase {
             // A cluster of plain Redis nodes has no epochs.
             Phase::Idle | Phase::Plain(_) => Step::Wait,
+            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
+            Phase::Write(write) if write.is_promised => self.look_again(cx, timers, now, id),
             Phase::Write(write) => {
                 write.forget_attempts();
                 self.send_write(cx, timers, now, id)
@@ -183,6 +201,7 @@ impl Operation {
     pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
         let waiting = match &self.phase {
             Phase::Idle => ReplicaSet::EMPTY,
+            Phase::Turn(turn) => turn.asked,
             Phase::Write(write) => write.asked,
             Phase::Read(read) => read.asked,
             Phase::Repair(repair) => repair.asked,
@@ -201,6 +220,7 @@ impl Operation {
     ) -> Step {
         match self.phase {
             Phase::Idle => Step::Wait,
+            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
             Phase::Write(_) => self.handle_write_lost(cx, timers, now, id),
             Phase::Read(_) => self.handle_read_lost(cx, timers, now, id),
             Phase::Repair(_) => self.evaluate_repair(cx, timers, now, id),
@@ -233,23 +253,8 @@ impl Operation {
             Task::Exists => Answer::Count(i64::from(live.is_some())),
             Task::Expiry => Answer::Expiry(live.map(|entry| entry.expire_at)),
             Task::Update(update) => {
-                return match update.decide(live, now.wall) {
-                    Decision::Answer(answer) => Step::Done(Ok(answer)),
-                    Decision::Write {
-                        value,
-                        expire_at,
-                        answer,
-                    } => {
-                        let base = Some(found.version());
-                        let change = Change {
-                            value,
-                            expire_at,
-                            base,
-                            answer,
-                        };
-                        self.begin_write(cx, timers, now, id, change)
-                    }
-                };
+                let update = update.clone();
+                return self.decide(cx, timers, now, id, &update, found);
             }
             Task::Set { .. } | Task::Delete => Answer::Done,
         };
@@ -258,7 +263,7 @@ impl Operation {
             Answer::Value(Some(_)) => cx.statistics.hits += 1,
             _ => {}
         }
-        Step::Done(Ok(answer))
+        self.confirm(cx, timers, now, id, found, answer)
     }
 
     /// The replicas that can be chosen as leader, best first: those that may lead, then those that are
@@ -288,13 +293,5 @@ impl Operation {
             .leaders()
             .iter()
             .all(|node| cx.peers.is_down(*node))
-    }
-}
-
-impl Found {
-    fn version(&self) -> Version {
-        self.entry
-            .as_ref()
-            .map_or(Version::ZERO, |entry: &Entry| entry.version)
     }
 }

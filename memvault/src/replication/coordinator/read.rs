@@ -17,7 +17,7 @@ use super::super::request::Failure;
 use super::super::resolve::{Resolution, Vote, resolve};
 use super::super::rules::Rule;
 use super::operation::{Operation, Phase};
-use super::{Coordinator, Step, join_id};
+use super::{Coordinator, Levels, Step, join_id};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -37,6 +37,8 @@ enum Mode {
 /// A read, as far as it has come.
 pub(super) struct ReadPhase {
     mode: Mode,
+    /// The tag of the write to come: those asked promise to store nothing older.
+    promise: Option<Version>,
     /// Who was asked and has not answered.
     pub(super) asked: ReplicaSet,
     /// Who answered that it is starting up, or did not answer at ONE.
@@ -68,6 +70,12 @@ pub(super) struct Votes {
 pub(super) struct Found {
     /// The entry; may be a tombstone or past its time, which is a miss.
     pub(super) entry: Option<Entry>,
+    /// Whether a quorum holds it.
+    pub(super) settled: bool,
+    /// The tag that was promised, if promises were asked for.
+    pub(super) promised: Option<Version>,
+    /// The newest version that any of those who answered holds or may have forgotten.
+    pub(super) newest: Version,
 }
 
 impl Operation {
@@ -85,7 +93,7 @@ impl Operation {
     /// Starts the read over a little later.
     pub(super) fn begin_read_after_pause(
         &mut self,
-        cx: &Context,
+        cx: &mut Context,
         timers: &mut Coordinator,
         now: Now,
         id: u64,
@@ -95,7 +103,7 @@ impl Operation {
         Step::Wait
     }
 
-    fn prepare_read(&mut self, cx: &Context, now: Now) {
+    fn prepare_read(&mut self, cx: &mut Context, now: Now) {
         let settle = cx.config.settle;
         let settling = self
             .replicas
@@ -104,6 +112,7 @@ impl Operation {
             .any(|node| cx.peers.is_settling(now.instant, *node, settle))
             || cx.changed_at.is_some_and(|at| now.instant - at < settle);
         let mode = match self.levels.read {
+            _ if self.promises => self.promise_mode(cx),
             Level::Quorum => Mode::Quorum,
             Level::All => Mode::All,
             Level::One | Level::Auto if settling && cx.rules.keep(Rule::LeadersSettle) => {
@@ -112,12 +121,32 @@ impl Operation {
             Level::One | Level::Auto => Mode::One,
         };
         self.stage = self.stage.wrapping_add(1);
+        let promise = self.promises.then(|| cx.hlc.tick(now.wall));
         self.phase = Phase::Read(ReadPhase {
             mode,
+            promise,
             asked: ReplicaSet::EMPTY,
             passed: ReplicaSet::EMPTY,
             answers: Vec::new(),
         });
+    }
+
+    /// A quorum, unless no level was named and too many replicas are known to be down.
+    fn promise_mode(&self, cx: &Context) -> Mode {
+        let within_reach = self.replicas.filter(|node| !cx.peers.is_down(node));
+        if self.is_strict() || self.replicas.is_read_quorum(within_reach) {
+            Mode::Quorum
+        } else {
+            Mode::Settle
+        }
+    }
+
+    /// Whether a level was named that needs a quorum.
+    fn is_strict(&self) -> bool {
+        let Levels { write, read } = self.levels;
+        [write, read]
+            .iter()
+            .any(|level| matches!(level, Level::Quorum | Level::All))
     }
 
     /// Asks whoever should be asked next.
@@ -154,9 +183,11 @@ impl Operation {
             return Step::Wait;
         }
         read.asked = read.asked.or(targets);
+        let promise = read.promise;
         for node in replicas.members(targets) {
             let key = Bytes::clone(&self.key);
-            cx.send(node, join_id(id, stage), Body::Read { key });
+            let question = Body::Read { key, promise };
+            cx.send(node, join_id(id, stage), question);
         }
         timers.read_attempts.start(now.instant, self.timer(id));
         Step::Wait
@@ -177,6 +208,9 @@ impl Operation {
         };
         read.asked = read.asked.without(who);
         match reply {
+            ReadReply::Overtaken { .. } => {
+                return self.handle_overtaken(cx, timers, now, id, &reply);
+            }
             ReadReply::Loading => {
                 read.passed = read.passed.or(who);
                 if cx.peers.state(from) == Some(NodeState::Serving) {
@@ -264,6 +298,7 @@ impl Operation {
         let Phase::Read(read) = &mut self.phase else {
             return Step::Wait;
         };
+        let promise = read.promise;
         let verdict = match read.mode {
             Mode::One => read.first_answer(),
             Mode::Settle => read.settled(cx, &replicas),
@@ -271,8 +306,17 @@ impl Operation {
         };
         match verdict {
             Verdict::Found(found) => {
-                self.repair_stale(cx);
+                if promise.is_none() {
+                    self.repair_stale(cx);
+                }
                 self.finish_read(cx, timers, now, id, found)
+            }
+            Verdict::WriteBack(best) if promise.is_some() => {
+                let found = read.found(Some(best), false);
+                self.finish_read(cx, timers, now, id, found)
+            }
+            Verdict::Fail(_) if promise.is_some() && self.promise_mode(cx) == Mode::Settle => {
+                self.begin_read(cx, timers, now, id)
             }
             Verdict::WriteBack(best) => self.begin_repair(cx, timers, now, id, best),
             Verdict::Fail(failure) => Step::Done(Err(failure)),
@@ -302,7 +346,6 @@ impl Operation {
                     key,
                     entry,
                     kind: OfferKind::Repair,
-                    base: None,
                 },
             );
         }
@@ -341,10 +384,23 @@ impl ReadPhase {
 
     fn first_answer(&self) -> Verdict {
         self.answers.first().map_or(Verdict::Unknown, |vouch| {
-            Verdict::Found(Found {
-                entry: vouch.entry.clone(),
-            })
+            Verdict::Found(self.found(vouch.entry.clone(), true))
         })
+    }
+
+    /// What was found out, and what else is known by then.
+    fn found(&self, entry: Option<Entry>, settled: bool) -> Found {
+        let known = |vouch: &Vouch| {
+            let held = vouch.entry.as_ref().map(|entry| entry.version);
+            held.unwrap_or(Version::ZERO).max(vouch.floor)
+        };
+        let newest = self.answers.iter().map(known).max();
+        Found {
+            entry,
+            settled,
+            promised: self.promise,
+            newest: newest.unwrap_or(Version::ZERO),
+        }
     }
 
     /// As good as a quorum can tell; where that is not certain, the newest that anyone holds.
@@ -360,15 +416,12 @@ impl ReadPhase {
             return Verdict::Unknown;
         }
         match resolve(&present, self.votes(&present)) {
-            Resolution::Best { best, .. } => Verdict::Found(Found {
-                entry: self.holding(best),
-            }),
+            Resolution::Best { best, .. } => Verdict::Found(self.found(self.holding(best), true)),
             _ if !all_heard => Verdict::Unknown,
             _ => {
                 let newest = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
-                Verdict::Found(Found {
-                    entry: newest.max_by_key(|entry| entry.version).cloned(),
-                })
+                let newest = newest.max_by_key(|entry| entry.version).cloned();
+                Verdict::Found(self.found(newest, true))
             }
         }
     }
@@ -396,15 +449,15 @@ impl ReadPhase {
             };
         }
         match resolve(replicas, self.votes(replicas)) {
-            Resolution::Absent => Verdict::Found(Found::default()),
+            Resolution::Absent => Verdict::Found(self.found(None, true)),
             Resolution::Uncertain if !waiting.is_empty() => Verdict::Unknown,
-            Resolution::Uncertain => Verdict::Found(Found::default()),
+            Resolution::Uncertain => Verdict::Found(self.found(None, true)),
             Resolution::Best { best, holders } => {
                 let entry = self.holding(best);
                 let enough = replicas.is_quorum(holders) || !cx.rules.keep(Rule::ReadsWriteBack);
                 match entry {
                     Some(entry) if entry.is_live(now.wall) && !enough => Verdict::WriteBack(entry),
-                    entry => Verdict::Found(Found { entry }),
+                    entry => Verdict::Found(self.found(entry, enough)),
                 }
             }
         }

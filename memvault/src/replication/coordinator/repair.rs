@@ -67,7 +67,6 @@ impl Operation {
                 key,
                 entry,
                 kind: OfferKind::Repair,
-                base: None,
             };
             cx.send(node, join_id(id, self.stage), offer);
         }
@@ -101,6 +100,14 @@ impl Operation {
                 cx.observe(now, current);
                 return self.begin_read(cx, timers, now, id);
             }
+            OfferReply::Nack {
+                refusal: Refusal::Promised,
+                current,
+                ..
+            } => {
+                cx.observe(now, current);
+                return self.take_part(cx, timers, now, id);
+            }
             OfferReply::Nack { .. } => repair.refused = repair.refused.or(who),
             OfferReply::Ack { .. } | OfferReply::Silent => {}
         }
@@ -127,6 +134,8 @@ impl Operation {
         if replicas.is_quorum(repair.holders) || is_fit {
             let found = Found {
                 entry: Some(repair.best.clone()),
+                settled: true,
+                ..Found::default()
             };
             return self.finish_read(cx, timers, now, id, found);
         }

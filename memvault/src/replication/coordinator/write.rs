@@ -21,7 +21,10 @@ const MAX_UNDECIDED: u32 = 3;
 /// A write, as far as it has come.
 pub(super) struct WritePhase {
     entry: Entry,
-    base: Option<Version>,
+    /// Whether a read quorum promised to store nothing older than the tag.
+    pub(super) is_promised: bool,
+    /// Whether it changes the value, rather than confirm it.
+    pub(super) is_effect: bool,
     /// What to answer when it is done.
     answer: Answer,
     /// Whether the present tag was never sent to anyone.
@@ -54,8 +57,10 @@ struct Need {
 pub(super) struct Change {
     pub(super) value: Option<Bytes>,
     pub(super) expire_at: Option<Timestamp>,
-    /// The version that must still be there, if the write depends on what was read.
-    pub(super) base: Option<Version>,
+    /// The tag that a read quorum has promised to wait for, if the write depends on what was read.
+    pub(super) tag: Option<Version>,
+    /// Whether it changes the value, rather than confirm it.
+    pub(super) is_effect: bool,
     pub(super) answer: Answer,
 }
 
@@ -71,10 +76,11 @@ impl Operation {
         let Change {
             value,
             expire_at,
-            base,
+            tag,
+            is_effect,
             answer,
         } = change;
-        let version = cx.hlc.tick(now.wall);
+        let version = tag.unwrap_or_else(|| cx.hlc.tick(now.wall));
         self.stage = self.stage.wrapping_add(1);
         self.phase = Phase::Write(WritePhase {
             entry: Entry {
@@ -82,7 +88,8 @@ impl Operation {
                 value,
                 expire_at,
             },
-            base,
+            is_promised: tag.is_some(),
+            is_effect,
             answer,
             first: true,
             tag_stage: self.stage,
@@ -114,6 +121,9 @@ impl Operation {
             self.retag(cx, now);
         }
         if self.is_undecided() {
+            if self.is_promised() {
+                return self.look_again(cx, timers, now, id);
+            }
             if cx.config.on_ambiguous == OnAmbiguous::Error {
                 return Step::Done(Err(Failure::Indeterminate));
             }
@@ -154,10 +164,17 @@ impl Operation {
             Some((live, need)) => Err(Failure::NoQuorum { level, live, need }),
             None => Ok(()),
         };
-        let live = list.filter(|node| cx.acknowledges(list, node));
+        // An update does with fewer than a quorum only once the others are known to be down: a mere suspicion
+        // must not let two of them go on without each other.
+        let is_promised = self.is_promised();
+        let live = if is_promised {
+            within_reach
+        } else {
+            list.filter(|node| cx.acknowledges(list, node))
+        };
         let need = |part: ReplicaSet| match level {
-            Level::One => 1,
-            Level::Auto => quorum(part.len()).min(live.and(part).len()).max(1),
+            Level::One if !is_promised => 1,
+            Level::One | Level::Auto => quorum(part.len()).min(live.and(part).len()).max(1),
             Level::Quorum if !cx.rules.keep(Rule::QuorumsAreCounted) => 1,
             Level::Quorum => quorum(part.len()),
             Level::All => usize::from(Write::ALL),
@@ -173,6 +190,10 @@ impl Operation {
             next: u8::try_from(next).unwrap_or(Write::ALL),
             is_degraded: current < quorum(list.current().len()),
         })
+    }
+
+    fn is_promised(&self) -> bool {
+        matches!(&self.phase, Phase::Write(write) if write.is_promised)
     }
 
     fn is_undecided(&self) -> bool {
@@ -221,12 +242,15 @@ impl Operation {
         }
         match reply {
             WriteReply::Done { .. } => Step::Wait,
-            WriteReply::Stale { current } => {
+            WriteReply::Stale { current, untouched } => {
                 if !cx.observe(now, current) {
                     return Step::Done(Err(Failure::ClockSkew));
                 }
-                if write.base.is_some() {
-                    return self.begin(cx, timers, now, id);
+                if write.is_promised && untouched {
+                    return self.begin_read(cx, timers, now, id);
+                }
+                if write.is_promised {
+                    return self.look_again(cx, timers, now, id);
                 }
                 self.retag(cx, now);
                 self.send_write(cx, timers, now, id)
@@ -312,6 +336,14 @@ impl WritePhase {
         self.avoid = ReplicaSet::EMPTY;
     }
 
+    pub(super) const fn tag(&self) -> Version {
+        self.entry.version
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        self.answer.clone()
+    }
+
     /// The question to the leader; counts the attempt.
     fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: Need) -> Write {
         let first = core::mem::replace(&mut self.first, false);
@@ -323,7 +355,6 @@ impl WritePhase {
             need: need.current,
             next_need: need.next,
             first,
-            base: self.base,
             deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(patience)),
         }
     }

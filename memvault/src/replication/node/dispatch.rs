@@ -4,12 +4,17 @@ use alloc::string::String;
 
 use super::super::Now;
 use super::super::action::{Action, Event, Link};
+use super::super::context::Context;
 use super::super::coordinator::is_operation;
-use super::super::message::{Body, Hello, Message, NodeState, ReadReply};
+use super::super::entry::Entry;
+use super::super::message::{
+    Body, Hello, Message, NodeState, OfferKind, OfferReply, ReadReply, TurnReply,
+};
 use super::super::peers::Greeting;
 use super::super::pull::{Position, pull};
 use super::super::rules::Rule;
-use super::{Caller, Node};
+use super::{Caller, Member, Node};
+use crate::hash::token;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -30,6 +35,8 @@ impl Node {
             | Body::Write(_)
             | Body::Offer { .. }
             | Body::Read { .. }
+            | Body::Turn { .. }
+            | Body::Yield { .. }
             | Body::Pull { .. }
             | Body::Flush { .. }
             | Body::Propose { .. } => self.take_question(now, from, (id, epoch), body),
@@ -86,26 +93,15 @@ impl Node {
                     .leader
                     .handle_write(cx, &mut member.replica, now, (from, id), write);
             }
-            Body::Offer {
-                key,
-                entry,
-                kind,
-                base,
-            } => {
-                cx.observe(now, entry.version);
-                let replica = &mut member.replica;
-                let warming =
-                    replica.state == NodeState::Warming || member.gains.is_some() && cx.gains(&key);
-                if warming && let Some(warm_up) = &mut member.warm_up {
-                    warm_up.handle_write(replica, &key);
-                }
-                Body::Offered(replica.offer_as(warming, now, &key, &entry, (kind, base)))
+            Body::Offer { key, entry, kind } => {
+                Body::Offered(member.take_offer(cx, now, &key, &entry, kind))
             }
-            Body::Read { key } => Body::Held(if member.gains.is_some() && cx.gains(&key) {
-                ReadReply::Gaining
-            } else {
-                member.replica.read(now, &key)
-            }),
+            Body::Read { key, promise } => Body::Held(member.answer_read(cx, now, &key, promise)),
+            Body::Turn { key } => Body::Turned(member.answer_turn(now, &key, (from, id))),
+            Body::Yield { key } => {
+                let turns = &mut member.turns;
+                return turns.give_back(cx, now.instant, token(&key), (from, id));
+            }
             Body::Pull {
                 cursor,
                 since,
@@ -238,6 +234,7 @@ impl Node {
                 cx.event(Event::Rejected { node, reason });
             }
             Body::Wrote(reply) => self.coordinator.handle_wrote(cx, now, from, id, reply),
+            Body::Turned(reply) => self.coordinator.handle_turned(cx, now, from, id, reply),
             Body::Held(reply) => self.coordinator.handle_held(cx, now, from, id, reply),
             Body::Flushed => self.coordinator.handle_flushed(cx, from, id),
             Body::Offered(reply) if is_operation(id) => {
@@ -274,6 +271,49 @@ impl Node {
         if was_cut_off && self.cx.rules.keep(Rule::CutOffCatchesUp) {
             // It ran on while the two could not talk: it may hold what this node missed.
             self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+impl Member {
+    fn take_offer(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        key: &[u8],
+        entry: &Entry,
+        kind: OfferKind,
+    ) -> OfferReply {
+        cx.observe(now, entry.version);
+        let replica = &mut self.replica;
+        let warming = replica.state == NodeState::Warming || self.gains.is_some() && cx.gains(key);
+        if warming && let Some(warm_up) = &mut self.warm_up {
+            warm_up.handle_write(replica, key);
+        }
+        replica.offer_as(warming, now, key, entry, kind)
+    }
+
+    fn answer_read(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        key: &[u8],
+        promise: Option<Version>,
+    ) -> ReadReply {
+        if let Some(tag) = promise {
+            cx.observe(now, tag);
+        }
+        if self.gains.is_some() && cx.gains(key) {
+            self.replica.read_before_taking_over(now, key, promise)
+        } else {
+            self.replica.read(now, key, promise)
+        }
+    }
+
+    fn answer_turn(&mut self, now: Now, key: &[u8], (link, id): (Link, u64)) -> TurnReply {
+        match self.replica.state {
+            NodeState::Serving => self.turns.ask(now.instant, token(key), link, id),
+            _ => TurnReply::Loading,
         }
     }
 }

@@ -25,6 +25,7 @@ use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
 use super::request::Request;
 use super::rules::Rule;
+use super::turns::Turns;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
@@ -63,6 +64,7 @@ struct Member {
     me: NodeIndex,
     replica: Replica,
     leader: Leader,
+    turns: Turns,
     warm_up: Option<WarmUp>,
     /// While this node has keys to take over: its floors at the beginning of the change.
     gains: Option<Floors>,
@@ -115,6 +117,7 @@ impl Node {
             me,
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
             leader: Leader::new(cx.config.op_deadline, &hasher),
+            turns: Turns::new(cx.config.write_attempt, &hasher),
             // One that is no member yet has nothing to fetch.
             warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
             gains: None,
@@ -182,8 +185,13 @@ impl Node {
     }
 
     /// A connection that somebody opened to this node is gone.
-    pub fn handle_inbound_closed(&mut self, link: u64) {
+    pub fn handle_inbound_closed(&mut self, now: Now, link: u64) {
         self.inbound.remove(&link);
+        if let Some(member) = &mut self.member {
+            let link = Link::Inbound(link);
+            member.turns.forget(&mut self.cx, now.instant, link);
+        }
+        self.deliver_local(now);
     }
 
     /// A message came in.
@@ -201,6 +209,7 @@ impl Node {
         self.coordinator.handle_timeout(&mut self.cx, now);
         if let Some(member) = &mut self.member {
             member.leader.handle_timeout(&mut self.cx, now);
+            member.turns.handle_timeout(&mut self.cx, now.instant);
         }
         self.deliver_local(now);
     }
@@ -213,11 +222,10 @@ impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) is due; a later call is no error, only late.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
-        let leader = self
-            .member
-            .as_ref()
-            .and_then(|member| member.leader.next_timeout());
-        [self.coordinator.next_timeout(), leader]
+        let member = self.member.as_ref();
+        let leader = member.and_then(|member| member.leader.next_timeout());
+        let turns = member.and_then(|member| member.turns.next_timeout());
+        [self.coordinator.next_timeout(), leader, turns]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)

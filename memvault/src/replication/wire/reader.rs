@@ -7,8 +7,8 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{
-    Ballot, Body, Hello, OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, Write,
-    WriteReply,
+    Ballot, Body, Hello, OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal,
+    TurnReply, Write, WriteReply,
 };
 use super::{HELLO, WireError, kind, state};
 use crate::resp::Args;
@@ -64,7 +64,7 @@ impl<'a> Header<'a> {
         self.take::<VERSION_LEN>().map(Version::from_bytes)
     }
 
-    fn base(&mut self) -> Result<Option<Version>, WireError> {
+    fn promise(&mut self) -> Result<Option<Version>, WireError> {
         let given = self.flag()?;
         let version = self.version()?;
         Ok(given.then_some(version))
@@ -148,7 +148,6 @@ pub(super) fn read_body<'a>(
             need: header.u8()?,
             next_need: header.u8()?,
             first: header.flag()?,
-            base: header.base()?,
             deadline: Timestamp::from_millis(header.u64()?),
             key: rest.bytes()?,
             entry: header.entry(rest)?,
@@ -156,12 +155,17 @@ pub(super) fn read_body<'a>(
         b"NODE.WROTE" => Body::Wrote(write_reply(header)?),
         b"NODE.OFFER" => Body::Offer {
             kind: kind(header.u8()?)?,
-            base: header.base()?,
             key: rest.bytes()?,
             entry: header.entry(rest)?,
         },
         b"NODE.OFFERED" => Body::Offered(offer_reply(header)?),
-        b"NODE.READ" => Body::Read { key: rest.bytes()? },
+        b"NODE.READ" => Body::Read {
+            promise: header.promise()?,
+            key: rest.bytes()?,
+        },
+        b"NODE.TURN" => Body::Turn { key: rest.bytes()? },
+        b"NODE.TURNED" => Body::Turned(turn_reply(header)?),
+        b"NODE.YIELD" => Body::Yield { key: rest.bytes()? },
         b"NODE.HELD" => Body::Held(read_reply(header, rest)?),
         b"NODE.PULL" => Body::Pull {
             cursor: header.u32()?,
@@ -253,6 +257,7 @@ fn write_reply(header: &mut Header<'_>) -> Result<WriteReply, WireError> {
         1 => WriteReply::Done { existed: true },
         2 => WriteReply::Stale {
             current: header.version()?,
+            untouched: header.flag()?,
         },
         3 => WriteReply::Loading,
         4 => WriteReply::WrongNode,
@@ -278,6 +283,7 @@ fn offer_reply(header: &mut Header<'_>) -> Result<OfferReply, WireError> {
                 0 => Refusal::Stale,
                 1 => Refusal::Skew,
                 2 => Refusal::TooLarge,
+                3 => Refusal::Promised,
                 _ => return Err(WireError::BadValue),
             };
             OfferReply::Nack {
@@ -291,11 +297,25 @@ fn offer_reply(header: &mut Header<'_>) -> Result<OfferReply, WireError> {
     })
 }
 
+fn turn_reply(header: &mut Header<'_>) -> Result<TurnReply, WireError> {
+    Ok(match header.u8()? {
+        0 => TurnReply::Granted,
+        1 => TurnReply::Queued,
+        2 => TurnReply::Loading,
+        _ => return Err(WireError::BadValue),
+    })
+}
+
 fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadReply, WireError> {
     let code = header.u8()?;
     match code {
         0 => return Ok(ReadReply::Loading),
         3 => return Ok(ReadReply::Gaining),
+        4 => {
+            return Ok(ReadReply::Overtaken {
+                current: header.version()?,
+            });
+        }
         _ => {}
     }
     let (unconfirmed, floor) = (header.flag()?, header.version()?);

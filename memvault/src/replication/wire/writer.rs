@@ -6,7 +6,7 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::Entry;
 use super::super::message::{
-    Ballot, Body, OfferReply, Progress, PullReply, ReadReply, Refusal, Write, WriteReply,
+    Ballot, Body, OfferReply, Progress, PullReply, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
 use super::{kind_code, state_code};
 use crate::resp::encode;
@@ -62,9 +62,9 @@ impl<'a> Parts<'a> {
         self.header.extend_from_slice(&version.to_bytes());
     }
 
-    fn base(&mut self, base: Option<Version>) {
-        self.u8(u8::from(base.is_some()));
-        self.version(base.unwrap_or(Version::ZERO));
+    fn promise(&mut self, promise: Option<Version>) {
+        self.u8(u8::from(promise.is_some()));
+        self.version(promise.unwrap_or(Version::ZERO));
     }
 
     /// Version, expiry and whether there is a value; the value itself is a part of its own.
@@ -101,19 +101,22 @@ impl<'a> Parts<'a> {
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),
-            Body::Offer {
-                key,
-                entry,
-                kind,
-                base,
-            } => {
+            Body::Offer { key, entry, kind } => {
                 self.u8(kind_code(*kind));
-                self.base(*base);
                 self.rest.push(key);
                 self.entry(entry);
             }
             Body::Offered(reply) => self.offer_reply(*reply),
-            Body::Read { key } => self.rest.push(key),
+            Body::Read { key, promise } => {
+                self.promise(*promise);
+                self.rest.push(key);
+            }
+            Body::Turn { key } | Body::Yield { key } => self.rest.push(key),
+            Body::Turned(reply) => self.u8(match reply {
+                TurnReply::Granted => 0,
+                TurnReply::Queued => 1,
+                TurnReply::Loading => 2,
+            }),
             Body::Held(reply) => self.read_reply(reply),
             Body::Pull {
                 cursor,
@@ -191,7 +194,6 @@ impl<'a> Parts<'a> {
         self.u8(write.need);
         self.u8(write.next_need);
         self.u8(u8::from(write.first));
-        self.base(write.base);
         self.u64(write.deadline.as_millis());
         self.rest.push(&write.key);
         self.entry(&write.entry);
@@ -201,7 +203,7 @@ impl<'a> Parts<'a> {
         let (code, current) = match reply {
             WriteReply::Done { existed: false } => (0, None),
             WriteReply::Done { existed: true } => (1, None),
-            WriteReply::Stale { current } => (2, Some(current)),
+            WriteReply::Stale { current, .. } => (2, Some(current)),
             WriteReply::Loading => (3, None),
             WriteReply::WrongNode => (4, None),
             WriteReply::Unreachable => (5, None),
@@ -213,6 +215,9 @@ impl<'a> Parts<'a> {
         self.u8(code);
         if let Some(current) = current {
             self.version(current);
+        }
+        if let WriteReply::Stale { untouched, .. } = reply {
+            self.u8(u8::from(untouched));
         }
     }
 
@@ -233,6 +238,7 @@ impl<'a> Parts<'a> {
                     Refusal::Stale => 0,
                     Refusal::Skew => 1,
                     Refusal::TooLarge => 2,
+                    Refusal::Promised => 3,
                 });
             }
         }
@@ -242,6 +248,10 @@ impl<'a> Parts<'a> {
         match reply {
             ReadReply::Loading => self.u8(0),
             ReadReply::Gaining => self.u8(3),
+            ReadReply::Overtaken { current } => {
+                self.u8(4);
+                self.version(*current);
+            }
             ReadReply::Holds {
                 entry,
                 unconfirmed,

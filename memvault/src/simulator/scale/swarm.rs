@@ -275,7 +275,7 @@ impl Swarm {
             }
             Event::Closed { process, link } => self.input(process, |node, now| match link {
                 Link::Peer(peer) => node.handle_disconnected(now, peer),
-                Link::Inbound(id) => node.handle_inbound_closed(id),
+                Link::Inbound(id) => node.handle_inbound_closed(now, id),
             }),
             Event::Wake { process } => self.wake_up(process),
         }

@@ -17,6 +17,7 @@ use super::process::Process;
 use super::promises::Promises;
 use super::report::Report;
 use super::scenario::Scenario;
+use super::updates::Updates;
 use super::violation::{Promise, Violation};
 use super::workload::Question;
 use crate::chance::Chance;
@@ -34,6 +35,7 @@ pub(super) struct World<'a> {
     pub(super) questions: BTreeMap<u64, Question>,
     pub(super) next_value: u64,
     pub(super) records: Vec<Record>,
+    pub(super) updates: Updates,
     pub(super) report: Report,
     pub(super) audit: Audit,
     fingerprint: xxhash_rust::xxh3::Xxh3,
@@ -92,6 +94,7 @@ impl<'a> World<'a> {
             questions: BTreeMap::new(),
             next_value: 0,
             records: Vec::new(),
+            updates: Updates::default(),
             report: Report::default(),
             audit: Audit::new(scenario.nodes, scenario.keys),
             fingerprint: xxhash_rust::xxh3::Xxh3::new(),
@@ -144,7 +147,7 @@ impl<'a> World<'a> {
                 link,
             } => self.input(process, boot, |node, now| match link {
                 Link::Peer(peer) => node.handle_disconnected(now, peer),
-                Link::Inbound(id) => node.handle_inbound_closed(id),
+                Link::Inbound(id) => node.handle_inbound_closed(now, id),
             }),
             Event::Wake { process, boot } => self.wake_up(process, boot),
             Event::Ask { client } => self.ask(client),
@@ -288,6 +291,11 @@ impl<'a> World<'a> {
             .filter_map(|process| process.node.as_ref());
         let epochs = nodes.map(|node| node.document().epoch);
         self.report.changes = epochs.max().unwrap_or(1).saturating_sub(1) / 2;
+        self.report.updates = self.updates.done();
+        self.report.unknown_updates = self.updates.unknown();
+        if promises.atomic {
+            violations.append(&mut self.updates.check());
+        }
         self.report.stale = history::count_stale(&self.records);
         self.report.simulated_ms = self.now.as_micros() / 1000;
         for record in &self.records {
