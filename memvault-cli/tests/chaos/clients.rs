@@ -101,16 +101,17 @@ const STRICT: Levels = Levels {
     read: Level::Quorum,
 };
 
+/// A client with default settings.
 fn connect(network: &dyn Network) -> Client {
-    let builder = Client::builder()
-        .cluster(network.list(CLIENTS))
-        .on_ambiguous(OnAmbiguous::Error);
+    let builder = Client::builder().cluster(network.list(CLIENTS));
     smol::block_on(builder.connect()).expect("the cluster serves")
 }
 
 /// A client at level QUORUM, to which a write of unknown fate is an error.
 pub(crate) fn connect_strict(network: &dyn Network) -> Client {
-    connect(network).with_levels(STRICT)
+    let builder = Client::builder().cluster(network.list(CLIENTS));
+    let strict = builder.levels(STRICT).on_ambiguous(OnAmbiguous::Error);
+    smol::block_on(strict.connect()).expect("the cluster serves")
 }
 
 impl Worker {
