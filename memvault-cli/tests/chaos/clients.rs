@@ -14,6 +14,7 @@ use crate::cluster::socket_address;
 use crate::history::{Group, History};
 use crate::network::{CLIENTS, GATEWAY, MEMBERS, Network};
 use crate::redis::Redis;
+use crate::support::eventually;
 
 /// All clients at work.
 pub(crate) struct Clients {
@@ -87,9 +88,13 @@ impl Clients {
                 } else {
                     &mut self.judge
                 };
-                let asked = self.history.now();
-                let read = ask.get(&group.key(key));
-                assert!(read.is_ok(), "all is calm: {} {read:?}", group.key(key));
+                let mut last = (self.history.now(), Ok(None));
+                // A client looks for a member that it lost every few seconds.
+                eventually("every key can be read again", || {
+                    last = (self.history.now(), ask.get(&group.key(key)));
+                    last.1.is_ok()
+                });
+                let (asked, read) = last;
                 self.history.note((group, key), asked, None, read);
             }
         }
