@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::replication::{
     Action, Config, Event as Notice, Link, Member, Message, Node, NodeState, Now, Role,
 };
-use crate::ring::NodeIndex;
+use crate::ring::{MAX_NODES, NodeIndex};
 use crate::store;
 use crate::time::{Duration, Instant, Timestamp};
 
@@ -40,11 +40,17 @@ enum Event {
     Wake {
         process: Number,
     },
+    Start {
+        process: Number,
+    },
 }
 
 /// All processes and what is under way between them.
 pub(super) struct Swarm {
     members: usize,
+    replicas: usize,
+    list: Vec<Member>,
+    /// `None` before its start and after its end.
     nodes: Vec<Option<Node>>,
     wake_at: Vec<Option<Instant>>,
     /// By [`Swarm::connection`]: whether it is open. A dead member does not come back, so no number is used
@@ -89,13 +95,18 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 
 impl Swarm {
     pub(super) fn start(scale: &Scale) -> Result<Self, ScaleError> {
-        if scale.members < 3 {
+        let replicas = 1..=Config::MAX_REPLICAS;
+        if !(3..=MAX_NODES).contains(&scale.members) || !replicas.contains(&scale.replicas) {
             return Err(ScaleError::BadScale);
         }
         let processes = scale.members + scale.clients;
         let mut swarm = Self {
             members: scale.members,
-            nodes: Vec::new(),
+            replicas: scale.replicas,
+            list: (0..scale.members)
+                .map(|n| Member::new(member_id(n)))
+                .collect(),
+            nodes: (0..processes).map(|_| None).collect(),
             wake_at: vec![None; processes],
             open: vec![false; processes * scale.members],
             unplugged: None,
@@ -109,30 +120,32 @@ impl Swarm {
             down: BTreeMap::new(),
             ejected: BTreeMap::new(),
         };
-        let list: Vec<_> = (0..scale.members)
-            .map(|n| Member::new(member_id(n)))
-            .collect();
-        for number in 0..processes {
-            let role = if number < scale.members {
-                Role::Member(member_id(number))
-            } else {
-                Role::Coordinator(format!("client-{number}"))
-            };
-            let config = Config {
-                replicas: scale.replicas,
-                ..Config::new(list.clone(), role)
-            };
-            let (boot, seed) = (swarm.chance.next_u64() as u32, swarm.chance.next_u64());
-            let sibling = swarm.nodes.first().and_then(Option::as_ref);
-            let entries = store::Config::default();
-            let node = Node::beside(sibling, config, boot, seed, entries, at(Instant::ZERO));
-            swarm
-                .nodes
-                .push(Some(node.map_err(|_| ScaleError::BadScale)?));
+        for process in 0..processes {
             let after = swarm.chance.duration_below(STARTS);
-            swarm.wake_after(number, after);
+            swarm.schedule(after, Event::Start { process });
         }
         Ok(swarm)
+    }
+
+    fn launch(&mut self, number: Number) {
+        let role = if number < self.members {
+            Role::Member(member_id(number))
+        } else {
+            Role::Coordinator(format!("client-{number}"))
+        };
+        let config = Config {
+            replicas: self.replicas,
+            ..Config::new(self.list.clone(), role)
+        };
+        let (boot, seed) = (self.chance.next_u64() as u32, self.chance.next_u64());
+        let sibling = self.nodes.iter().flatten().next();
+        let entries = store::Config::default();
+        let node = Node::beside(sibling, config, boot, seed, entries, at(self.now));
+        if let Some(place) = self.nodes.get_mut(number) {
+            // Only a wrong scale is refused, and that was looked at before.
+            *place = node.ok();
+        }
+        self.wake(number);
     }
 
     /// Runs until all members serve and everyone has a link to all of them.
@@ -147,17 +160,13 @@ impl Swarm {
     }
 
     fn is_ready(&self) -> bool {
-        self.nodes
-            .iter()
-            .flatten()
-            .enumerate()
-            .all(|(number, node)| {
-                let serves = number >= self.members || node.state() == NodeState::Serving;
-                serves
-                    && node
-                        .peers()
-                        .all(|peer| peer.is_up && peer.state == NodeState::Serving)
+        let serves = |state| state == NodeState::Serving;
+        let is_ready = |node: &Option<Node>| {
+            node.as_ref().is_some_and(|node| {
+                serves(node.state()) && node.peers().all(|peer| peer.is_up && serves(peer.state))
             })
+        };
+        self.nodes.iter().all(is_ready)
     }
 
     /// Counts what is said while nothing is asked, and what is known.
@@ -278,6 +287,7 @@ impl Swarm {
                 Link::Inbound(id) => node.handle_inbound_closed(now, id),
             }),
             Event::Wake { process } => self.wake_up(process),
+            Event::Start { process } => self.launch(process),
         }
     }
 
