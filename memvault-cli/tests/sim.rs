@@ -157,7 +157,7 @@ fn a_wrong_flag_is_named_with_what_it_expects() {
         (
             "--check",
             "everything",
-            "linearizable, durable or available",
+            "linearizable, durable, atomic or available",
         ),
     ];
     for (flag, value, part) in cases {
@@ -219,4 +219,13 @@ fn growth_is_measured_and_its_json_depends_on_the_flags_alone() {
     // All but the dead one and itself, and all clients.
     assert_eq!(sizes["sizes"][1]["unplugged_down_ms"]["members"], 10);
     assert_eq!(sizes["sizes"][1]["killed_noticed_ms"]["clients"], 3);
+}
+
+#[test]
+fn a_cluster_smaller_than_its_scenario_still_runs() {
+    let ran = sim(&["--nodes", "1", "--replicas", "1", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let document = lasting(&ran);
+    assert_eq!(document["runs"], 18);
+    assert!(document["hits"].as_u64() > Some(100), "{document}");
 }

@@ -44,7 +44,7 @@ enum Place {
     Switch(fn(&mut Faults) -> &mut bool),
 }
 
-const NAMES: [(&str, Place); 17] = [
+const NAMES: [(&str, Place); 18] = [
     ("delay", Place::Length(|faults| &mut faults.delay)),
     ("loss", Place::Share(|faults| &mut faults.loss)),
     ("duplicate", Place::Share(|faults| &mut faults.duplicate)),
@@ -77,6 +77,7 @@ const NAMES: [(&str, Place); 17] = [
     ("suspect", Place::Every(|faults| &mut faults.suspect_every)),
     ("skew", Place::Length(|faults| &mut faults.skew)),
     ("jump", Place::Every(|faults| &mut faults.jump_every)),
+    ("change", Place::Every(|faults| &mut faults.change_every)),
 ];
 
 fn apply(faults: &mut Faults, word: &str) -> Result<(), String> {

@@ -191,12 +191,14 @@ Faults:
   suspect=1s     ... between two false suspicions
   skew=200ms     wall clocks differ from the true time by up to this much, and change
   jump=5s        ... between two jumps of one wall clock by up to an hour, for up to 3 s
+  change=1.5s    ... between two commands that add or remove a member; for scenarios with spares
   none, all      nothing; loss, duplicate, straggle, crash, partition, pause and skew as above
                  Words behind them change that: all,crash=never
 
 Checks, of which each scenario gets those that the protocol promises under its conditions:
   linearizable   acknowledged writes and reads that find a value fit into one order in real time
   durable        after the first acknowledged write of a key no read misses
+  atomic         no increment is lost or counted twice, no lock is taken twice
   available      no request fails
 
 Exit code 1 if a check failed, with the command that repeats the run; 130 after Ctrl-C, with the
@@ -250,7 +252,7 @@ fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
 
 fn promise(text: &str) -> Result<Promise, String> {
     let found = Promise::ALL.into_iter().find(|known| known.name() == text);
-    found.ok_or_else(|| "expected linearizable, durable or available".to_owned())
+    found.ok_or_else(|| "expected linearizable, durable, atomic or available".to_owned())
 }
 
 fn nodes(text: &str) -> Result<usize, String> {

@@ -52,6 +52,8 @@ impl Plan {
         let mut scenario = (named.scenario)(seed);
         let replace = |value: &mut usize, flag: Option<usize>| *value = flag.unwrap_or(*value);
         replace(&mut scenario.nodes, world.nodes);
+        // One node must be a member from the beginning.
+        scenario.spares = scenario.spares.min(scenario.nodes.saturating_sub(1));
         replace(&mut scenario.replicas, world.replicas);
         replace(&mut scenario.clients, world.clients);
         replace(&mut scenario.keys, world.keys);

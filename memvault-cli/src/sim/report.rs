@@ -196,6 +196,9 @@ fn counts(sums: &Sums) -> Value {
         "partitions": counts.partitions,
         "pauses": counts.pauses,
         "clock_jumps": counts.jumps,
+        "updates": counts.updates,
+        "unknown_updates": counts.unknown_updates,
+        "member_changes": counts.changes,
     })
 }
 
