@@ -13,9 +13,9 @@ use super::node::NodeStatistics;
 use super::peers::Peers;
 use super::placement::Placement;
 use super::preference::Preference;
-use super::rules::{Rule, Rules};
+use super::rules::Rules;
 use crate::ring::NodeIndex;
-use crate::time::{Instant, Timestamp};
+use crate::time::Instant;
 use crate::version::{Hlc, Version};
 
 /// The common ground of coordinator, leader, replica and warm-up.
@@ -119,12 +119,7 @@ impl Context {
 
     /// Takes note of a version that somebody else made; raises the alarm if it is not believable.
     pub(super) fn observe(&mut self, now: Now, version: Version) -> bool {
-        let mut believable = self.hlc.observe(version.hlc(), now.wall);
-        if !believable && !self.rules.keep(Rule::FutureIsRefused) {
-            believable = self
-                .hlc
-                .observe(version.hlc(), Timestamp::from_millis(u64::MAX));
-        }
+        let believable = self.hlc.observe(version.hlc(), now.wall);
         if !believable {
             self.statistics.clock_skews += 1;
         }

@@ -54,6 +54,8 @@ mod replica;
 mod request;
 mod resolve;
 mod rules;
+#[cfg(test)]
+mod rules_by_hand;
 mod tags;
 mod throttle;
 mod timers;

@@ -53,7 +53,7 @@ impl Replica {
         if !Hlc::is_believable(tag.hlc(), now.wall) && rules.keep(Rule::FutureIsRefused) {
             return refuse(Version::ZERO, false, counted, Refusal::Skew);
         }
-        if kind == OfferKind::Fence && warming && rules.keep(Rule::WarmingIgnoresFences) {
+        if kind == OfferKind::Fence && !counted {
             return OfferReply::Silent;
         }
         self.purge(now, key);

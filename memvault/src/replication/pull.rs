@@ -7,7 +7,6 @@ use super::context::Context;
 use super::entry::Entry;
 use super::message::{PullReply, PulledEntry};
 use super::replica::{Replica, to_entry};
-use super::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -39,8 +38,7 @@ pub(super) fn pull(
         gained,
     } = from;
     // Until this node can reach the other, a write that it leads would miss it.
-    let reaches = cx.peers.is_up(to) || !cx.rules.keep(Rule::SourcesReachTheirTaker);
-    if !is_source || !reaches {
+    if !is_source || !cx.peers.is_up(to) {
         return PullReply::Loading;
     }
     let (mut entries, mut bytes, mut at) = (Vec::new(), 0, cursor);

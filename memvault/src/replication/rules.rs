@@ -12,8 +12,6 @@ pub(crate) enum Rule {
     WarmUp,
     /// It hears so many others that one of every write quorum is among them.
     WarmUpHearsEnough,
-    /// It asks nobody until no leader can count an acknowledgement of its former life any more.
-    WarmUpWaits,
     /// It drops what a source may have known better.
     WarmUpDropsUncertain,
     /// It takes over what its sources have forgotten.
@@ -24,8 +22,6 @@ pub(crate) enum Rule {
     WarmingDoesNotCount,
     /// A member that warms up does not read.
     WarmingDoesNotRead,
-    /// A member that warms up leaves fences alone.
-    WarmingIgnoresFences,
     /// A replica refuses a tag older than what it holds.
     OlderTagsAreRefused,
     /// It acknowledges a tag again that it once accepted, also when it was overwritten since.
@@ -42,7 +38,7 @@ pub(crate) enum Rule {
     PromisesAreKept,
     /// A change that may have been stored is looked for, not repeated.
     DoubtIsLookedInto,
-    /// Versions from too far in the future are refused and not taken note of.
+    /// Versions from too far in the future are refused.
     FutureIsRefused,
     /// A retry of a write keeps its tag.
     RetriesKeepTheirTag,
@@ -56,12 +52,6 @@ pub(crate) enum Rule {
     RefusedWriteBackIsMiss,
     /// After a change of leader, reads at ONE ask a quorum for a while.
     LeadersSettle,
-    /// A member that was cut off fetches what it missed, and does not lead before.
-    CutOffCatchesUp,
-    /// So does one that stood still.
-    PausedCatchesUp,
-    /// A member hands out its entries only to those whom the writes that it leads can reach.
-    SourcesReachTheirTaker,
 }
 
 /// Which rules a node keeps: all of them.

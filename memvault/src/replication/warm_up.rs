@@ -111,9 +111,6 @@ impl WarmUp {
         let boot_floor = Version::at(Timestamp::from_millis(now.wall.as_millis() + skew));
         let delay = cx.config.warm_delay();
         let mut warm_up = Self::new(cx, now, Purpose::WarmUp, delay, boot_floor);
-        if !cx.rules.keep(Rule::WarmUpWaits) {
-            warm_up.pull_from = now.instant;
-        }
         if !cx.rules.keep(Rule::DegradedStartForgets) {
             warm_up.boot_floor = Version::ZERO;
         }

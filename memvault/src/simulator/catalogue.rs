@@ -70,7 +70,7 @@ pub const CATALOGUE: [Named; 16] = [
     },
     Named {
         name: "graves",
-        about: "hasty with deletions that are soon forgotten",
+        about: "members cut off from deletions that the others soon forget, and crashes",
         scenario: graves,
     },
     Named {
@@ -179,12 +179,25 @@ const fn abandoned(seed: u64) -> Scenario {
     }
 }
 
+/// A key is written so seldom that its old value outlives the crashes of two members.
 const fn graves(seed: u64) -> Scenario {
+    let mut faults = Faults::none();
+    faults.loss = 20;
+    faults.crash_every = Some(Duration::from_millis(300));
+    faults.partition_every = Some(Duration::from_millis(1500));
+    faults.partition_max = Duration::from_millis(1500);
     Scenario {
-        keys: 10,
+        nodes: 3,
+        clients: 5,
+        keys: 40,
+        think: Duration::from_millis(40),
+        writes: 100,
         deletes: 500,
         tombstone_grace: Duration::from_millis(50),
-        ..Scenario::hasty(seed)
+        floor_buckets: 256,
+        duration: Duration::from_secs(40),
+        faults,
+        ..Scenario::calm(seed)
     }
 }
 

@@ -12,7 +12,6 @@ use super::super::message::{
 };
 use super::super::peers::Greeting;
 use super::super::pull::{Position, pull};
-use super::super::rules::Rule;
 use super::{Caller, Member, Node};
 use crate::hash::token;
 use crate::ring::NodeIndex;
@@ -267,8 +266,7 @@ impl Node {
             .cx
             .peers
             .greeted(now.instant, from, (boot, state), &mut self.cx.out);
-        let was_cut_off = greeting == (Greeting::Up { same_boot: true });
-        if was_cut_off && self.cx.rules.keep(Rule::CutOffCatchesUp) {
+        if greeting == (Greeting::Up { same_boot: true }) {
             // It ran on while the two could not talk: it may hold what this node missed.
             self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
         }

@@ -24,7 +24,6 @@ use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
 use super::request::Request;
-use super::rules::Rule;
 use super::turns::Turns;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
@@ -258,9 +257,7 @@ impl Node {
         let millis = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
         self.cx.event(Event::Paused { millis });
         self.cx.peers.excuse_silence(now.instant);
-        if self.cx.rules.keep(Rule::PausedCatchesUp) {
-            self.catch_up(now, millis);
-        }
+        self.catch_up(now, millis);
     }
 
     /// Fetches what was written in the last `millis` milliseconds.
