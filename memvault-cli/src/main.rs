@@ -3,6 +3,7 @@
 
 mod args;
 mod bench;
+mod cluster;
 mod demo;
 mod error;
 mod link;
@@ -53,6 +54,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Del(args) => query::del(args),
         Command::Ping(args) => query::ping(args),
         Command::Ring(args) => ring::run(args),
+        Command::Cluster(args) => cluster::run(args),
         Command::Shell(args) => shell::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Sim(args) => sim::run(args),

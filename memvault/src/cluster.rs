@@ -13,15 +13,21 @@
 //! Cost: one look-up in a hash table per request, beside what the node does.
 //! Limits: a command on several keys is carried out key by key, not atomically.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
 
-use crate::command::{CommandError, Data, Edit, ExpiryForm, SetReply, SettingError, range};
+use crate::command::{
+    CommandError, Data, Edit, ExpiryForm, Membership, SetReply, SettingError, range,
+};
 use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
-use crate::replication::{Answer, Bytes, Levels, Node, NodeState, Now, Outcome, Request};
+use crate::replication::{
+    Answer, Bytes, Change, Levels, Member, Node, NodeState, Now, Outcome, PeerStatus, Progress,
+    Request,
+};
 use crate::resp::{Args, Protocol, encode};
 use crate::store::{Statistics, Store};
 use crate::time::Timestamp;
@@ -175,7 +181,10 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let Some((request, form)) = request(&call.command) else {
-            encode::integer(out, self.facts().keys as i64);
+            match call.command {
+                Data::Membership(_) => encode::bulk(out, self.members().as_bytes()),
+                _ => encode::integer(out, self.facts().keys as i64),
+            }
             return Execution::Done;
         };
         let id = self.requests.fresh_id();
@@ -198,8 +207,7 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
         self.facts().settings(show);
-        let config = self.node.config();
-        show("replicas", &config.replicas);
+        show("replicas", &self.node.document().replicas);
         show("write-level", &self.levels.write.name());
         show("read-level", &self.levels.read.name());
     }
@@ -237,10 +245,42 @@ impl<C> ClusterEngine<'_, C> {
         }
     }
 
+    /// The members and the change under way, one a line.
+    fn members(&self) -> String {
+        let (document, peers) = (self.node.document(), self.node.peers());
+        let change = document.change.as_ref().map(Change::describe);
+        let mut text = alloc::format!(
+            "epoch:{}\r\nreplicas:{}\r\nchange:{}\r\n",
+            document.epoch,
+            document.replicas,
+            change.unwrap_or_default()
+        );
+        for (position, peer) in peers.enumerate() {
+            let role = match &document.change {
+                Some(Change::Joining { member, .. }) if member.id == peer.id => "joining",
+                Some(Change::Leaving(id)) if *id == peer.id => "leaving",
+                _ => "member",
+            };
+            let link = link_name(&peer);
+            let state = peer.state.name();
+            text += &alloc::format!(
+                "node{position}:id={},address={},role={role},link={link},state={state}",
+                peer.id,
+                peer.address,
+            );
+            if let Some(Progress { entries, permille }) = peer.gaining {
+                text += &alloc::format!(",entries={entries},permille={permille}");
+            }
+            text += "\r\n";
+        }
+        text
+    }
+
     fn replication(&self, fields: &mut Fields<'_>) {
         let counted = self.node.statistics();
         fields.field("node_state", self.node.state().name());
-        fields.field("replicas", self.node.config().replicas);
+        fields.field("replicas", self.node.document().replicas);
+        fields.field("epoch", self.node.document().epoch);
         fields.field("requests_in_flight", self.requests.len());
         fields.field("failed_requests", counted.failed_requests);
         fields.field("failovers", counted.failovers);
@@ -249,11 +289,7 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("read_repairs", counted.read_repairs);
         fields.field("clock_skews", counted.clock_skews);
         for (position, peer) in self.node.peers().enumerate() {
-            let link = match (peer.is_up, peer.is_suspect) {
-                (false, _) => "down",
-                (true, true) => "silent",
-                (true, false) => "up",
-            };
+            let link = link_name(&peer);
             let state: NodeState = peer.state;
             fields.field(
                 &alloc::format!("node{position}"),
@@ -263,8 +299,17 @@ impl<C> ClusterEngine<'_, C> {
     }
 }
 
-/// The request that a command becomes, and the form of its reply; `None` for `DBSIZE`, which the node answers
-/// alone.
+/// How a member is reached, in a word.
+const fn link_name(peer: &PeerStatus) -> &'static str {
+    match (peer.is_up, peer.is_suspect) {
+        (false, _) => "down",
+        (true, true) => "silent",
+        (true, false) => "up",
+    }
+}
+
+/// The request that a command becomes, and the form of its reply; `None` for `DBSIZE` and the state of
+/// the members, which the node tells alone.
 fn request(command: &Data<'_>) -> Option<(Request, Form)> {
     let many = |keys: Args<'_>| keys.iter().map(Bytes::from).collect();
     Some(match *command {
@@ -317,8 +362,27 @@ fn request(command: &Data<'_>) -> Option<(Request, Form)> {
             let (key, edit) = (key.into(), shared(edit));
             (Request::Edit { key, edit, max_len }, Form::Plain)
         }
+        Data::Membership(membership) => return change(membership),
         Data::Count => return None,
     })
+}
+
+/// The request for a change of the members.
+fn change(membership: Membership<'_>) -> Option<(Request, Form)> {
+    let request = match membership {
+        Membership::Status => return None,
+        Membership::Add {
+            id,
+            address,
+            weight,
+        } => Request::AddMember(Member {
+            id: id.into(),
+            weight,
+            address: address.into(),
+        }),
+        Membership::Remove(id) => Request::RemoveMember(id.into()),
+    };
+    Some((request, Form::Plain))
 }
 
 /// The edit with bytes that outlive the command.

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod duration;
 pub(crate) mod faults;
 pub(crate) mod local;
+pub(crate) mod members;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod sim;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Ping(query::Ping),
     /// Show which node holds what
     Ring(query::Ring),
+    /// Show or change the members of a running cluster
+    Cluster(members::Cluster),
     /// Type commands to a server, with history and completion
     Shell(query::Shell),
     /// Watch a cluster survive: kills a node under load and counts what fails

@@ -37,6 +37,14 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
             let mut settings = settings(members, role, args.member.replicas.replicas);
             settings.entries = entries(&args.capacity);
             settings.limits = args.limits.resp();
+            let node = &mut settings.node;
+            node.is_seed_list = args.member.join;
+            if let Some(rate) = args.member.fetch_rate {
+                node.fetch_rate = rate as u64;
+            }
+            if let Some(patience) = args.member.join_patience {
+                node.join_patience = patience;
+            }
             Role::Cluster(Box::new(settings))
         }
         _ => Role::Single(entries(&args.capacity)),
@@ -111,6 +119,23 @@ struct Place {
 }
 
 impl Place {
+    /// A node that is in no member list yet.
+    fn of_joining(bind: Option<String>, port: Option<u16>, node_id: Option<&str>) -> Self {
+        let host = bind.unwrap_or_else(|| HOST.to_owned());
+        let port = port.unwrap_or(PORT);
+        let address = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
+        let id = node_id.map_or_else(|| address.clone(), str::to_owned);
+        Self {
+            host,
+            port,
+            own: Some(NodeAddress { id, address }),
+        }
+    }
+
     fn of(args: &Serve) -> Result<Self, Error> {
         let (bind, port) = (args.listen.bind.clone(), args.listen.port);
         let Some(members) = &args.member.cluster else {
@@ -121,6 +146,9 @@ impl Place {
             });
         };
         let node_id = args.member.node_id.as_deref();
+        if args.member.join {
+            return Ok(Self::of_joining(bind, port, node_id));
+        }
         let own = identity::own_entry(&members.0, node_id, port.unwrap_or(PORT))?;
         Ok(Self {
             host: bind.unwrap_or_else(|| identity::host_of(own).to_owned()),

@@ -4,6 +4,7 @@
 mod cluster;
 mod exact_lru;
 mod kill_nodes;
+mod members;
 mod plain_redis;
 mod process;
 mod redis;

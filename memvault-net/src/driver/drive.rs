@@ -122,11 +122,18 @@ impl Driver {
     }
 
     fn announce(&self, event: &Event) {
+        if let Event::MembersChanged { .. } = event {
+            let mut peers = self.0.peers.borrow_mut();
+            for peer in self.0.node.borrow().peers() {
+                peers.know(peer.index, peer.id, peer.address);
+            }
+        }
         self.0.peers.borrow_mut().note(event);
         let level = match event {
-            Event::Up { .. } | Event::Rejoined { .. } | Event::StateChanged { .. } => {
-                log::Level::Info
-            }
+            Event::Up { .. }
+            | Event::Rejoined { .. }
+            | Event::StateChanged { .. }
+            | Event::MembersChanged { .. } => log::Level::Info,
             _ => log::Level::Warn,
         };
         log::log!(level, "{event}");

@@ -74,9 +74,9 @@ impl OpenLink {
 }
 
 impl Links {
-    pub(super) fn new(peers: usize, max_buffer: usize) -> Self {
+    pub(super) const fn new(max_buffer: usize) -> Self {
         Self {
-            peers: (0..peers).map(|_| PeerLink::None).collect(),
+            peers: Vec::new(),
             inbound: BTreeMap::new(),
             last_inbound: 0,
             max_buffer,
@@ -200,6 +200,10 @@ impl Links {
     }
 
     fn set(&mut self, node: NodeIndex, link: PeerLink) {
+        if self.peers.len() <= node.as_usize() {
+            self.peers
+                .resize_with(node.as_usize() + 1, || PeerLink::None);
+        }
         if let Some(place) = self.peers.get_mut(node.as_usize()) {
             *place = link;
         }

@@ -91,8 +91,17 @@ impl Driver {
         let now = clock.now();
         let limits = settings.link_limits();
         let (boot, seed) = (fastrand::u32(..), fastrand::u64(..));
-        let node = Node::new(settings.node, boot, seed, settings.entries, now)?;
-        let ids: Vec<String> = node.peers().map(|peer| peer.id).collect();
+        let mut config = settings.node;
+        for member in &mut config.members {
+            if let Some(address) = settings.addresses.get(&member.id) {
+                member.address.clone_from(address);
+            }
+        }
+        let node = Node::new(config, boot, seed, settings.entries, now)?;
+        let mut peers = PeerLog::new(settings.addresses);
+        for peer in node.peers() {
+            peers.know(peer.index, peer.id, peer.address);
+        }
         let inner = Inner {
             executor: Rc::downgrade(executor),
             clock,
@@ -100,9 +109,9 @@ impl Driver {
             idle_timeout: settings.idle_timeout,
             limits,
             node: RefCell::new(node),
-            links: RefCell::new(Links::new(ids.len(), settings.max_link_buffer)),
+            links: RefCell::new(Links::new(settings.max_link_buffer)),
             requests: RefCell::new(Requests::new()),
-            peers: RefCell::new(PeerLog::new(ids, &settings.addresses)),
+            peers: RefCell::new(peers),
             alarm: Rc::new(Alarm::new(now.instant)),
             on_event: RefCell::new(Vec::new()),
             driving: Cell::new(false),

@@ -60,21 +60,34 @@ struct Peer {
 }
 
 /// What is kept of all members, by [`NodeIndex`].
-pub(super) struct PeerLog(Vec<Peer>);
+pub(super) struct PeerLog {
+    peers: Vec<Peer>,
+    /// Where members are reached from here, whatever the member list says.
+    addresses: BTreeMap<String, String>,
+}
 
 impl PeerLog {
-    /// The log of members with these ids; those not in `addresses` have their id as address.
-    pub(super) fn new(ids: Vec<String>, addresses: &BTreeMap<String, String>) -> Self {
-        let peer = |id: String| Peer {
-            address: addresses.get(&id).unwrap_or(&id).clone(),
-            id,
-            ..Peer::default()
-        };
-        Self(ids.into_iter().map(peer).collect())
+    /// The log of no members so far; those not in `addresses` are reached where the member list says.
+    pub(super) const fn new(addresses: BTreeMap<String, String>) -> Self {
+        Self {
+            peers: Vec::new(),
+            addresses,
+        }
+    }
+
+    /// Notes who a member is, now and when the member list changes.
+    pub(super) fn know(&mut self, node: NodeIndex, id: String, address: String) {
+        if self.peers.len() <= node.as_usize() {
+            self.peers.resize_with(node.as_usize() + 1, Peer::default);
+        }
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
+            peer.address = self.addresses.get(&id).cloned().unwrap_or(address);
+            peer.id = id;
+        }
     }
 
     pub(super) fn address(&self, node: NodeIndex) -> String {
-        let peer = self.0.get(node.as_usize());
+        let peer = self.peers.get(node.as_usize());
         peer.map_or_else(String::new, |peer| peer.address.clone())
     }
 
@@ -105,7 +118,7 @@ impl PeerLog {
     }
 
     fn count_question(&mut self, now: Now, node: NodeIndex, id: u64) {
-        let Some(peer) = self.0.get_mut(node.as_usize()) else {
+        let Some(peer) = self.peers.get_mut(node.as_usize()) else {
             return;
         };
         peer.requests += 1;
@@ -116,7 +129,7 @@ impl PeerLog {
     }
 
     fn count_answer(&mut self, now: Now, node: NodeIndex, id: u64) {
-        let Some(peer) = self.0.get_mut(node.as_usize()) else {
+        let Some(peer) = self.peers.get_mut(node.as_usize()) else {
             return;
         };
         peer.in_flight = peer.in_flight.saturating_sub(1);
@@ -129,7 +142,7 @@ impl PeerLog {
     }
 
     pub(super) fn connected(&mut self, node: NodeIndex) {
-        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
             peer.connects += 1;
             peer.is_explained = false;
         }
@@ -137,13 +150,13 @@ impl PeerLog {
 
     /// The node gave the link up: it was silent for too long.
     pub(super) fn dropped(&mut self, node: NodeIndex) {
-        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
             peer.end("it accepted the connection but does not answer".to_owned());
         }
     }
 
     pub(super) fn lost(&mut self, node: NodeIndex, error: &LinkError) {
-        if let Some(peer) = self.0.get_mut(node.as_usize()) {
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
             peer.end(error.to_string());
         }
     }
@@ -158,7 +171,7 @@ impl PeerLog {
             } => (node, "it no longer answers".to_owned()),
             _ => return,
         };
-        let peer = self.0.iter_mut().find(|peer| peer.id == *id);
+        let peer = self.peers.iter_mut().find(|peer| peer.id == *id);
         if let Some(peer) = peer {
             peer.last_failure = Some(reason);
             peer.is_explained = matches!(event, Event::Rejected { .. });
@@ -167,7 +180,7 @@ impl PeerLog {
 
     pub(super) fn report(&self, status: PeerStatus) -> PeerReport {
         let blank = Peer::default();
-        let peer = self.0.get(status.index.as_usize()).unwrap_or(&blank);
+        let peer = self.peers.get(status.index.as_usize()).unwrap_or(&blank);
         PeerReport {
             id: status.id,
             address: peer.address.clone(),

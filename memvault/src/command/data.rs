@@ -3,6 +3,7 @@
 use super::edit::Edit;
 use super::error::CommandError;
 use super::expiry::{Condition, ExpireCondition, Expiry};
+use super::membership::Membership;
 use super::number::integer;
 use super::options::{expire_condition, expiry, get_expire, set_options};
 use super::table::{Name, Spec};
@@ -88,6 +89,8 @@ pub enum Data<'a> {
     Count,
     /// `FLUSHALL`, `FLUSHDB`: deletes all keys.
     Flush,
+    /// `MEMVAULT.CLUSTER`: the members of the cluster.
+    Membership(Membership<'a>),
 }
 
 /// What `SET` and its kin do.
@@ -209,6 +212,7 @@ impl<'a> Data<'a> {
             }
             Name::DbSize => Self::Count,
             Name::FlushAll | Name::FlushDb => flush(args)?,
+            Name::MemVaultCluster => Self::Membership(Membership::parse(args)?),
             _ => return Ok(None),
         }))
     }
@@ -229,7 +233,7 @@ impl<'a> Data<'a> {
             | Self::Set(Set { key, .. }) => (Some(key), Args::new(&[], &[]), 1),
             Self::GetMany(keys) | Self::Delete(keys) | Self::Exists(keys) => (None, keys, 1),
             Self::SetMany(pairs) => (None, pairs, 2),
-            Self::Count | Self::Flush => (None, Args::new(&[], &[]), 1),
+            Self::Count | Self::Flush | Self::Membership(_) => (None, Args::new(&[], &[]), 1),
         };
         one.into_iter().chain(many.iter().step_by(step))
     }

@@ -21,6 +21,8 @@ pub enum CommandError<'a> {
         /// What was asked for.
         name: &'a [u8],
     },
+    /// The command is for a cluster, and this node is alone.
+    NotInCluster,
     /// Too many arguments, or too few.
     Arity(&'static str),
     /// An option that does not exist, or not beside the others.
@@ -131,6 +133,9 @@ impl CommandError<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         match *self {
             Self::Unknown(args) => unknown(args, out),
+            Self::NotInCluster => {
+                out.extend_from_slice(b"ERR this node is not a member of a cluster (--cluster)");
+            }
             Self::UnknownSubcommand { command, name } => {
                 out.extend_from_slice(b"ERR unknown subcommand '");
                 out.extend_from_slice(shown(name, MOST_SHOWN));

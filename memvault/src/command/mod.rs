@@ -14,6 +14,7 @@ mod edit;
 mod error;
 mod expiry;
 mod glob;
+mod membership;
 mod number;
 mod options;
 mod owned;
@@ -32,6 +33,7 @@ pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
 
 pub(crate) use edit::range;
 pub(crate) use glob::matches;
+pub use membership::Membership;
 pub(crate) use number::memory;
 
 use crate::resp::Args;

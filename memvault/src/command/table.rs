@@ -34,6 +34,7 @@ pub enum Name {
     Incr,
     IncrBy,
     Info,
+    MemVaultCluster,
     MGet,
     MSet,
     Persist,
@@ -352,6 +353,7 @@ table! {
     Incr "incr" 2 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds 1 to the number that a key holds";
     IncrBy "incrby" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds a number to the one that a key holds";
     Info "info" -1 ANY_TIME, NO_KEYS, Server "1.0.0" "Tells of the node: its state and its counters";
+    MemVaultCluster "memvault.cluster" -2 Flags::ADMIN, NO_KEYS, Server "0.1.0" "Shows and changes the members of the cluster";
     MGet "mget" -2 READ, ALL_KEYS, String "1.0.0" "Gives the values of several keys";
     MSet "mset" -3 STORE, positions(1, -1, 2), String "1.0.1" "Sets several keys";
     Persist "persist" 2 WRITE, ONE_KEY, Generic "2.2.0" "Removes a key's expiry";

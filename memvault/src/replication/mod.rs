@@ -1,4 +1,5 @@
-//! Replication: every key on R nodes, without Raft, without Paxos and without trust in clocks.
+//! Replication: every key on R nodes, without Raft, without Paxos and without trust in clocks. Only a
+//! change of the members is voted on.
 //!
 //! [`Node`] is the one state machine of the cluster. It plays three roles with the same code: a *member*
 //! holds data and coordinates, a *gateway* coordinates for plain Redis clients, a *client* coordinates for
@@ -26,6 +27,9 @@
 //!     |
 //!     reset or 100 ms silence: the same tag to the next replica, so a retry can never run twice
 //! ```
+//!
+//! The members change in two epochs of a [`Document`] on which a majority of them votes; in between, quorums are
+//! those of both lists.
 //!
 //! The theory: the register of Attiya, Bar-Noy and Dolev (1995) made robust against members that lose their
 //! memory when they restart (Michael, Ports, Sharma, Szekeres, DISC 2017), preference lists and hinted

@@ -8,7 +8,7 @@ use ahash::RandomState;
 use super::budget::Config;
 use super::entries::Entries;
 use super::statistics::Statistics;
-use crate::command::Data;
+use crate::command::{CommandError, Data};
 use crate::lru::Index;
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
@@ -126,6 +126,7 @@ impl<S: BuildHasher> Store<S> {
                 self.entries.clear();
                 encode::ok(out);
             }
+            Data::Membership(_) => CommandError::NotInCluster.encode(out),
         }
     }
 

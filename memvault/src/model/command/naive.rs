@@ -99,6 +99,9 @@ impl Naive {
             }),
             Data::Length(key) => Reply::Integer(value(map.get(key)).map_or(0, |v| v.len() as i64)),
             Data::Count => Reply::Integer(map.len() as i64),
+            Data::Membership(_) => {
+                Reply::Error("ERR this node is not a member of a cluster (--cluster)")
+            }
             Data::Flush => {
                 map.clear();
                 Reply::Ok

@@ -5,7 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::command::{
-    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, OwnedArgs, Set, SetReply,
+    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, Membership, OwnedArgs, Set,
+    SetReply,
 };
 use crate::time::Timestamp;
 
@@ -60,6 +61,7 @@ fn name(data: &Data<'_>) -> &'static [u8] {
         },
         Data::Count => b"DBSIZE",
         Data::Flush => b"FLUSHALL",
+        Data::Membership(_) => b"MEMVAULT.CLUSTER",
     }
 }
 
@@ -108,9 +110,30 @@ fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
                 }
             }
         }
+        Data::Membership(membership) => write_membership(membership, add),
         _ => data.keys().for_each(add),
     }
     words
+}
+
+fn write_membership(membership: &Membership<'_>, mut add: impl FnMut(&[u8])) {
+    match *membership {
+        Membership::Status => add(b"STATUS"),
+        Membership::Remove(id) => {
+            add(b"REMOVE");
+            add(id.as_bytes());
+        }
+        Membership::Add {
+            id,
+            address,
+            weight,
+        } => {
+            add(b"ADD");
+            add(id.as_bytes());
+            add(address.as_bytes());
+            add(weight.to_string().as_bytes());
+        }
+    }
 }
 
 fn write_set(set: &Set<'_>, mut add: impl FnMut(&[u8])) {
