@@ -344,6 +344,61 @@ fn a_restarted_member_fetches_thousands_of_keys_even_if_a_source_dies_meanwhile(
 }
 
 #[test]
+fn what_all_sources_have_told_counts_even_if_one_of_them_dies_before_it_has_told_the_rest() {
+    let mut cluster = Cluster::start(3, 1, |config| config.max_requests = 100_000);
+    cluster.wait_until_serving();
+    let client = cluster.client(0);
+    let pad = "x".repeat(300);
+    let keys: Vec<_> = (0..10_000).map(|n| format!("key-{n}")).collect();
+    let pairs = keys.iter().map(|key| (bytes(key), bytes(&pad))).collect();
+    let stored = cluster.ask(client, Request::SetMany(pairs), Levels::default());
+    assert_eq!(stored.outcome, DONE);
+    cluster.kill(0);
+    cluster.run(Duration::from_millis(100));
+    cluster.rates.delay = Duration::from_millis(10);
+    cluster.restart(0);
+    cluster.run_until(Duration::from_secs(5), |cluster| {
+        let entries = cluster.node(0).entries();
+        entries.is_some_and(|entries| entries.len() > 5000)
+    });
+    cluster.kill(1);
+    cluster.wait_until_serving();
+    let degraded = |event: &Event| matches!(event, Event::DegradedStart { .. });
+    assert!(
+        cluster.events_of(0).any(degraded),
+        "one source was not enough for the rest"
+    );
+    let mut found = 0;
+    for key in &keys {
+        let read = cluster.ask(client, get(key), at(Level::Quorum));
+        found += usize::from(read.outcome == value(&pad));
+    }
+    assert!((2_000..8_000).contains(&found), "{found}");
+}
+
+#[test]
+fn a_read_whose_leader_falls_silent_finds_what_that_one_acknowledged_last() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    cluster.kill(0);
+    // What it sends takes its time, and what is not on its way when it stands still is not sent.
+    cluster.rates.delay = Duration::from_millis(20);
+    cluster.restart(0);
+    cluster.wait_until_serving();
+    for n in 0..60 {
+        let key = format!("key-{n}");
+        assert_eq!(cluster.set(client, &key, "old").outcome, DONE);
+        // Nobody doubts a leader that has been the same for a while.
+        cluster.run(Duration::from_millis(2500));
+        assert_eq!(cluster.set(client, &key, "new").outcome, DONE);
+        cluster.pause(0);
+        assert_eq!(cluster.get(client, &key).outcome, value("new"), "{key}");
+        cluster.resume(0);
+        cluster.run(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn requests_end_well_over_links_that_lose_repeat_and_reorder() {
     let mut cluster = Cluster::start(5, 2, |_| {});
     cluster.rates = FaultRates {

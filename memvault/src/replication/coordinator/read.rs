@@ -3,7 +3,7 @@
 //!
 //! At AUTO a read is a read at ONE, unless the view of one of the replicas changed lately: then a new leader
 //! may not know yet what the old one knew, so the read asks a quorum, and only falls back to the best it can
-//! get where a quorum is not to be had.
+//! get where a quorum is not to be had. So it does when the leader does not answer.
 
 use alloc::vec::Vec;
 
@@ -213,6 +213,7 @@ impl Operation {
             }
             ReadReply::Loading => {
                 read.passed = read.passed.or(who);
+                read.doubt_heirs(cx);
                 if cx.peers.state(from) == Some(NodeState::Serving) {
                     cx.set_state(now, from, NodeState::Warming);
                 }
@@ -267,6 +268,7 @@ impl Operation {
             read.passed = read.passed.or(read.asked);
         }
         read.asked = ReplicaSet::EMPTY;
+        read.doubt_heirs(cx);
         self.evaluate(cx, timers, now, id)
     }
 
@@ -281,6 +283,7 @@ impl Operation {
         let up = self.replicas.filter(|node| cx.peers.is_up(node));
         if let Phase::Read(read) = &mut self.phase {
             read.asked = read.asked.and(up);
+            read.doubt_heirs(cx);
             cx.statistics.failovers += 1;
         }
         self.evaluate(cx, timers, now, id)
@@ -362,6 +365,14 @@ enum Verdict {
 }
 
 impl ReadPhase {
+    /// The one that was asked at ONE does not answer: whoever takes its place may lack what it acknowledged
+    /// last, so one of them alone is not believed.
+    fn doubt_heirs(&mut self, cx: &Context) {
+        if self.mode == Mode::One && self.asked.is_empty() && cx.rules.keep(Rule::LeadersSettle) {
+            self.mode = Mode::Settle;
+        }
+    }
+
     /// The next replica to try at ONE.
     fn next_candidate(&self, replicas: &Preference, candidates: &[NodeIndex]) -> ReplicaSet {
         let tried = self.passed.or(self.asked);
