@@ -8,6 +8,7 @@ mod members;
 mod plain_redis;
 mod process;
 mod redis;
+mod same_id;
 mod worker;
 
 // What all tests of the command use.

@@ -111,7 +111,7 @@ fn take(driver: &Driver, order: Order) {
 
 /// A failure as an error; where no node is left, with what is wrong with each.
 fn explain(driver: &Driver, failure: Failure) -> Error {
-    if failure == Failure::Unavailable {
+    if matches!(failure, Failure::Unavailable | Failure::Rejected { .. }) {
         let problems = problems(&driver.peers());
         if !problems.is_empty() {
             return Error::Unreachable {

@@ -232,7 +232,10 @@ impl Driver {
 
     fn take_message(&self, now: Now, link: Link, message: Message) {
         if let Link::Peer(node) = link {
-            self.0.peers.borrow_mut().received(now, node, &message);
+            let fits = self.0.peers.borrow_mut().received(now, node, &message);
+            if let Err(error) = fits {
+                return self.lose(now, link, &error);
+            }
         }
         self.0.node.borrow_mut().handle_message(now, link, message);
     }

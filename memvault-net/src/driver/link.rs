@@ -30,6 +30,13 @@ pub(super) enum LinkError {
     Message(WireError),
     /// The reply is none that a node which speaks plain Redis could have sent.
     Reply(PlainError),
+    /// The other end answered something that was not asked, or that it has answered before.
+    Unasked { answer: &'static str },
+    /// The answer is of another kind than the question.
+    WrongKind {
+        question: &'static str,
+        answer: &'static str,
+    },
     /// The other end closed it before a message was complete.
     Torn,
     /// More waits to be sent than may.
@@ -63,6 +70,13 @@ impl std::fmt::Display for LinkError {
                 "it is not a member of a cluster (is it started with --cluster?); it said: {text}"
             ),
             Self::Reply(error) => write!(f, "{error}"),
+            Self::Unasked { answer } => write!(
+                f,
+                "it sent an answer that nobody waits for, or a second time ({answer})"
+            ),
+            Self::WrongKind { question, answer } => {
+                write!(f, "it answered {question} with {answer}")
+            }
             Self::Torn => write!(f, "it closed the connection in the middle of a message"),
             Self::Message(error) => write!(f, "it sent no valid message: {error}"),
             Self::Overflow { limit } => write!(
@@ -91,7 +105,13 @@ impl LinkError {
     pub(super) const fn is_misbehaviour(&self) -> bool {
         matches!(
             self,
-            Self::Decode(_) | Self::Refused(_) | Self::Message(_) | Self::Reply(_) | Self::Torn
+            Self::Decode(_)
+                | Self::Refused(_)
+                | Self::Message(_)
+                | Self::Reply(_)
+                | Self::Unasked { .. }
+                | Self::WrongKind { .. }
+                | Self::Torn
         )
     }
 }

@@ -24,6 +24,7 @@ mod latency;
 mod link;
 mod links;
 mod peer;
+mod questions;
 mod requests;
 mod settings;
 

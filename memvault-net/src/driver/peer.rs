@@ -10,6 +10,7 @@ use memvault::time::Instant;
 
 use super::latency::Latency;
 use super::link::LinkError;
+use super::questions::Questions;
 
 /// One member, as this node sees it, since its start.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ struct Peer {
     connects: u64,
     disconnects: u64,
     latency: Latency,
+    /// What was asked on the present connection.
+    questions: Questions,
     /// The question whose answer is being timed.
     probe: Option<(u64, Instant)>,
     last_failure: Option<String>,
@@ -92,15 +95,29 @@ impl PeerLog {
     }
 
     pub(super) fn sent(&mut self, now: Now, node: NodeIndex, message: &Message) {
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
+            peer.questions.asked(now.instant, message);
+        }
         if is_question(&message.body) {
             self.count_question(now, node, message.id);
         }
     }
 
-    pub(super) fn received(&mut self, now: Now, node: NodeIndex, message: &Message) {
+    /// # Errors
+    /// If it answers what was not asked.
+    pub(super) fn received(
+        &mut self,
+        now: Now,
+        node: NodeIndex,
+        message: &Message,
+    ) -> Result<(), LinkError> {
+        if let Some(peer) = self.peers.get_mut(node.as_usize()) {
+            peer.questions.answered(message)?;
+        }
         if is_answer(&message.body) {
             self.count_answer(now, node, message.id);
         }
+        Ok(())
     }
 
     /// The same for a member that speaks plain Redis.
@@ -145,6 +162,7 @@ impl PeerLog {
         if let Some(peer) = self.peers.get_mut(node.as_usize()) {
             peer.connects += 1;
             peer.is_explained = false;
+            peer.questions = Questions::default();
         }
     }
 

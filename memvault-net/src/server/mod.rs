@@ -37,7 +37,7 @@ use std::time::Duration;
 use async_executor::LocalExecutor;
 use futures_lite::FutureExt;
 use memvault::connection;
-use memvault::replication::ConfigError;
+use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
 use crate::driver;
@@ -148,16 +148,40 @@ impl Server {
         };
         let accepting = executor.spawn(listen::accept(listener, seats, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
+        let (tell, told) = async_channel::bounded(1);
+        if let Some(driver) = clients.backend.driver() {
+            let tell = tell.clone();
+            driver.on_event(move |event| end_if_told(event, &tell));
+        }
         let serving = executor.spawn(async move {
-            shutdown.await;
+            let ended = async {
+                shutdown.await;
+                None
+            };
+            let reason = ended.or(async { told.recv().await.ok() }).await;
             drop((accepting, watching));
             clients.finish().or(clients.lose_patience()).await;
+            reason
         });
-        sockets.block_on(&executor, serving).map_err(Error::Wait)
+        let reason = sockets.block_on(&executor, serving).map_err(Error::Wait)?;
+        drop(tell);
+        reason.map_or(Ok(()), |id| Err(Error::SameId(id)))
     }
 }
 
-/// Why a server did not start.
+/// Passes the id on if another process has it and this one has to end.
+fn end_if_told(event: &Event, tell: &async_channel::Sender<String>) {
+    if let Event::SameId {
+        node,
+        must_end: true,
+    } = event
+    {
+        // Once is enough.
+        let _ = tell.try_send(node.clone());
+    }
+}
+
+/// Why a server did not start, or did not go on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -169,6 +193,8 @@ pub enum Error {
     Spawn(io::Error),
     /// A thread of the server panicked: the keys that it kept are lost.
     Panic,
+    /// Another process with this node's id was there first, and is alive.
+    SameId(String),
     /// The listening socket cannot be used.
     Listener(io::Error),
     /// The operating system does not let the server wait for its clients.
@@ -186,6 +212,11 @@ impl fmt::Display for Error {
             ),
             Self::Spawn(error) => write!(f, "cannot start a thread (--threads): {error}"),
             Self::Panic => f.write_str("a thread of the server panicked; its keys are lost"),
+            Self::SameId(id) => write!(
+                f,
+                "another process with the id {id} is alive in this cluster: stop it first, or give this one an id of its \
+                 own (--node-id)"
+            ),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
         }
@@ -197,7 +228,7 @@ impl std::error::Error for Error {
         match self {
             Self::Config(error) => Some(error),
             Self::Listener(error) | Self::Spawn(error) | Self::Wait(error) => Some(error),
-            Self::Threads(_) | Self::Panic => None,
+            Self::Threads(_) | Self::Panic | Self::SameId(_) => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The replicating client against real nodes over real sockets.
 
 mod failures;
+mod hostile;
 mod requests;
 mod strangers;
 mod support;

@@ -178,15 +178,22 @@ impl Source<'_> {
         }
     }
 
+    fn hello(&mut self) -> Hello {
+        Hello {
+            node_id: self.text(),
+            boot: self.u32(),
+            digest: self.u64(),
+            replicas: self.u8(),
+            is_member: self.flag(),
+            protocol: self.u8(),
+            virtual_nodes: self.u32(),
+            callee: self.text(),
+        }
+    }
+
     fn body(&mut self, kind: u8) -> Body {
         match kind {
-            0 => Body::Hello(Hello {
-                node_id: self.text(),
-                boot: self.u32(),
-                digest: self.u64(),
-                replicas: self.u8(),
-                is_member: self.flag(),
-            }),
+            0 => Body::Hello(self.hello()),
             1 => Body::Rejected(self.text()),
             2 => Body::Ping,
             3 => Body::Pong {

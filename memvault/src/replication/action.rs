@@ -107,6 +107,13 @@ pub enum Event {
         /// What differs.
         reason: String,
     },
+    /// Two processes have one id.
+    SameId {
+        /// The id.
+        node: String,
+        /// Whether it is this node's own, and the other process was there first: this one has to end.
+        must_end: bool,
+    },
     /// A clock is wrong: a version came from too far in the future.
     ClockSkew {
         /// The member's id, if known.
@@ -163,6 +170,11 @@ impl core::fmt::Display for Event {
             Self::Rejected { node, reason } => {
                 write!(f, "rejected node={node} reason=\"{reason}\"")
             }
+            Self::SameId { node, must_end } => write!(
+                f,
+                "same-id node={node} must-end={must_end} reason=\"two processes have this id: stop one of them, or give it \
+                 an id of its own (--node-id)\""
+            ),
             Self::ClockSkew { node } => write!(f, "clock-skew node={node}"),
             Self::Paused { millis } => write!(f, "paused millis={millis}"),
         }

@@ -1,6 +1,7 @@
 //! What all parts of a node share: the ring, the view of the peers, the clock, the way out.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -13,6 +14,7 @@ use super::node::NodeStatistics;
 use super::peers::Peers;
 use super::placement::Placement;
 use super::preference::Preference;
+use super::request::Failure;
 use super::rules::Rules;
 use crate::ring::NodeIndex;
 use crate::time::Instant;
@@ -61,6 +63,34 @@ impl Context {
             statistics: NodeStatistics::default(),
             next_id: 0,
         }
+    }
+
+    /// The id that a member is expected to have; empty where the list only says whom to ask.
+    pub(super) fn called_as(&self, node: NodeIndex) -> String {
+        if self.document.epoch == 0 {
+            String::new()
+        } else {
+            self.peers.id(node)
+        }
+    }
+
+    /// Marks a member whose clock is wrong, or is right again: one that is wrong does not lead.
+    pub(super) fn note_clock(&mut self, node: NodeIndex, is_believable: bool) {
+        if self.peers.set_skewed(node, !is_believable) && !is_believable {
+            let node = self.peers.id(node);
+            self.event(Event::ClockSkew { node });
+        }
+    }
+
+    /// Why a request finds none of its replicas.
+    pub(super) fn unavailable(&self, replicas: &Preference) -> Failure {
+        let mut nodes = replicas.nodes().iter();
+        let rejected = nodes.find_map(|node| {
+            let reason = self.peers.peer(*node)?.rejected.clone()?;
+            let node = self.peers.id(*node);
+            Some(Failure::Rejected { node, reason })
+        });
+        rejected.unwrap_or(Failure::Unavailable)
     }
 
     /// The replicas of `key`, in order.

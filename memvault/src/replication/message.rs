@@ -27,6 +27,11 @@ pub enum Body {
     Hello(Hello),
     /// Refuses a [`Hello`](Self::Hello): the caller goes by other rules; the text says which.
     Rejected(String),
+    /// Another process with the receiver's id is alive as well.
+    SameId {
+        /// Whether the receiver came second: its greeting is refused.
+        came_later: bool,
+    },
     /// Are you alive?
     Ping,
     /// Accepts a [`Hello`](Self::Hello) and answers a [`Ping`](Self::Ping).
@@ -146,6 +151,17 @@ pub struct Hello {
     pub replicas: u8,
     /// Whether it holds data, and is thus one of the ring's members.
     pub is_member: bool,
+    /// The version of these messages and of the rules of placement: both ends must have the same.
+    pub protocol: u8,
+    /// Virtual nodes per unit of weight: both ends must place keys alike.
+    pub virtual_nodes: u32,
+    /// The id that the caller takes the other end for; empty if it does not know.
+    pub callee: String,
+}
+
+impl Hello {
+    /// The version that this release speaks.
+    pub const PROTOCOL: u8 = 1;
 }
 
 /// What a node can be used for.

@@ -36,7 +36,7 @@ pub(super) struct Peer {
     pub(super) state: NodeState,
     pub(super) boot: u32,
     progress: Progression,
-    heard_at: Instant,
+    pub(super) heard_at: Instant,
     /// When it was last heard before the link was lost.
     lost_at: Instant,
     pinged_at: Instant,
@@ -53,6 +53,12 @@ pub(super) struct Peer {
     epoch: u64,
     /// What it said last of taking over its keys, and at which epoch.
     gaining: Option<(u64, Option<Progress>)>,
+    /// Its former process starts, the latest last.
+    pub(super) former_boots: [Option<u32>; 4],
+    /// What was wrong with it when it was last sent away, until it is used again.
+    pub(super) rejected: Option<String>,
+    /// Whether its clock is ahead of ours by more than can be believed.
+    is_skewed: bool,
 }
 
 /// What became of a sign of life.
@@ -86,6 +92,8 @@ const FLAPS: usize = 3;
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
 const FLAP_DAMPING: Duration = Duration::from_secs(10);
 const RECONNECT_BASE: Duration = Duration::from_millis(50);
+/// As many failures in a row a rejection counts for: the next attempt comes within 1.6 s.
+const FAILURES_OF_REJECTED: u32 = 5;
 /// Above this many failures the back-off has reached its maximum in any case.
 const MAX_DOUBLINGS: u32 = 16;
 
@@ -272,9 +280,10 @@ impl Peers {
     /// Whether it may lead.
     pub(super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
         self.is_live(node)
-            && self
-                .peer(node)
-                .is_some_and(|peer| peer.state == NodeState::Serving && peer.damped_until <= now)
+            && self.peer(node).is_some_and(|peer| {
+                let is_fit = !peer.is_skewed && peer.damped_until <= now;
+                peer.state == NodeState::Serving && is_fit
+            })
     }
 
     pub(super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
@@ -363,6 +372,23 @@ impl Peers {
         was_up
     }
 
+    /// Remembers what is wrong with a member, for those who ask for its keys. It is not tried again as soon as
+    /// one that was merely lost.
+    pub(super) fn note_rejection(&mut self, node: NodeIndex, reason: &str) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.rejected = Some(reason.into());
+            peer.failures = peer.failures.max(FAILURES_OF_REJECTED);
+        }
+    }
+
+    /// Notes whether a member's clock is wrong. Returns whether that is news.
+    pub(super) fn set_skewed(&mut self, node: NodeIndex, is_skewed: bool) -> bool {
+        let Some(peer) = self.peer_mut(node) else {
+            return false;
+        };
+        core::mem::replace(&mut peer.is_skewed, is_skewed) != is_skewed
+    }
+
     /// A member called: whatever kept it away is over, so the next attempt need not wait.
     pub(super) fn called_by(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node)
@@ -400,6 +426,12 @@ impl Peers {
         };
         let came_up = matches!(peer.progress, Progression::Greeting { .. });
         let same_boot = peer.boot == boot && peer.changed_at.is_some();
+        if peer.boot != boot && peer.changed_at.is_some() && came_up {
+            peer.former_boots.rotate_left(1);
+            if let Some(last) = peer.former_boots.last_mut() {
+                *last = Some(peer.boot);
+            }
+        }
         peer.boot = boot;
         let id = peer.id.clone();
         if !came_up {
@@ -411,6 +443,7 @@ impl Peers {
         let was_down = peer.downs.iter().any(Option::is_some);
         peer.progress = Progression::Up;
         peer.suspect = false;
+        peer.rejected = None;
         peer.failures = 0;
         peer.changed_at = Some(now);
         out.push_back(Action::Event(Event::Up {
@@ -526,6 +559,9 @@ impl Peer {
             damped_until: Instant::ZERO,
             epoch: 0,
             gaining: None,
+            former_boots: [None; 4],
+            rejected: None,
+            is_skewed: false,
         }
     }
 

@@ -98,6 +98,13 @@ pub enum Answer {
 pub enum Failure {
     /// No replica of the key can be reached. Nothing was done.
     Unavailable,
+    /// No replica of the key can be used, and one of them is there but goes by other rules. Nothing was done.
+    Rejected {
+        /// The node's id.
+        node: String,
+        /// What is wrong between the two.
+        reason: String,
+    },
     /// Fewer replicas live than the level asks for. A write may have taken effect on some.
     NoQuorum {
         /// The level asked for.
@@ -196,7 +203,7 @@ impl Failure {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Unavailable => "CLUSTERDOWN",
+            Self::Unavailable | Self::Rejected { .. } => "CLUSTERDOWN",
             Self::NoQuorum { .. } => "NOQUORUM",
             Self::Timeout => "TIMEOUT",
             Self::Loading => "LOADING",
@@ -221,6 +228,9 @@ impl core::fmt::Display for Failure {
             Self::Refused { .. } => Ok(()),
             Self::NoVersions { level } => write!(f, "{}", NoVersions(*level)),
             Self::Unavailable => write!(f, "no replica of this key can be reached"),
+            Self::Rejected { node, reason } => {
+                write!(f, "no replica of this key can be used; {node}: {reason}")
+            }
             Self::NoQuorum { level, live, need } => write!(
                 f,
                 "level {} needs {need} replicas and {live} can be reached; a write may have taken effect",

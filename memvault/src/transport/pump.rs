@@ -137,11 +137,18 @@ impl<T: Transport> Pump<T> {
         };
         let mut at = 0;
         while let Some(result) = stream.next(&mut at) {
-            let Ok(message) = result else {
-                self.transport.close(link);
-                return self.closed(now, link);
-            };
-            self.node.handle_message(now, link, message);
+            match (result, link) {
+                (Ok(message), _) => self.node.handle_message(now, link, message),
+                (Err(error), Link::Peer(peer)) => {
+                    self.transport.close(link);
+                    let reason = alloc::format!("it sent no valid message: {error}");
+                    return self.node.handle_misbehaviour(now, peer, reason);
+                }
+                (Err(_), Link::Inbound(number)) => {
+                    self.transport.close(link);
+                    return self.node.handle_inbound_closed(now, number);
+                }
+            }
         }
         stream.input.drain(..at);
         self.streams.insert(link, stream);

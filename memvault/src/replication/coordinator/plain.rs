@@ -78,7 +78,7 @@ impl Operation {
         id: u64,
     ) -> Step {
         if self.is_hopeless(cx) {
-            return Step::Done(Err(Failure::Unavailable));
+            return Step::Done(Err(cx.unavailable(&self.replicas)));
         }
         let candidates = self.candidates(cx, now);
         let (replicas, stage) = (self.replicas, self.stage);

@@ -158,7 +158,7 @@ impl Operation {
         id: u64,
     ) -> Step {
         if self.is_hopeless(cx) {
-            return Step::Done(Err(Failure::Unavailable));
+            return Step::Done(Err(cx.unavailable(&self.replicas)));
         }
         let candidates = self.candidates(cx, now);
         let (replicas, stage) = (self.replicas, self.stage);
@@ -218,14 +218,18 @@ impl Operation {
                     cx.set_state(now, from, NodeState::Warming);
                 }
             }
+            // Nobody could have written that: whoever says so is as good as silent.
+            ReadReply::Holds {
+                entry: Some(entry), ..
+            } if !cx.observe(now, entry.version) => {
+                read.passed = read.passed.or(who);
+                cx.note_clock(from, false);
+            }
             ReadReply::Holds {
                 entry,
                 unconfirmed,
                 floor,
             } => {
-                if let Some(entry) = &entry {
-                    cx.observe(now, entry.version);
-                }
                 read.answers.retain(|vouch| vouch.node != from);
                 read.answers.push(Vouch {
                     node: from,

@@ -38,6 +38,8 @@ pub(super) struct WritePhase {
     pub(super) asked: ReplicaSet,
     /// Who was of no help lately.
     avoid: ReplicaSet,
+    /// Who spoke of versions from too far in the future.
+    skewed: ReplicaSet,
     /// Whether fewer acknowledgements than a quorum were asked for.
     degraded: bool,
 }
@@ -97,6 +99,7 @@ impl Operation {
             undecided: 0,
             asked: ReplicaSet::EMPTY,
             avoid: ReplicaSet::EMPTY,
+            skewed: ReplicaSet::EMPTY,
             degraded: false,
         });
         self.send_write(cx, timers, now, id)
@@ -111,7 +114,7 @@ impl Operation {
         id: u64,
     ) -> Step {
         if self.is_hopeless(cx) {
-            return Step::Done(Err(Failure::Unavailable));
+            return Step::Done(Err(cx.unavailable(&self.replicas)));
         }
         let need = match self.need(cx) {
             Ok(need) => need,
@@ -244,7 +247,15 @@ impl Operation {
             WriteReply::Done { .. } => Step::Wait,
             WriteReply::Stale { current, untouched } => {
                 if !cx.observe(now, current) {
-                    return Step::Done(Err(Failure::ClockSkew));
+                    cx.note_clock(from, false);
+                    write.skewed = write.skewed.or(who);
+                    write.avoid = write.avoid.or(who);
+                    // If all of them say so, it is this clock that is wrong.
+                    let others = self.replicas.filter(|node| cx.peers.is_up(node));
+                    if others.without(write.skewed).is_empty() {
+                        return Step::Done(Err(Failure::ClockSkew));
+                    }
+                    return self.send_write(cx, timers, now, id);
                 }
                 if write.is_promised && untouched {
                     return self.begin_read(cx, timers, now, id);

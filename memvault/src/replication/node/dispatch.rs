@@ -14,7 +14,7 @@ use super::super::peers::Greeting;
 use super::super::pull::{Position, pull};
 use super::{Caller, Member, Node};
 use crate::hash::token;
-use crate::ring::NodeIndex;
+use crate::ring::{NodeIndex, VIRTUAL_NODES};
 use crate::version::Version;
 
 impl Node {
@@ -159,6 +159,13 @@ impl Node {
             self.cx.answer(from, id, Body::Rejected(reason));
             return self.cx.out.push_back(Action::Disconnect(from));
         }
+        let node = self.cx.peers.index_of(&hello.node_id);
+        if let Some(node) = node.filter(|_| hello.is_member) {
+            if self.refuse_second(now, link, node, hello) {
+                return;
+            }
+            self.conduct.greeted(now, link, node, hello.boot);
+        }
         let caller = Caller {
             id: hello.node_id.clone(),
             boot: hello.boot,
@@ -186,14 +193,51 @@ impl Node {
 
     /// What keeps the caller and this node from working together.
     fn mismatch(&self, epoch: u64, hello: &Hello) -> Option<String> {
-        let replicas = self.cx.document.replicas;
         if self.member.is_none() {
             return Some(String::from("this node holds no data"));
         }
-        if epoch != self.cx.document.epoch {
-            // One of the two will learn.
-            return None;
+        // Where the epochs differ, one of the two will learn.
+        let is_same_epoch = epoch == self.cx.document.epoch;
+        self.other_release(hello)
+            .or_else(|| self.other_node(hello))
+            .or_else(|| self.other_list(hello).filter(|_| is_same_epoch))
+    }
+
+    fn other_release(&self, hello: &Hello) -> Option<String> {
+        if hello.protocol != Hello::PROTOCOL {
+            return Some(alloc::format!(
+                "{} speaks version {} of the protocol, {} speaks {} (all processes of a cluster must run releases that \
+                 speak the same)",
+                self.name,
+                Hello::PROTOCOL,
+                hello.node_id,
+                hello.protocol
+            ));
         }
+        (hello.virtual_nodes != VIRTUAL_NODES).then(|| {
+            alloc::format!(
+                "{} has {VIRTUAL_NODES} virtual nodes per unit of weight, {} has {} (keys would be misplaced: all \
+                 processes of a cluster must run the same release)",
+                self.name,
+                hello.node_id,
+                hello.virtual_nodes
+            )
+        })
+    }
+
+    fn other_node(&self, hello: &Hello) -> Option<String> {
+        (!hello.callee.is_empty() && hello.callee != self.name).then(|| {
+            alloc::format!(
+                "this is {}, and {} takes it for {} (--cluster names the wrong address for one of them)",
+                self.name,
+                hello.node_id,
+                hello.callee
+            )
+        })
+    }
+
+    fn other_list(&self, hello: &Hello) -> Option<String> {
+        let (replicas, digest) = (self.cx.document.replicas, self.cx.placement.digest);
         // First, as the digest would differ as well, and say less.
         if hello.replicas != replicas {
             return Some(alloc::format!(
@@ -203,7 +247,6 @@ impl Node {
                 hello.replicas
             ));
         }
-        let digest = self.cx.placement.digest;
         (hello.digest != digest).then(|| {
             alloc::format!(
                 "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (--cluster must \
@@ -228,8 +271,10 @@ impl Node {
                 self.take_pong(now, from, boot, state, hlc);
             }
             Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
+            Body::SameId { came_later } => self.take_same_id(now, from, came_later),
             Body::Rejected(reason) => {
                 let node = cx.peers.id(from);
+                cx.peers.note_rejection(from, &reason);
                 cx.event(Event::Rejected { node, reason });
             }
             Body::Wrote(reply) => self.coordinator.handle_wrote(cx, now, from, id, reply),
@@ -257,15 +302,20 @@ impl Node {
     }
 
     fn take_pong(&mut self, now: Now, from: NodeIndex, boot: u32, state: NodeState, hlc: u64) {
-        if !self.cx.observe(now, Version::new(hlc, 0)) {
-            let node = self.cx.peers.id(from);
-            self.cx.event(Event::ClockSkew { node });
+        if let Some(reason) = self.wrong_boot(from, boot) {
+            return self.eject(now, from, reason);
         }
+        let is_believable = self.cx.observe(now, Version::new(hlc, 0));
+        self.cx.note_clock(from, is_believable);
         let silence = self.cx.peers.silence(now.instant, from);
         let greeting = self
             .cx
             .peers
             .greeted(now.instant, from, (boot, state), &mut self.cx.out);
+        if matches!(greeting, Greeting::Up { .. }) {
+            self.conduct.accepted();
+            self.turn_away_impostors(now, from, boot);
+        }
         if greeting == (Greeting::Up { same_boot: true }) {
             // It ran on while the two could not talk: it may hold what this node missed.
             self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));

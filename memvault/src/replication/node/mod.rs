@@ -5,6 +5,7 @@
 
 mod build;
 mod change;
+mod conduct;
 mod dispatch;
 mod membership;
 mod plain;
@@ -27,11 +28,12 @@ use super::request::Request;
 use super::turns::Turns;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
-use crate::ring::NodeIndex;
+use crate::ring::{NodeIndex, VIRTUAL_NODES};
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
 use build::{build_context, check, hasher};
+use conduct::Conduct;
 pub use status::{NodeStatistics, PeerStatus};
 
 /// One node of the cluster, without sockets, clocks and threads.
@@ -45,6 +47,7 @@ pub struct Node {
     inbound: BTreeMap<u64, Caller>,
     acceptor: Acceptor,
     proposal: Option<Proposal>,
+    conduct: Conduct,
     next_tick: Instant,
     last_tick: Instant,
     few_nodes_reported: bool,
@@ -132,6 +135,7 @@ impl Node {
             inbound: BTreeMap::new(),
             acceptor: Acceptor::default(),
             proposal: None,
+            conduct: Conduct::default(),
             next_tick: now.instant,
             last_tick: now.instant,
             few_nodes_reported: false,
@@ -164,6 +168,9 @@ impl Node {
             digest: self.cx.placement.digest,
             replicas: self.cx.document.replicas,
             is_member: self.member.is_some(),
+            protocol: Hello::PROTOCOL,
+            virtual_nodes: VIRTUAL_NODES,
+            callee: self.cx.called_as(peer),
         };
         self.cx.send(peer, 0, Body::Hello(hello));
     }
@@ -186,6 +193,7 @@ impl Node {
     /// A connection that somebody opened to this node is gone.
     pub fn handle_inbound_closed(&mut self, now: Now, link: u64) {
         self.inbound.remove(&link);
+        self.conduct.closed(link);
         if let Some(member) = &mut self.member {
             let link = Link::Inbound(link);
             member.turns.forget(&mut self.cx, now.instant, link);
@@ -195,6 +203,7 @@ impl Node {
 
     /// A message came in.
     pub fn handle_message(&mut self, now: Now, from: Link, message: Message) {
+        self.conduct.heard(now, from);
         self.receive(now, from, message);
         self.deliver_local(now);
     }

@@ -1,9 +1,7 @@
 //! Members that speak plain Redis: their replies, and when they are not talked to.
 
-use alloc::string::String;
-
 use super::super::Now;
-use super::super::action::{Action, Event, Link};
+use super::super::action::Action;
 use super::super::message::NodeState;
 use super::super::plain::{PlainQuestion, PlainRefusal, PlainReply};
 use super::Node;
@@ -34,12 +32,7 @@ impl Node {
                     .peers
                     .greeted(now.instant, from, about, &mut self.cx.out);
             }
-            PlainReply::Unfit(reason) => {
-                let node = self.cx.peers.id(from);
-                self.cx.event(Event::Rejected { node, reason });
-                self.cx.out.push_back(Action::Disconnect(Link::Peer(from)));
-                self.handle_disconnected(now, from);
-            }
+            PlainReply::Unfit(reason) => self.eject(now, from, reason),
             PlainReply::Answered(id, result) => {
                 self.cx.peers.heard(now.instant, from, &mut self.cx.out);
                 if result == Err(PlainRefusal::Loading) {
@@ -49,13 +42,5 @@ impl Node {
                     .handle_answered(&mut self.cx, now, from, id, result);
             }
         }
-    }
-
-    /// The connection to a member was closed because of what it sent, or how it ended: `reason` is for
-    /// people. To be called in place of [`handle_disconnected`](Self::handle_disconnected).
-    pub fn handle_misbehaviour(&mut self, now: Now, peer: NodeIndex, reason: String) {
-        let node = self.cx.peers.id(peer);
-        self.cx.event(Event::Rejected { node, reason });
-        self.handle_disconnected(now, peer);
     }
 }

@@ -72,6 +72,7 @@ const fn name(body: &Body) -> &'static [u8] {
     match body {
         Body::Hello(_) => HELLO,
         Body::Rejected(_) => b"NODE.REJECTED",
+        Body::SameId { .. } => b"NODE.SAMEID",
         Body::Ping => b"NODE.PING",
         Body::Pong { .. } => b"NODE.PONG",
         Body::Write(_) => b"NODE.WRITE",

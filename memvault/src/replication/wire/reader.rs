@@ -134,9 +134,15 @@ pub(super) fn read_body<'a>(
             digest: header.u64()?,
             replicas: header.u8()?,
             is_member: header.flag()?,
+            protocol: header.u8()?,
+            virtual_nodes: header.u32()?,
             node_id: rest.text()?,
+            callee: rest.text()?,
         }),
         b"NODE.REJECTED" => Body::Rejected(rest.text()?),
+        b"NODE.SAMEID" => Body::SameId {
+            came_later: header.flag()?,
+        },
         b"NODE.PING" => Body::Ping,
         b"NODE.PONG" => Body::Pong {
             boot: header.u32()?,

@@ -84,8 +84,12 @@ impl<'a> Parts<'a> {
                 self.u64(hello.digest);
                 self.u8(hello.replicas);
                 self.u8(u8::from(hello.is_member));
+                self.u8(hello.protocol);
+                self.u32(hello.virtual_nodes);
                 self.rest.push(hello.node_id.as_bytes());
+                self.rest.push(hello.callee.as_bytes());
             }
+            Body::SameId { came_later } => self.u8(u8::from(*came_later)),
             Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
             Body::Ping | Body::Flushed | Body::WrongEpoch => {}
             Body::Pong {
