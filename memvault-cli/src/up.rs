@@ -64,6 +64,7 @@ fn plan(args: &Up, log_level: Option<LevelFilter>) -> Result<Plan, Error> {
     Ok(Plan {
         ports,
         replicas: args.replicas.replicas,
+        coordination: Some(args.coordination),
         max_memory: args.max_memory,
         node_log: log_level.unwrap_or(LevelFilter::Warn),
         gateway_log: log_level.unwrap_or(LevelFilter::Info),

@@ -172,7 +172,7 @@ pub struct ClusterEngine<'a, C> {
     pub client: C,
     /// The present.
     pub now: Now,
-    /// How many replicas to wait for.
+    /// How many replicas to wait for, where the client has not chosen.
     pub levels: Levels,
 }
 
@@ -194,8 +194,13 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
             protocol: call.protocol,
         };
         self.requests.waiting.insert(id, waiting);
-        self.node.handle_request(self.now, id, request, self.levels);
+        let levels = call.levels.unwrap_or(self.levels);
+        self.node.handle_request(self.now, id, request, levels);
         Execution::Deferred(id)
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        Some(self.levels)
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
@@ -207,7 +212,10 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
         self.facts().settings(show);
+        let config = self.node.config();
         show("replicas", &self.node.document().replicas);
+        show("on-ambiguous", &config.on_ambiguous.name());
+        show("max-requests", &config.max_requests);
         show("write-level", &self.levels.write.name());
         show("read-level", &self.levels.read.name());
     }

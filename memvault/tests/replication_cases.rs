@@ -546,3 +546,54 @@ fn after_more_failures_than_the_budget_a_quorum_misses_rather_than_finds_an_old_
         );
     }
 }
+
+#[test]
+fn a_delete_that_is_sent_twice_answers_as_the_first_would_have() {
+    for leader in 0..3 {
+        let mut cluster = Cluster::serving(3, 1);
+        let client = cluster.client(0);
+        assert_eq!(cluster.set(client, "k", "1").outcome, DONE);
+        cluster.run(Duration::from_millis(5));
+        let others: Vec<_> = (0..3).filter(|number| *number != leader).collect();
+        // It deletes and passes the deletion on, and falls silent before it hears of the others.
+        others.iter().for_each(|other| cluster.pause(*other));
+        let deletion = Request::Delete([bytes("k")].into());
+        let id = cluster.begin(client, deletion, at(Level::Quorum));
+        cluster.step();
+        cluster.pause(leader);
+        others.iter().for_each(|other| cluster.resume(*other));
+        let answer = cluster.finish(id).outcome;
+        assert_eq!(answer, Ok(Answer::Count(1)), "node {leader} fell silent");
+    }
+}
+
+#[test]
+fn a_request_with_more_keys_than_may_be_under_way_is_refused_whole() {
+    let mut cluster = Cluster::start(3, 1, |config| config.max_requests = 3);
+    cluster.wait_until_serving();
+    let client = cluster.client(0);
+    let keys = |count: usize| (0..count).map(|n| bytes(&format!("key-{n}"))).collect();
+    let pairs = (0..4).map(|n| (bytes(&format!("key-{n}")), bytes("1")));
+    let many = Request::SetMany(pairs.collect());
+    let (keys_asked, max_requests) = (4, 3);
+    assert_eq!(
+        cluster.ask(client, many, Levels::default()).outcome,
+        Err(Failure::TooManyKeys {
+            keys: keys_asked,
+            max_requests
+        })
+    );
+    let none = Ok(Answer::Values(vec![None; 3]));
+    let two = cluster.begin(client, Request::GetMany(keys(2)), Levels::default());
+    let three = cluster.begin(client, Request::GetMany(keys(3)), Levels::default());
+    assert_eq!(
+        cluster.finish(three).outcome,
+        Err(Failure::Busy { max_requests })
+    );
+    assert_eq!(
+        cluster.finish(two).outcome,
+        Ok(Answer::Values(vec![None; 2]))
+    );
+    let again = cluster.ask(client, Request::GetMany(keys(3)), Levels::default());
+    assert_eq!(again.outcome, none);
+}

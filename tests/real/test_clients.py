@@ -1,6 +1,7 @@
 """Programs that people use with Redis, against one server, a member of a cluster and a gateway."""
 
 import subprocess
+import concurrent.futures
 import unittest
 
 import processes
@@ -67,7 +68,34 @@ class Clients:
                 self.addCleanup(client.close)
                 self.use_all_of(client)
 
+    @unittest.skipUnless(redis, "redis-py is not installed")
+    def test_redis_py_counts_from_many_connections_at_once(self):
+        clients = [redis.Redis(port=self.port, socket_timeout=processes.DEADLINE) for _ in range(8)]
+        for client in clients:
+            self.addCleanup(client.close)
+        clients[0].delete("py:counter")
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            counts = pool.map(lambda client: [client.incr("py:counter") for _ in range(50)], clients)
+            results = sorted(sum(counts, []))
+        self.assertEqual(results, list(range(1, 401)), "none lost, none twice")
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            won = list(pool.map(lambda client: client.set("py:lock", "x", nx=True, ex=100), clients))
+        self.assertEqual(won.count(True), 1)
+        clients[0].delete("py:lock")
+
     def use_all_of(self, client):
+        client.delete("py:n")
+        self.assertEqual(client.incr("py:n"), 1)
+        self.assertEqual(client.incrby("py:n", 41), 42)
+        self.assertEqual(client.decr("py:n"), 41)
+        self.assertEqual(client.append("py:n", "x"), 3)
+        self.assertEqual(client.getrange("py:n", 0, 1), b"41")
+        self.assertEqual(client.setrange("py:n", 2, "y"), 3)
+        self.assertEqual(client.getex("py:n", ex=100), b"41y")
+        self.assertTrue(0 < client.ttl("py:n") <= 100)
+        with self.assertRaisesRegex(redis.ResponseError, "not an integer"):
+            client.incr("py:n")
+        self.assertEqual(client.getdel("py:n"), b"41y")
         self.assertTrue(client.ping())
         self.assertEqual(client.echo("hello"), b"hello")
         self.assertTrue(client.set("py", b"\x00\xff\r\n"))
@@ -107,6 +135,13 @@ class Clients:
 class ClientsOfOneServer(Clients, unittest.TestCase):
     """Against `memvault serve`."""
 
+    @unittest.skipUnless(redis, "redis-py is not installed")
+    def test_a_node_alone_has_no_levels(self):
+        client = redis.Redis(port=self.port, socket_timeout=processes.DEADLINE)
+        self.addCleanup(client.close)
+        with self.assertRaisesRegex(redis.ResponseError, "this node is alone"):
+            client.execute_command("CONSISTENCY")
+
     @classmethod
     def setUpClass(cls):
         server = processes.start_serve()
@@ -124,7 +159,27 @@ class ClientsOfACluster(unittest.TestCase):
         cls.port = cls.server().port
 
 
-class ClientsOfAGateway(Clients, ClientsOfACluster):
+class Levels:
+    """Tests for those that belong to a cluster."""
+
+    @unittest.skipUnless(redis, "redis-py is not installed")
+    def test_a_connection_keeps_the_levels_it_has_chosen(self):
+        one, other = (redis.Redis(port=self.port, protocol=2, single_connection_client=True,
+                                  socket_timeout=processes.DEADLINE)
+                      for _ in range(2))
+        for client in (one, other):
+            self.addCleanup(client.close)
+        self.assertEqual(one.execute_command("CONSISTENCY"), [b"write", b"auto", b"read", b"auto"])
+        self.assertEqual(one.execute_command("CONSISTENCY", "quorum", "all"), b"OK")
+        self.assertEqual(one.execute_command("CONSISTENCY"), [b"write", b"quorum", b"read", b"all"])
+        self.assertEqual(other.execute_command("CONSISTENCY")[1], b"auto")
+        self.assertTrue(one.set("py:level", "x"))
+        self.assertEqual(one.get("py:level"), b"x")
+        with self.assertRaisesRegex(redis.ResponseError, "auto, one, quorum or all"):
+            one.execute_command("CONSISTENCY", "most", "all")
+
+
+class ClientsOfAGateway(Levels, Clients, ClientsOfACluster):
     """Against `memvault gateway` before three members."""
 
     @classmethod
@@ -132,7 +187,7 @@ class ClientsOfAGateway(Clients, ClientsOfACluster):
         return cls.cluster.gateway
 
 
-class ClientsOfAMember(Clients, ClientsOfACluster):
+class ClientsOfAMember(Levels, Clients, ClientsOfACluster):
     """Against one of three members."""
 
     @classmethod

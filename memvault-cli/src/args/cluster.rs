@@ -1,8 +1,10 @@
 //! Flags that name a cluster and how careful to be with it.
 
 use clap::Args;
-use memvault::replication::{Config, Level};
+use memvault::replication::{Config, Level, OnAmbiguous};
 use memvault_net::driver::NodeAddress;
+
+use super::count;
 
 /// The members of a cluster, as one flag's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,41 @@ pub(crate) struct Kind {
         help_heading = "Cluster"
     )]
     pub(crate) plain_redis: bool,
+}
+
+/// How a node carries out the requests of its clients on the cluster.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Coordination {
+    /// What becomes of a plain write of unknown fate: retag (write again; it may become
+    /// visible twice) or error (answer -INDETERMINATE)
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "WHAT",
+        default_value = "retag",
+        value_parser = on_ambiguous,
+        help_heading = "Cluster"
+    )]
+    pub(crate) on_ambiguous: OnAmbiguous,
+    /// Keys under way for clients at a time; further requests are answered with -BUSY, and
+    /// one with more keys than that is refused
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "N",
+        default_value = "65536",
+        value_parser = count,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_requests: usize,
+}
+
+impl Coordination {
+    /// Writes the flags into the settings of a node.
+    pub(crate) const fn apply(self, config: &mut Config) {
+        config.on_ambiguous = self.on_ambiguous;
+        config.max_requests = self.max_requests;
+    }
 }
 
 impl Members {
@@ -90,6 +127,13 @@ pub(crate) fn server(text: &str) -> Result<String, String> {
         Ok(node) if node.id == node.address => Ok(node.address),
         _ => Err("expected host:port, such as 127.0.0.1:6379".to_owned()),
     }
+}
+
+/// Reads what becomes of a write of unknown fate.
+pub(crate) fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
+    let all = [OnAmbiguous::Retag, OnAmbiguous::Error];
+    let found = all.into_iter().find(|known| known.name() == text);
+    found.ok_or_else(|| "expected retag or error".to_owned())
 }
 
 /// Reads a level.

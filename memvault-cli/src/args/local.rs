@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::cluster::Replicas;
+use super::cluster::{Coordination, Replicas};
 use super::count;
 use super::duration::positive_duration;
 use super::size::positive_size;
@@ -35,6 +35,8 @@ pub(crate) struct Up {
         default_value_t = 6379
     )]
     pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) coordination: Coordination,
     /// Memory of each node for keys and values: 256mb, 1gb [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     pub(crate) max_memory: Option<usize>,

@@ -6,7 +6,7 @@ use clap::Args;
 use memvault::connection;
 use memvault::resp::Limits;
 
-use super::cluster::{self, Cluster, Kind, Members, Replicas};
+use super::cluster::{self, Cluster, Coordination, Kind, Members, Replicas};
 use super::count;
 use super::duration::positive_duration;
 use super::size::positive_size;
@@ -30,6 +30,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) member: Member,
     #[command(flatten)]
+    pub(crate) coordination: Coordination,
+    #[command(flatten)]
     pub(crate) limits: ClientLimits,
     #[command(flatten)]
     pub(crate) lifeline: Lifeline,
@@ -50,6 +52,8 @@ pub(crate) struct Gateway {
     pub(crate) cluster: Cluster,
     #[command(flatten)]
     pub(crate) kind: Kind,
+    #[command(flatten)]
+    pub(crate) coordination: Coordination,
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
     #[command(flatten)]

@@ -120,7 +120,7 @@ pub(crate) struct World {
     #[arg(long, value_name = "LEVEL", value_parser = cluster::level)]
     pub(crate) read_level: Option<Level>,
     /// What becomes of a write of unknown fate: retag (write again) or error
-    #[arg(long, value_name = "WHAT", value_parser = on_ambiguous)]
+    #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
     /// What must hold: linearizable, durable, atomic, available; separated by commas
     /// [default: what the protocol promises under these flags]
@@ -240,14 +240,6 @@ fn scenario(text: &str) -> Result<String, String> {
     }
     let names: Vec<_> = names.collect();
     Err(format!("expected {} or {MIXED}", names.join(", ")))
-}
-
-fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
-    match text {
-        "retag" => Ok(OnAmbiguous::Retag),
-        "error" => Ok(OnAmbiguous::Error),
-        _ => Err("expected retag or error".to_owned()),
-    }
 }
 
 fn promise(text: &str) -> Result<Promise, String> {

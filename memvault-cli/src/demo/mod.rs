@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Demo, log_level: Option<LevelFilter>) -> Outcome {
     let plan = Plan {
         ports,
         replicas: args.replicas.replicas,
+        coordination: None,
         max_memory: None,
         node_log: log_level.unwrap_or(LevelFilter::Warn),
         gateway_log: LevelFilter::Off,

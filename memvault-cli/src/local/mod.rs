@@ -5,6 +5,8 @@ mod start;
 
 use log::LevelFilter;
 
+use crate::args::cluster::Coordination;
+
 pub(crate) use ports::{check_free, pick_free, unusable};
 pub(crate) use start::Startup;
 
@@ -14,6 +16,8 @@ pub(crate) struct Plan {
     /// Port of each node.
     pub(crate) ports: Vec<u16>,
     pub(crate) replicas: usize,
+    /// How nodes and gateway carry out requests; `None` for the defaults.
+    pub(crate) coordination: Option<Coordination>,
     /// Memory of each node in bytes.
     pub(crate) max_memory: Option<usize>,
     /// What the nodes log.
@@ -57,7 +61,7 @@ impl Plan {
 
     fn server_args(&self, subcommand: &str, port: u16, log: LevelFilter) -> Vec<String> {
         let level = log.as_str().to_ascii_lowercase();
-        [
+        let mut args: Vec<String> = [
             subcommand,
             "--bind",
             HOST,
@@ -71,7 +75,16 @@ impl Plan {
             &level,
         ]
         .map(str::to_owned)
-        .into()
+        .into();
+        if let Some(coordination) = self.coordination {
+            let Coordination {
+                on_ambiguous,
+                max_requests,
+            } = coordination;
+            args.extend(["--on-ambiguous".to_owned(), on_ambiguous.name().to_owned()]);
+            args.extend(["--max-requests".to_owned(), max_requests.to_string()]);
+        }
+        args
     }
 }
 

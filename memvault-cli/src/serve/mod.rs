@@ -35,6 +35,7 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         (Some(members), Some(own)) => {
             let role = replication::Role::Member(own.id.clone());
             let mut settings = settings(members, role, args.member.replicas.replicas);
+            args.coordination.apply(&mut settings.node);
             settings.entries = entries(&args.capacity);
             settings.limits = args.limits.resp();
             let node = &mut settings.node;
@@ -63,6 +64,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let name = format!("gateway-{:08x}", fastrand::u32(..));
     let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
     settings.limits = args.limits.resp();
+    args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
     let members = members.to_words().join(",");
     let kind = if args.kind.plain_redis {

@@ -46,7 +46,7 @@ fn in_the_case_of(typed: &str, name: &str) -> String {
 fn arguments_after(line: &str) -> Option<String> {
     let mut entries = ENTRIES.iter().filter(|entry| {
         let head = line.get(..entry.name.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(entry.name))
+        head.is_some_and(|head| head.eq_ignore_ascii_case(&entry.name))
             && line[entry.name.len()..].starts_with(' ')
     });
     // `COMMAND DOCS x` is more exact than `COMMAND`.
@@ -74,8 +74,8 @@ impl Completer for Assistant {
         let typed = line[..position].trim_start();
         let start = position - typed.len();
         let pairs = matching(typed).map(|entry| Pair {
-            display: entry.name.to_owned(),
-            replacement: in_the_case_of(typed, entry.name) + " ",
+            display: entry.name.clone(),
+            replacement: in_the_case_of(typed, &entry.name) + " ",
         });
         Ok((start, pairs.collect()))
     }
@@ -107,8 +107,15 @@ mod tests {
 
     #[test]
     fn names_are_completed_in_the_letters_typed() {
-        let names = |typed| matching(typed).map(|entry| entry.name).collect::<Vec<_>>();
-        assert_eq!(names("pe"), ["PERSIST", "PEXPIRE"]);
+        let names = |typed| {
+            matching(typed)
+                .map(|entry| entry.name.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("pe"),
+            ["PERSIST", "PEXPIRE", "PEXPIREAT", "PEXPIRETIME"]
+        );
         assert_eq!(names("client set"), ["CLIENT SETINFO", "CLIENT SETNAME"]);
         assert_eq!(names("ü"), [""; 0]);
         assert_eq!(in_the_case_of("ge", "GET"), "get");

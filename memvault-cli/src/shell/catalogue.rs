@@ -1,75 +1,50 @@
-//! The commands that the shell knows by name: for completion, hints and help.
+//! The commands that the shell knows by name, for completion, hints and help: those of the table that the
+//! server reads as well, and a few of the shell's own.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
+
+use memvault::command::{self, Spec, Subcommand};
 
 /// A command, its arguments and what it does.
 pub(super) struct Entry {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) arguments: &'static str,
     summary: &'static str,
 }
 
 /// All commands, by name.
-pub(super) const ENTRIES: &[Entry] = &[
-    entry("CLIENT GETNAME", "", "Name of this connection"),
-    entry("CLIENT ID", "", "Number of this connection"),
-    entry(
-        "CLIENT SETINFO",
-        "LIB-NAME|LIB-VER value",
-        "Names the client library",
-    ),
-    entry("CLIENT SETNAME", "name", "Names this connection"),
-    entry("COMMAND", "", "Lists the commands of the server"),
-    entry("COMMAND COUNT", "", "Counts the commands of the server"),
-    entry("COMMAND DOCS", "[name ...]", "Describes commands"),
-    entry("CONFIG GET", "pattern [pattern ...]", "Shows settings"),
-    entry(
-        "CONFIG SET",
-        "setting value [setting value ...]",
-        "Changes settings",
-    ),
-    entry("DBSIZE", "", "Counts the keys"),
-    entry("DEL", "key [key ...]", "Deletes keys"),
-    entry("ECHO", "text", "Gives the text back"),
-    entry("EXISTS", "key [key ...]", "Counts those that exist"),
-    entry(
-        "EXPIRE",
-        "key seconds [NX|XX|GT|LT]",
-        "Sets the time to live",
-    ),
-    entry("FLUSHALL", "[ASYNC|SYNC]", "Deletes all keys"),
-    entry("FLUSHDB", "[ASYNC|SYNC]", "Deletes all keys"),
-    entry("GET", "key", "Gives the value of a key"),
-    entry(
-        "HELLO",
-        "[2|3] [SETNAME name]",
-        "Chooses the version of the protocol",
-    ),
-    entry("INFO", "[section ...]", "Tells about the server"),
-    entry("MGET", "key [key ...]", "Gives the values of keys"),
-    entry("MSET", "key value [key value ...]", "Sets keys"),
-    entry("PERSIST", "key", "Removes the time to live"),
-    entry(
-        "PEXPIRE",
-        "key milliseconds [NX|XX|GT|LT]",
-        "Sets the time to live",
-    ),
-    entry("PING", "[text]", "Asks whether the server answers"),
-    entry("PTTL", "key", "Gives the time to live in milliseconds"),
-    entry("SELECT", "0", "Chooses the database; there is one"),
-    entry(
-        "SET",
-        "key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]",
-        "Sets a key",
-    ),
-    entry("TTL", "key", "Gives the time to live in seconds"),
-    entry("TYPE", "key", "Gives the type of a value"),
-    entry("UNLINK", "key [key ...]", "Deletes keys"),
-    entry("exit", "", "Leaves the shell"),
-    entry("help", "[command]", "Shows this list, or one command"),
-];
+pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut entries: Vec<Entry> = command::all().iter().flat_map(entries_of).collect();
+    for (name, arguments, summary) in [
+        ("exit", "", "Leaves the shell"),
+        ("help", "[command]", "Shows this list, or one command"),
+    ] {
+        entries.push(entry(name.to_owned(), arguments, summary));
+    }
+    entries
+});
 
-const fn entry(name: &'static str, arguments: &'static str, summary: &'static str) -> Entry {
+/// A command, or each of its parts where it has any.
+fn entries_of(spec: &'static Spec) -> Vec<Entry> {
+    let name = spec.name.to_ascii_uppercase();
+    let whole = entry(name, spec.arguments, spec.summary);
+    let parts = command::subcommands(spec.id).iter().map(entry_of);
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_by(|a, b| a.name.cmp(&b.name));
+    // One that cannot stand alone is not offered alone.
+    if parts.is_empty() || spec.takes(1) {
+        parts.insert(0, whole);
+    }
+    parts
+}
+
+fn entry_of(part: &'static Subcommand) -> Entry {
+    let name = part.name.replace('|', " ").to_ascii_uppercase();
+    entry(name, part.arguments, part.summary)
+}
+
+const fn entry(name: String, arguments: &'static str, summary: &'static str) -> Entry {
     Entry {
         name,
         arguments,
@@ -102,7 +77,16 @@ mod tests {
     fn help_finds_commands_in_any_case() {
         assert!(help(None).lines().count() == ENTRIES.len());
         assert!(help(Some(b"PEXP")).contains("milliseconds"));
-        assert!(help(Some(b"client")).lines().count() == 4);
+        assert!(help(Some(b"client")).lines().count() == 7);
         assert!(help(Some(b"hgetall")).starts_with("no command"));
+    }
+
+    #[test]
+    fn every_command_of_the_server_is_known() {
+        for spec in command::all() {
+            let name = spec.name.to_ascii_uppercase();
+            let knows = |entry: &Entry| entry.name.split(' ').next() == Some(&name);
+            assert!(ENTRIES.iter().any(knows), "{name}");
+        }
     }
 }

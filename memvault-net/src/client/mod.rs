@@ -168,8 +168,7 @@ impl Client {
         }
     }
 
-    /// Deletes a key; returns whether it was there. If a node failed meanwhile and the delete had to be
-    /// repeated, it may find its own work and return `false`.
+    /// Deletes a key; returns whether it was there.
     ///
     /// # Errors
     /// See [`Error`].

@@ -75,6 +75,10 @@ pub enum CommandError<'a> {
     UnknownClientInfo(&'a [u8]),
     /// A password was given where none is asked for.
     NoPassword,
+    /// `CONSISTENCY` takes two levels.
+    Consistency,
+    /// There are no levels to choose from.
+    NoLevels,
     /// User or password is wrong.
     WrongPassword,
     /// There is no such setting.
@@ -216,6 +220,14 @@ impl CommandError<'_> {
             Self::UnsupportedVersion => "NOPROTO unsupported protocol version",
             Self::ClientName => {
                 "ERR Client names cannot contain spaces, newlines or special characters."
+            }
+            Self::Consistency => {
+                "ERR expected CONSISTENCY <write> <read>, each of them auto, one, quorum or all; without \
+                 arguments it tells the present ones"
+            }
+            Self::NoLevels => {
+                "ERR this node is alone and holds the only copy of every key: levels are for the members of a \
+                 cluster and its gateways (--cluster)"
             }
             Self::NoPassword => {
                 "ERR AUTH <password> called without any password configured for the default user. Are \

@@ -28,7 +28,7 @@ pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry};
 pub use owned::OwnedArgs;
 pub use scatter::{Gather, Part, Placement, place};
-pub use session::{Client, Config, Describe, Hello, Session};
+pub use session::{Client, Config, Describe, Hello, Session, Subcommand, subcommands};
 pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
 
 pub(crate) use edit::range;

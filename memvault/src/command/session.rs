@@ -24,6 +24,8 @@ pub enum Session<'a> {
     Info(Args<'a>),
     /// `CONFIG`.
     Config(Config<'a>),
+    /// `CONSISTENCY`: the levels of writes and of reads from now on, by their names; `None` asks for them.
+    Consistency(Option<(&'a [u8], &'a [u8])>),
     /// `COMMAND`.
     Command(Describe<'a>),
     /// `QUIT`.
@@ -113,6 +115,11 @@ impl<'a> Session<'a> {
             Name::Client => Self::Client(client(args)?),
             Name::Info => Self::Info(args.from(1)),
             Name::Config => Self::Config(config(args)?),
+            Name::Consistency => match (args.get(1), args.get(2), args.len()) {
+                (None, ..) => Self::Consistency(None),
+                (Some(write), Some(read), 3) => Self::Consistency(Some((write, read))),
+                _ => return Err(CommandError::Consistency),
+            },
             Name::Command => Self::Command(describe(args)?),
             Name::Quit => Self::Quit,
             Name::Reset => Self::Reset,
@@ -149,19 +156,108 @@ fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
     Ok(hello)
 }
 
+/// A subcommand of `CLIENT`, `CONFIG` or `COMMAND`.
+#[derive(Clone, Copy, Debug)]
+pub struct Subcommand {
+    /// The command and its own name, such as `client|id`.
+    pub name: &'static str,
+    /// How many arguments it takes, both names included; `-n` means at least `n`.
+    pub arity: i8,
+    /// What follows the names, as [`Spec::arguments`] says it.
+    pub arguments: &'static str,
+    /// What it does, in half a sentence.
+    pub summary: &'static str,
+}
+
+/// The subcommands of a command; none for one that has none.
+#[must_use]
+pub const fn subcommands(command: Name) -> &'static [Subcommand] {
+    match command {
+        Name::Client => &CLIENT,
+        Name::Config => &CONFIG,
+        Name::Command => &COMMAND,
+        _ => &[],
+    }
+}
+
+const fn part(
+    name: &'static str,
+    arity: i8,
+    arguments: &'static str,
+    summary: &'static str,
+) -> Subcommand {
+    Subcommand {
+        name,
+        arity,
+        arguments,
+        summary,
+    }
+}
+
+static CLIENT: [Subcommand; 7] = [
+    part("client|id", 2, "", "Gives the number of the connection"),
+    part("client|info", 2, "", "Tells of the connection"),
+    part("client|getname", 2, "", "Gives the name of the connection"),
+    part("client|setname", 3, "name", "Names the connection"),
+    part(
+        "client|setinfo",
+        4,
+        "LIB-NAME|LIB-VER value",
+        "Names the library that the client uses",
+    ),
+    part(
+        "client|no-evict",
+        3,
+        "ON|OFF",
+        "Is accepted, without effect",
+    ),
+    part(
+        "client|no-touch",
+        3,
+        "ON|OFF",
+        "Is accepted, without effect",
+    ),
+];
+
+static CONFIG: [Subcommand; 3] = [
+    part("config|get", -3, "pattern [pattern ...]", "Shows settings"),
+    part(
+        "config|set",
+        -4,
+        "setting value [setting value ...]",
+        "Changes settings",
+    ),
+    part("config|resetstat", 2, "", "Sets the counters to zero"),
+];
+
+static COMMAND: [Subcommand; 4] = [
+    part("command|count", 2, "", "Counts the commands there are"),
+    part("command|list", -2, "", "Lists the commands there are"),
+    part(
+        "command|info",
+        -2,
+        "[name ...]",
+        "Tells arity, flags and keys of commands",
+    ),
+    part("command|docs", -2, "[name ...]", "Describes commands"),
+];
+
 /// Finds a subcommand by its name and checks how many arguments it has; `-n` means at least `n`.
 fn subcommand<'a>(
     args: &Args<'a>,
     command: &'static str,
-    table: &[(&'static str, isize)],
+    table: &[Subcommand],
 ) -> Result<usize, CommandError<'a>> {
     let name = args.get(1).unwrap_or(&[]);
     let of = |full: &'static str| full.split_once('|').map_or(full, |(_, own)| own);
     let found = table
         .iter()
-        .position(|(full, _)| of(full).as_bytes().eq_ignore_ascii_case(name))
+        .position(|part| of(part.name).as_bytes().eq_ignore_ascii_case(name))
         .ok_or(CommandError::UnknownSubcommand { command, name })?;
-    let (full, arity) = table[found];
+    let Subcommand {
+        name: full, arity, ..
+    } = table[found];
+    let arity = isize::from(arity);
     let len = isize::try_from(args.len()).unwrap_or(isize::MAX);
     if if arity < 0 {
         len < -arity
@@ -174,17 +270,8 @@ fn subcommand<'a>(
 }
 
 fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
-    const TABLE: [(&str, isize); 7] = [
-        ("client|id", 2),
-        ("client|info", 2),
-        ("client|getname", 2),
-        ("client|setname", 3),
-        ("client|setinfo", 4),
-        ("client|no-evict", 3),
-        ("client|no-touch", 3),
-    ];
     let third = args.get(2).unwrap_or(&[]);
-    Ok(match subcommand(args, "CLIENT", &TABLE)? {
+    Ok(match subcommand(args, "CLIENT", &CLIENT)? {
         0 => Client::Id,
         1 => Client::Info,
         2 => Client::Name,
@@ -225,12 +312,7 @@ fn check_word<'a>(word: &[u8], error: CommandError<'a>) -> Result<(), CommandErr
 const LONGEST_WORD: usize = 1024;
 
 fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
-    const TABLE: [(&str, isize); 3] = [
-        ("config|get", -3),
-        ("config|set", -4),
-        ("config|resetstat", 2),
-    ];
-    Ok(match subcommand(args, "CONFIG", &TABLE)? {
+    Ok(match subcommand(args, "CONFIG", &CONFIG)? {
         0 => Config::Get(args.from(2)),
         1 if !args.len().is_multiple_of(2) => return Err(CommandError::Syntax),
         1 => Config::Set(args.from(2)),
@@ -239,16 +321,10 @@ fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
 }
 
 fn describe<'a>(args: &Args<'a>) -> Result<Describe<'a>, CommandError<'a>> {
-    const TABLE: [(&str, isize); 4] = [
-        ("command|count", 2),
-        ("command|list", -2),
-        ("command|info", -2),
-        ("command|docs", -2),
-    ];
     if args.len() < 2 {
         return Ok(Describe::Info(args.from(1)));
     }
-    Ok(match subcommand(args, "COMMAND", &TABLE)? {
+    Ok(match subcommand(args, "COMMAND", &COMMAND)? {
         0 => Describe::Count,
         1 if args.len() > 2 => return Err(CommandError::Syntax),
         1 => Describe::List,

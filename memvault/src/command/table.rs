@@ -14,6 +14,7 @@ pub enum Name {
     Client,
     Command,
     Config,
+    Consistency,
     DbSize,
     Decr,
     DecrBy,
@@ -67,13 +68,16 @@ pub struct Spec {
     pub name: &'static str,
     /// How many arguments it takes, its name included; `-n` means at least `n`.
     pub arity: i8,
+    /// What follows the name, for people: `[optional]`, `one|another`, `...` for more of the same. A placeholder
+    /// is in lower case.
+    pub arguments: &'static str,
     /// What it does to the keys, and how dear it is.
     pub flags: Flags,
     /// Which arguments are keys.
     pub keys: KeyPositions,
     /// The chapter it belongs to.
     pub group: Group,
-    /// The release of Redis that had it first.
+    /// The release of Redis that had it first; of MemVault, for one that Redis does not have.
     pub since: &'static str,
     /// What it does, in half a sentence.
     pub summary: &'static str,
@@ -313,11 +317,12 @@ const ANY_TIME: Flags = Flags::LOADING.and(Flags::STALE);
 const GREETING: Flags = ANY_TIME.and(Flags::FAST).and(Flags::NO_AUTH);
 
 macro_rules! table {
-    ($($id:ident $name:literal $arity:literal $flags:expr, $keys:expr, $group:ident $since:literal $summary:literal;)*) => {
+    ($($id:ident $name:literal $arity:literal $arguments:literal $flags:expr, $keys:expr, $group:ident $since:literal $summary:literal;)*) => {
         static TABLE: [Spec; [$($name),*].len()] = [$(Spec {
             id: Name::$id,
             name: $name,
             arity: $arity,
+            arguments: $arguments,
             flags: $flags,
             keys: $keys,
             group: Group::$group,
@@ -328,53 +333,54 @@ macro_rules! table {
 }
 
 table! {
-    Append "append" 3 STORE.and(Flags::FAST), ONE_KEY, String "2.0.0" "Appends to a key's value and gives its length";
-    Auth "auth" -2 GREETING, NO_KEYS, Connection "1.0.0" "Gives a password";
-    Client "client" -2 ANY_TIME, NO_KEYS, Connection "2.4.0" "Names the connection, or tells of it";
-    Command "command" -1 ANY_TIME, NO_KEYS, Server "2.8.13" "Tells of the commands there are";
-    Config "config" -2 ANY_TIME.and(Flags::ADMIN), NO_KEYS, Server "2.0.0" "Reads or changes settings";
-    DbSize "dbsize" 1 READ, NO_KEYS, Server "1.0.0" "Counts the keys";
-    Decr "decr" 2 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes 1 from the number that a key holds";
-    DecrBy "decrby" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes a number from the one that a key holds";
-    Del "del" -2 Flags::WRITE, ALL_KEYS, Generic "1.0.0" "Deletes keys";
-    Echo "echo" 2 Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Gives back its argument";
-    Exists "exists" -2 READ, ALL_KEYS, Generic "1.0.0" "Counts those keys that are there";
-    Expire "expire" -3 WRITE, ONE_KEY, Generic "1.0.0" "Sets a key's time to live in seconds";
-    ExpireAt "expireat" -3 WRITE, ONE_KEY, Generic "1.2.0" "Sets a key's expiry as a Unix time in seconds";
-    ExpireTime "expiretime" 2 READ, ONE_KEY, Generic "7.0.0" "Gives a key's expiry as a Unix time in seconds";
-    FlushAll "flushall" -1 Flags::WRITE, NO_KEYS, Server "1.0.0" "Deletes all keys";
-    FlushDb "flushdb" -1 Flags::WRITE, NO_KEYS, Server "1.0.0" "Deletes all keys";
-    Get "get" 2 READ, ONE_KEY, String "1.0.0" "Gives a key's value";
-    GetDel "getdel" 2 WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and deletes the key";
-    GetEx "getex" -2 WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and changes its expiry";
-    GetRange "getrange" 4 Flags::READONLY, ONE_KEY, String "2.4.0" "Gives part of a key's value";
-    GetSet "getset" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key and gives its former value";
-    Hello "hello" -1 GREETING, NO_KEYS, Connection "6.0.0" "Chooses the version of the protocol";
-    Incr "incr" 2 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds 1 to the number that a key holds";
-    IncrBy "incrby" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds a number to the one that a key holds";
-    Info "info" -1 ANY_TIME, NO_KEYS, Server "1.0.0" "Tells of the node: its state and its counters";
-    MemVaultCluster "memvault.cluster" -2 Flags::ADMIN, NO_KEYS, Server "0.1.0" "Shows and changes the members of the cluster";
-    MGet "mget" -2 READ, ALL_KEYS, String "1.0.0" "Gives the values of several keys";
-    MSet "mset" -3 STORE, positions(1, -1, 2), String "1.0.1" "Sets several keys";
-    Persist "persist" 2 WRITE, ONE_KEY, Generic "2.2.0" "Removes a key's expiry";
-    PExpire "pexpire" -3 WRITE, ONE_KEY, Generic "2.6.0" "Sets a key's time to live in milliseconds";
-    PExpireAt "pexpireat" -3 WRITE, ONE_KEY, Generic "2.6.0" "Sets a key's expiry as a Unix time in milliseconds";
-    PExpireTime "pexpiretime" 2 READ, ONE_KEY, Generic "7.0.0" "Gives a key's expiry as a Unix time in milliseconds";
-    Ping "ping" -1 Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Asks for a sign of life";
-    PSetEx "psetex" 4 STORE, ONE_KEY, String "2.6.0" "Sets a key with a time to live in milliseconds";
-    PTtl "pttl" 2 READ, ONE_KEY, Generic "2.6.0" "Gives a key's time to live in milliseconds";
-    Quit "quit" -1 GREETING, NO_KEYS, Connection "1.0.0" "Closes the connection";
-    Reset "reset" 1 GREETING, NO_KEYS, Connection "6.2.0" "Makes the connection as it was at first";
-    Select "select" 2 Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Chooses the database: there is one, 0";
-    Set "set" -3 STORE, ONE_KEY, String "1.0.0" "Sets a key, with conditions and an expiry if wanted";
-    SetEx "setex" 4 STORE, ONE_KEY, String "2.0.0" "Sets a key with a time to live in seconds";
-    SetNx "setnx" 3 STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key that is not there";
-    SetRange "setrange" 4 STORE, ONE_KEY, String "2.2.0" "Writes over part of a key's value";
-    StrLen "strlen" 2 READ, ONE_KEY, String "2.2.0" "Gives the length of a key's value in bytes";
-    SubStr "substr" 4 Flags::READONLY, ONE_KEY, String "1.0.0" "Gives part of a key's value";
-    Ttl "ttl" 2 READ, ONE_KEY, Generic "1.0.0" "Gives a key's time to live in seconds";
-    Type "type" 2 READ, ONE_KEY, Generic "1.0.0" "Gives the type of a key's value: string, or none";
-    Unlink "unlink" -2 WRITE, ALL_KEYS, Generic "4.0.0" "Deletes keys";
+    Append "append" 3 "key value" STORE.and(Flags::FAST), ONE_KEY, String "2.0.0" "Appends to a key's value and gives its length";
+    Auth "auth" -2 "[user] password" GREETING, NO_KEYS, Connection "1.0.0" "Gives a password";
+    Client "client" -2 "subcommand [argument ...]" ANY_TIME, NO_KEYS, Connection "2.4.0" "Names the connection, or tells of it";
+    Command "command" -1 "[subcommand [name ...]]" ANY_TIME, NO_KEYS, Server "2.8.13" "Tells of the commands there are";
+    Config "config" -2 "subcommand [argument ...]" ANY_TIME.and(Flags::ADMIN), NO_KEYS, Server "2.0.0" "Reads or changes settings";
+    Consistency "consistency" -1 "[write read]" Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "0.1.0" "Chooses how many replicas the requests of the connection wait for";
+    DbSize "dbsize" 1 "" READ, NO_KEYS, Server "1.0.0" "Counts the keys";
+    Decr "decr" 2 "key" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes 1 from the number that a key holds";
+    DecrBy "decrby" 3 "key number" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Takes a number from the one that a key holds";
+    Del "del" -2 "key [key ...]" Flags::WRITE, ALL_KEYS, Generic "1.0.0" "Deletes keys";
+    Echo "echo" 2 "text" Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Gives back its argument";
+    Exists "exists" -2 "key [key ...]" READ, ALL_KEYS, Generic "1.0.0" "Counts those keys that are there";
+    Expire "expire" -3 "key seconds [NX|XX|GT|LT]" WRITE, ONE_KEY, Generic "1.0.0" "Sets a key's time to live in seconds";
+    ExpireAt "expireat" -3 "key unix-seconds [NX|XX|GT|LT]" WRITE, ONE_KEY, Generic "1.2.0" "Sets a key's expiry as a Unix time in seconds";
+    ExpireTime "expiretime" 2 "key" READ, ONE_KEY, Generic "7.0.0" "Gives a key's expiry as a Unix time in seconds";
+    FlushAll "flushall" -1 "[ASYNC|SYNC]" Flags::WRITE, NO_KEYS, Server "1.0.0" "Deletes all keys";
+    FlushDb "flushdb" -1 "[ASYNC|SYNC]" Flags::WRITE, NO_KEYS, Server "1.0.0" "Deletes all keys";
+    Get "get" 2 "key" READ, ONE_KEY, String "1.0.0" "Gives a key's value";
+    GetDel "getdel" 2 "key" WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and deletes the key";
+    GetEx "getex" -2 "key [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|PERSIST]" WRITE, ONE_KEY, String "6.2.0" "Gives a key's value and changes its expiry";
+    GetRange "getrange" 4 "key first last" Flags::READONLY, ONE_KEY, String "2.4.0" "Gives part of a key's value";
+    GetSet "getset" 3 "key value" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key and gives its former value";
+    Hello "hello" -1 "[2|3] [AUTH user password] [SETNAME name]" GREETING, NO_KEYS, Connection "6.0.0" "Chooses the version of the protocol";
+    Incr "incr" 2 "key" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds 1 to the number that a key holds";
+    IncrBy "incrby" 3 "key number" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Adds a number to the one that a key holds";
+    Info "info" -1 "[section ...]" ANY_TIME, NO_KEYS, Server "1.0.0" "Tells of the node: its state and its counters";
+    MemVaultCluster "memvault.cluster" -2 "subcommand [argument ...]" Flags::ADMIN, NO_KEYS, Server "0.1.0" "Shows and changes the members of the cluster";
+    MGet "mget" -2 "key [key ...]" READ, ALL_KEYS, String "1.0.0" "Gives the values of several keys";
+    MSet "mset" -3 "key value [key value ...]" STORE, positions(1, -1, 2), String "1.0.1" "Sets several keys";
+    Persist "persist" 2 "key" WRITE, ONE_KEY, Generic "2.2.0" "Removes a key's expiry";
+    PExpire "pexpire" -3 "key milliseconds [NX|XX|GT|LT]" WRITE, ONE_KEY, Generic "2.6.0" "Sets a key's time to live in milliseconds";
+    PExpireAt "pexpireat" -3 "key unix-milliseconds [NX|XX|GT|LT]" WRITE, ONE_KEY, Generic "2.6.0" "Sets a key's expiry as a Unix time in milliseconds";
+    PExpireTime "pexpiretime" 2 "key" READ, ONE_KEY, Generic "7.0.0" "Gives a key's expiry as a Unix time in milliseconds";
+    Ping "ping" -1 "[text]" Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Asks for a sign of life";
+    PSetEx "psetex" 4 "key milliseconds value" STORE, ONE_KEY, String "2.6.0" "Sets a key with a time to live in milliseconds";
+    PTtl "pttl" 2 "key" READ, ONE_KEY, Generic "2.6.0" "Gives a key's time to live in milliseconds";
+    Quit "quit" -1 "" GREETING, NO_KEYS, Connection "1.0.0" "Closes the connection";
+    Reset "reset" 1 "" GREETING, NO_KEYS, Connection "6.2.0" "Makes the connection as it was at first";
+    Select "select" 2 "0" Flags::FAST.and(ANY_TIME), NO_KEYS, Connection "1.0.0" "Chooses the database: there is one, 0";
+    Set "set" -3 "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds|KEEPTTL]" STORE, ONE_KEY, String "1.0.0" "Sets a key, with conditions and an expiry if wanted";
+    SetEx "setex" 4 "key seconds value" STORE, ONE_KEY, String "2.0.0" "Sets a key with a time to live in seconds";
+    SetNx "setnx" 3 "key value" STORE.and(Flags::FAST), ONE_KEY, String "1.0.0" "Sets a key that is not there";
+    SetRange "setrange" 4 "key offset value" STORE, ONE_KEY, String "2.2.0" "Writes over part of a key's value";
+    StrLen "strlen" 2 "key" READ, ONE_KEY, String "2.2.0" "Gives the length of a key's value in bytes";
+    SubStr "substr" 4 "key first last" Flags::READONLY, ONE_KEY, String "1.0.0" "Gives part of a key's value";
+    Ttl "ttl" 2 "key" READ, ONE_KEY, Generic "1.0.0" "Gives a key's time to live in seconds";
+    Type "type" 2 "key" READ, ONE_KEY, Generic "1.0.0" "Gives the type of a key's value: string, or none";
+    Unlink "unlink" -2 "key [key ...]" WRITE, ALL_KEYS, Generic "4.0.0" "Deletes keys";
 }
 
 #[cfg(test)]

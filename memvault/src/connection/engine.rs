@@ -7,6 +7,7 @@ use core::hash::BuildHasher;
 use super::facts::Facts;
 use super::info::{Fields, Section};
 use crate::command::{Data, SettingError};
+use crate::replication::Levels;
 use crate::resp::{Args, Protocol};
 use crate::store::Store;
 use crate::time::Timestamp;
@@ -18,6 +19,8 @@ pub struct Call<'a> {
     pub now: Timestamp,
     /// The version of the protocol that the reply has to be in.
     pub protocol: Protocol,
+    /// The levels that the client has chosen; `None` leaves them to the engine.
+    pub levels: Option<Levels>,
     /// The arguments as they came, for whoever passes them on.
     pub args: Args<'a>,
     /// What they mean.
@@ -47,6 +50,9 @@ pub trait Engine {
     /// Carries out a command: appends its reply to `out`, or defers it and appends nothing.
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution;
 
+    /// The levels of requests for which a client has chosen none; `None` if there is nothing to choose.
+    fn levels(&self) -> Option<Levels>;
+
     /// Tells what it knows for a section of `INFO`.
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>);
 
@@ -72,6 +78,10 @@ impl<S: BuildHasher> Engine for Store<S> {
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         Self::execute(self, call.now, call.protocol, &call.command, out);
         Execution::Done
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        None
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {

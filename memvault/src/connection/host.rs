@@ -6,6 +6,7 @@ use core::fmt::Display;
 use super::engine::{Call, Engine, Execution};
 use super::info::{Fields, Section};
 use crate::command::SettingError;
+use crate::replication::Levels;
 use crate::time::Timestamp;
 
 /// What a server knows that its engine does not: the process, the clients, its own limits.
@@ -32,6 +33,10 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     #[inline]
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         self.engine.execute(call, out)
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        self.engine.levels()
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {

@@ -248,12 +248,13 @@ impl Connection {
             };
             step = match command {
                 Ok(Command::Data(command)) => {
-                    let protocol = turn.peer.protocol;
+                    let (protocol, levels) = (turn.peer.protocol, turn.peer.levels);
                     turn.execute(
                         engine,
                         &Call {
                             now,
                             protocol,
+                            levels,
                             args,
                             command,
                         },

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use super::describe::describe;
 use super::engine::Engine;
 use super::{info, settings};
-use crate::command::{Client, Config, Hello, Session};
+use crate::command::{Client, CommandError, Config, Hello, Session};
+use crate::replication::{Level, Levels};
 use crate::resp::{Protocol, encode};
 use crate::time::Timestamp;
 
@@ -17,6 +18,8 @@ pub(super) struct Peer {
     id: u64,
     address: Box<str>,
     pub(super) protocol: Protocol,
+    /// What `CONSISTENCY` chose.
+    pub(super) levels: Option<Levels>,
     name: Option<Box<[u8]>>,
     library: Option<Box<[u8]>>,
     library_version: Option<Box<[u8]>>,
@@ -28,6 +31,7 @@ impl Peer {
             id,
             address: address.into(),
             protocol: Protocol::Resp2,
+            levels: None,
             name: None,
             library: None,
             library_version: None,
@@ -61,16 +65,42 @@ impl Peer {
                 let text = info::text(names, |section, fields| engine.info(now, section, fields));
                 encode::verbatim(out, protocol, *b"txt", &text);
             }
-            Session::Config(config) => configure(engine, config, protocol, out),
+            Session::Config(config) => configure(engine, config, (protocol, self.levels), out),
+            Session::Consistency(names) => self.consistency(engine, *names, out),
             Session::Command(what) => describe(what, protocol, out),
             Session::Quit => encode::ok(out),
             Session::Reset => {
                 self.protocol = Protocol::Resp2;
+                self.levels = None;
                 self.name = None;
                 encode::simple(out, b"RESET");
             }
         }
         matches!(command, Session::Quit)
+    }
+
+    fn consistency<E: Engine>(
+        &mut self,
+        engine: &E,
+        names: Option<(&[u8], &[u8])>,
+        out: &mut Vec<u8>,
+    ) {
+        let Some(default) = engine.levels() else {
+            return CommandError::NoLevels.encode(out);
+        };
+        let Some((write, read)) = names else {
+            let Levels { write, read } = self.levels.unwrap_or(default);
+            encode::map(out, self.protocol, 2);
+            for word in ["write", write.name(), "read", read.name()] {
+                encode::bulk(out, word.as_bytes());
+            }
+            return;
+        };
+        let (Some(write), Some(read)) = (Level::from_name(write), Level::from_name(read)) else {
+            return CommandError::Consistency.encode(out);
+        };
+        self.levels = Some(Levels { write, read });
+        encode::ok(out);
     }
 
     fn hello(&mut self, hello: &Hello<'_>, out: &mut Vec<u8>) {
@@ -151,11 +181,13 @@ fn some(name: &[u8]) -> Option<Box<[u8]>> {
 fn configure<E: Engine>(
     engine: &mut E,
     config: &Config<'_>,
-    protocol: Protocol,
+    (protocol, levels): (Protocol, Option<Levels>),
     out: &mut Vec<u8>,
 ) {
     match config {
-        Config::Get(patterns) => return settings::show(engine, patterns, protocol, out),
+        Config::Get(patterns) => {
+            return settings::show(engine, patterns, (protocol, levels), out);
+        }
         Config::Set(pairs) => {
             if let Err(error) = settings::change(engine, pairs) {
                 return error.encode(out);

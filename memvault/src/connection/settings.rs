@@ -5,13 +5,15 @@ use alloc::vec::Vec;
 
 use super::engine::Engine;
 use crate::command::{CommandError, matches};
+use crate::replication::Levels;
 use crate::resp::{Args, Protocol, encode};
 
-/// Answers `CONFIG GET`: the settings whose name matches one of the patterns.
+/// Answers `CONFIG GET`: the settings whose name matches one of the patterns. The levels are those that the
+/// connection has chosen, if it has.
 pub(super) fn show<E: Engine>(
     engine: &E,
     patterns: &Args<'_>,
-    protocol: Protocol,
+    (protocol, levels): (Protocol, Option<Levels>),
     out: &mut Vec<u8>,
 ) {
     let mut found: Vec<(String, String)> = Vec::new();
@@ -19,7 +21,12 @@ pub(super) fn show<E: Engine>(
         let asked =
             |pattern: &[u8]| pattern.len() <= LONGEST_PATTERN && matches(pattern, name.as_bytes());
         if patterns.iter().any(asked) {
-            found.push((name.to_string(), value.to_string()));
+            let value = match (name, levels) {
+                ("write-level", Some(levels)) => levels.write.name().to_string(),
+                ("read-level", Some(levels)) => levels.read.name().to_string(),
+                _ => value.to_string(),
+            };
+            found.push((name.to_string(), value));
         }
     });
     encode::map(out, protocol, found.len());

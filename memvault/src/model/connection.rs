@@ -9,6 +9,7 @@ use crate::command::{Data, SettingError};
 use crate::connection::{
     Buffers, Call, Config, Connection, Engine, Execution, Fields, Progress, Section,
 };
+use crate::replication::Levels;
 use crate::resp::encode;
 use crate::time::Timestamp;
 
@@ -53,6 +54,10 @@ impl<const ORDERED: bool> Engine for Deferring<ORDERED> {
         }
         write_reply(self.executed, out);
         Execution::Done
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        None
     }
 
     fn info(&self, _now: Timestamp, _section: Section, _fields: &mut Fields<'_>) {}

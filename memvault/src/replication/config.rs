@@ -58,6 +58,17 @@ pub enum OnAmbiguous {
     Error,
 }
 
+impl OnAmbiguous {
+    /// The name, as users write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retag => "retag",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// One member of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -136,7 +147,8 @@ pub struct Config {
     /// default `false`. Only for a coordinator, and only at the levels ONE and AUTO, which then mean the
     /// same: such servers keep no versions. The same in every process.
     pub plain_redis: bool,
-    /// Requests in flight above which new ones are refused; default 65 536.
+    /// Keys under way above which new requests are refused; default 65 536. One with more keys than that is
+    /// refused in any case.
     pub max_requests: usize,
     /// Buckets of the forgotten-version record, a power of two; default 4096. 12 bytes each.
     pub floor_buckets: usize,

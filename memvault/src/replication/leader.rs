@@ -115,7 +115,7 @@ impl Leader {
         replicas: Preference,
     ) -> Option<Pending> {
         let me = replicas.set_of(cx.me?);
-        let existed = replica.has_live(now.wall, &write.key);
+        let existed = replica.existed_before(now, &write.key, &write.entry);
         let reply = replica.offer(now, &write.key, &write.entry, OfferKind::Write);
         let mut pending = Pending {
             reply_to: Some(from),

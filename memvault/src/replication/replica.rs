@@ -22,6 +22,8 @@ pub(crate) struct Replica {
     pub(super) floors: Floors,
     pub(super) accepted: RecentTags,
     pub(super) refused: RecentTags,
+    /// Deletions that found a value.
+    removed: RecentTags,
     pub(super) promises: Promises,
     pub(super) rules: Rules,
     tombstone_grace: Duration,
@@ -38,6 +40,7 @@ impl Replica {
             floors: Floors::new(config.floor_buckets),
             accepted: RecentTags::new(tag_window, config.max_tags),
             refused: RecentTags::new(tag_window, config.max_tags),
+            removed: RecentTags::new(tag_window, config.max_tags),
             promises: Promises::new(tag_window, config.max_tags),
             rules: Rules::of(config),
             tombstone_grace: config.tombstone_grace,
@@ -103,8 +106,14 @@ impl Replica {
         self.accepted.dropped() + self.refused.dropped()
     }
 
+    /// Whether a reader would have found a value before this write; asked again for the same tag, the answer is
+    /// the same, as far as this replica remembers.
+    pub(super) fn existed_before(&self, now: Now, key: &[u8], entry: &Entry) -> bool {
+        self.removed.contains(entry.version) || self.has_live(now.wall, key)
+    }
+
     /// Whether a reader would find a value.
-    pub(super) fn has_live(&self, wall: Timestamp, key: &[u8]) -> bool {
+    fn has_live(&self, wall: Timestamp, key: &[u8]) -> bool {
         self.entries.peek(key).is_some_and(|held| {
             !held.meta.tombstone && held.meta.expire_at.is_none_or(|at| at > wall)
         })
@@ -118,6 +127,9 @@ impl Replica {
         entry: &Entry,
         unconfirmed: bool,
     ) -> Result<(), TooLarge> {
+        if entry.value.is_none() && self.has_live(now.wall, key) {
+            self.removed.insert(now.instant, entry.version);
+        }
         if let Some(held) = self.entries.peek(key).map(|held| held.meta) {
             self.remember_accepted(now, &held);
         }

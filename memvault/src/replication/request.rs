@@ -73,6 +73,18 @@ pub enum Request {
     RemoveMember(String),
 }
 
+impl Request {
+    /// How many keys it is about; a flush counts as one.
+    #[must_use]
+    pub const fn keys(&self) -> usize {
+        match self {
+            Self::GetMany(keys) | Self::Delete(keys) | Self::Exists(keys) => keys.len(),
+            Self::SetMany(pairs) => pairs.len(),
+            _ => 1,
+        }
+    }
+}
+
 /// The answer to a [`Request`] that was carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -121,7 +133,14 @@ pub enum Failure {
     /// A write may or may not have taken effect, and nobody can tell any more. A plain write is answered so only
     /// with [`OnAmbiguous::Error`](super::OnAmbiguous); a change of the present value is never repeated blindly.
     Indeterminate,
-    /// Too many requests are in flight. Nothing was done.
+    /// The request has more keys than may be under way at all. Nothing was done.
+    TooManyKeys {
+        /// How many it has.
+        keys: usize,
+        /// The limit.
+        max_requests: usize,
+    },
+    /// Too many keys are under way. Nothing was done.
     Busy {
         /// The limit.
         max_requests: usize,
@@ -208,6 +227,7 @@ impl Failure {
             Self::Timeout => "TIMEOUT",
             Self::Loading => "LOADING",
             Self::Indeterminate => "INDETERMINATE",
+            Self::TooManyKeys { .. } => "ERR",
             Self::Busy { .. } => "BUSY",
             Self::ClockSkew => "CLOCKSKEW",
             Self::TooLarge => "OOM",
@@ -247,10 +267,14 @@ impl core::fmt::Display for Failure {
                 f,
                 "the write was overtaken; whether it took effect is unknown"
             ),
+            Self::TooManyKeys { keys, max_requests } => write!(
+                f,
+                "a request with {keys} keys: the limit is {max_requests} keys under way (--max-requests)"
+            ),
             Self::Busy { max_requests } => {
                 write!(
                     f,
-                    "{max_requests} requests are in flight already (--max-requests)"
+                    "too many keys are under way already: the limit is {max_requests} (--max-requests); ask again"
                 )
             }
             Self::ClockSkew => write!(

@@ -19,11 +19,16 @@ const MEMBER: &str = "127.0.0.1:7001";
 
 impl Lone {
     fn new(role: Role) -> Self {
+        Self::among(&[MEMBER], role)
+    }
+
+    fn among(members: &[&str], role: Role) -> Self {
         let now = Now {
             instant: Instant::ZERO,
             wall: NOW,
         };
-        let config = Config::new(vec![Member::new(MEMBER)], role);
+        let members = members.iter().copied().map(Member::new);
+        let config = Config::new(members.collect(), role);
         let node = Node::new(config, 1, 2, store::Config::default(), now);
         Self {
             node: node.expect("a valid configuration"),
@@ -196,4 +201,63 @@ fn commands_of_one_connection_on_one_key_keep_their_order() {
     }
     let replies = lone.send(&mut clients, 0, &lines);
     assert_eq!(text(&replies), text(&expected));
+}
+
+#[test]
+fn a_connection_chooses_how_many_replicas_its_requests_wait_for() {
+    let mut lone = Lone::serving();
+    let mut clients = [connection(), connection()];
+    let present = |write: &str, read: &str| {
+        let word = |word: &str| format!("${}\r\n{word}\r\n", word.len());
+        let words = ["write", write, "read", read].map(word);
+        text(format!("*4\r\n{}", words.concat()).as_bytes())
+    };
+    let mut ask = |client, line: &str| {
+        text(&lone.send(&mut clients, client, format!("{line}\r\n").as_bytes()))
+    };
+    assert_eq!(ask(0, "CONSISTENCY"), present("auto", "auto"));
+    assert_eq!(ask(0, "consistency QUORUM all"), text(b"+OK\r\n"));
+    assert_eq!(ask(0, "CONSISTENCY"), present("quorum", "all"));
+    assert_eq!(
+        ask(1, "CONSISTENCY"),
+        present("auto", "auto"),
+        "each connection has its own"
+    );
+    let wrong = "-ERR expected CONSISTENCY <write> <read>, each of them auto, one, quorum or all; without \
+                 arguments it tells the present ones\r\n";
+    for line in [
+        "CONSISTENCY quorum",
+        "CONSISTENCY quorum most",
+        "CONSISTENCY one one one",
+    ] {
+        assert_eq!(ask(0, line), text(wrong.as_bytes()), "{line}");
+    }
+    let shown = ask(0, "CONFIG GET *-level");
+    assert!(shown.contains("quorum") && shown.contains("all"), "{shown}");
+    assert!(!ask(1, "CONFIG GET *-level").contains("quorum"));
+    ask(0, "RESET");
+    assert_eq!(ask(0, "CONSISTENCY"), present("auto", "auto"));
+}
+
+#[test]
+fn a_level_that_a_connection_has_chosen_is_not_weakened() {
+    // One member of three is up.
+    let members = [MEMBER, "127.0.0.1:7002", "127.0.0.1:7003"];
+    let mut lone = Lone::among(&members, Role::Member(MEMBER.to_string()));
+    let mut clients = [connection()];
+    while !lone.node.is_ready() {
+        lone.wait(&mut clients, 25);
+    }
+    assert_eq!(
+        text(&lone.send(&mut clients, 0, b"SET k 1\r\n")),
+        text(b"+OK\r\n")
+    );
+    lone.send(&mut clients, 0, b"CONSISTENCY quorum quorum\r\n");
+    for line in [b"SET k 2\r\n".as_slice(), b"GET k\r\n", b"INCR k\r\n"] {
+        let reply = text(&lone.send(&mut clients, 0, line));
+        assert!(
+            reply.starts_with("-NOQUORUM level quorum needs 2 replicas and 1 can be reached"),
+            "{reply}"
+        );
+    }
 }

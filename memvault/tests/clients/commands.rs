@@ -124,6 +124,17 @@ fn every_command_takes_an_expired_key_for_a_missing_one() {
 }
 
 #[test]
+fn a_node_alone_has_no_levels_to_choose_from() {
+    for line in ["CONSISTENCY\r\n", "CONSISTENCY quorum quorum\r\n"] {
+        let reply = replies_to(&mut store(), NOW, line);
+        assert!(
+            reply.starts_with("-ERR this node is alone and holds the only copy"),
+            "{reply}"
+        );
+    }
+}
+
+#[test]
 fn after_quit_nothing_is_executed() {
     let (mut store, mut connection) = (store(), connection());
     let (replies, progress) = send(

@@ -7,6 +7,7 @@ use memvault::command::SettingError;
 use memvault::connection::{
     Buffers, Call, Config, Connection, Engine, Execution, Fields, Progress, Section,
 };
+use memvault::replication::Levels;
 use memvault::resp::encode;
 use memvault::store::Store;
 use memvault::time::Timestamp;
@@ -47,6 +48,10 @@ impl<const ORDERED: bool> Engine for Deferring<ORDERED> {
         self.store
             .execute(call.now, call.protocol, &call.command, out);
         Execution::Done
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        None
     }
 
     fn info(&self, _now: Timestamp, _section: Section, _fields: &mut Fields<'_>) {}

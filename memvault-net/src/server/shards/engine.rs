@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ahash::RandomState;
 use memvault::command::{Gather, OwnedArgs, Part, Placement, SettingError, place};
 use memvault::connection::{Call, Engine, Execution, Fields, Section};
+use memvault::replication::Levels;
 use memvault::store::Store;
 use memvault::time::Timestamp;
 
@@ -96,6 +97,10 @@ impl Engine for ShardEngine<'_> {
             }
             Placement::Several(parts, gather) => self.scatter(call, parts, gather),
         }
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        None
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {

@@ -99,7 +99,12 @@ impl Coordinator {
     ) {
         cx.statistics.requests += 1;
         let max_requests = cx.config.max_requests;
-        if self.operations.len() >= max_requests {
+        let keys = what.keys();
+        if keys > max_requests {
+            let failure = Failure::TooManyKeys { keys, max_requests };
+            return job::complete(cx, request, Err(failure));
+        }
+        if self.operations.len() + keys > max_requests {
             return job::complete(cx, request, Err(Failure::Busy { max_requests }));
         }
         let named = [levels.write, levels.read].into_iter();
