@@ -112,6 +112,15 @@ impl Hlc {
         believable
     }
 
+    /// Forgets times that are not believable by a wall clock that has been put right. From then on it mints
+    /// under another number, drawn at random: what it minted in the wrong time is never minted again.
+    pub fn recover(&mut self, wall: Timestamp, writer: u32) {
+        if !Self::is_believable(self.last, wall) {
+            self.last = 0;
+            self.writer = writer;
+        }
+    }
+
     /// Whether `hlc` is at most [`MAX_SKEW_MS`](Self::MAX_SKEW_MS) ahead of `wall`.
     #[must_use]
     pub const fn is_believable(hlc: u64, wall: Timestamp) -> bool {
@@ -149,6 +158,17 @@ mod tests {
         let first = clock.tick(Timestamp::from_millis(1_000));
         let second = clock.tick(Timestamp::from_millis(10));
         assert!(second > first);
+    }
+
+    #[test]
+    fn a_clock_put_right_mints_in_the_present_under_another_number() {
+        let mut clock = Hlc::new(7);
+        clock.tick(Timestamp::from_millis(9_000_000));
+        let wall = Timestamp::from_millis(1_000);
+        clock.recover(wall, 8);
+        assert_eq!(clock.tick(wall), Version::new(1_000 << 16, 8));
+        clock.recover(wall, 9);
+        assert_eq!(clock.writer(), 8, "nothing was wrong");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Two processes with one id, starts that change, clocks that are wrong: what one member makes of it.
 
 use memvault::replication::{
-    Action, Body, Config, Event, Failure, Hello, Level, Levels, Link, Member, Message, Node,
-    NodeState, Now, Request, Role,
+    Action, Answer, Body, Config, Event, Failure, Hello, Level, Levels, Link, Member, Message,
+    Node, NodeState, Now, Request, Role,
 };
 use memvault::ring::NodeIndex;
 use memvault::store;
@@ -87,6 +87,10 @@ impl Lone {
     }
 
     fn pong(&mut self, peer: NodeIndex, boot: u32, hlc: u64) {
+        self.pong_at(peer, boot, hlc, self.time().wall);
+    }
+
+    fn pong_at(&mut self, peer: NodeIndex, boot: u32, hlc: u64, wall: Timestamp) {
         let state = NodeState::Serving;
         let gaining = None;
         let pong = Body::Pong {
@@ -94,6 +98,7 @@ impl Lone {
             state,
             hlc,
             gaining,
+            wall,
         };
         self.hear(Link::Peer(peer), 0, pong);
     }
@@ -309,6 +314,37 @@ fn a_member_whose_clock_is_ahead_is_told_about_once_and_does_not_lead() {
     assert_eq!(writes.len(), 1);
     assert_ne!(writes[0], Link::Peer(leader));
     assert!(client.node.statistics().clock_skews >= 3);
+}
+
+/// How a client answers a read at once, if it does, whose members have such clocks and have seen such versions.
+fn read_among(clocks: [(Timestamp, u64); 3]) -> Option<Result<Answer, Failure>> {
+    let mut client = Lone::new(Role::Coordinator("client".into()), 1);
+    for (id, (wall, hlc)) in ["a", "b", "c"].into_iter().zip(clocks) {
+        let node = client.index(id);
+        client.connect(node);
+        client.pong_at(node, 1, hlc, wall);
+    }
+    let now = client.time();
+    let get = Request::Get(b"k"[..].into());
+    client.node.handle_request(now, 1, get, Levels::default());
+    std::iter::from_fn(|| client.node.poll_action()).find_map(|action| match action {
+        Action::Complete(1, outcome) => Some(outcome),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_clock_that_differs_from_most_is_the_wrong_one() {
+    let right = Timestamp::from_millis(EPOCH_MS);
+    let skew = Some(Err(Failure::ClockSkew));
+    for hour in [EPOCH_MS + 3_600_000, EPOCH_MS - 3_600_000] {
+        let other = Timestamp::from_millis(hour);
+        assert_eq!(read_among([(right, 0), (right, 0), (other, 0)]), None);
+        assert_eq!(read_among([(right, 0), (other, 0), (other, 0)]), skew);
+    }
+    // All clocks were ahead, and have been put right: what is left of that time says nothing of this one.
+    let ahead = (EPOCH_MS + 3_600_000) << 16;
+    assert_eq!(read_among([(right, ahead); 3]), None);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn for_seeds(name: &str, promises: Promises) -> Report {
     };
     let seeds = match number("MEMVAULT_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(40),
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(20),
     };
     let named = Named::find(name).expect("it is in the catalogue");
     let mut total = Report::default();
@@ -123,6 +123,20 @@ fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
     };
     let total = for_seeds("kills", promises);
     assert!(total.crashes > 40, "{total:?}");
+}
+
+#[test]
+fn hits_are_linearizable_while_values_expire_and_deletions_are_forgotten() {
+    for_seeds("fleeting", LINEARIZABLE);
+}
+
+#[test]
+fn the_default_level_keeps_the_promises_that_do_not_depend_on_levels() {
+    let promises = Promises {
+        linearizable: false,
+        ..LINEARIZABLE
+    };
+    for_seeds("default", promises);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use async_io::Timer;
 use futures_lite::future::poll_fn;
 use futures_lite::{AsyncRead, AsyncWrite};
 use memvault::connection::Buffers;
+use memvault::replication::Event;
 
 use super::Config;
 use super::backend::Backend;
@@ -85,6 +86,24 @@ impl Clients {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+
+    /// From now on, closes all clients when the process has stood still: nobody may be waiting any more for
+    /// what they sent meanwhile, so it is not read.
+    pub(super) fn dismiss_after_pauses(self: &Rc<Self>) {
+        let Some(driver) = self.backend.driver() else {
+            return;
+        };
+        let weak = Rc::downgrade(self);
+        driver.on_event(move |event| {
+            if matches!(event, Event::Paused { .. })
+                && let Some(clients) = weak.upgrade()
+            {
+                for client in clients.clients.borrow().values() {
+                    client.dismiss();
+                }
+            }
+        });
     }
 
     /// Closes clients that have been silent for longer than `timeout`.

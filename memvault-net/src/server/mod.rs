@@ -142,6 +142,7 @@ impl Server {
         let seats = Arc::new(Seats::new(config.max_clients));
         let clients = Clients::new(&executor, config, backend, address, Arc::clone(&seats));
         let clients = Rc::new(clients);
+        clients.dismiss_after_pauses();
         let welcome = {
             let (sockets, clients) = (sockets.clone(), Rc::clone(&clients));
             move |arrival| sockets.welcome(&clients, arrival)

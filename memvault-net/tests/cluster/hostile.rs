@@ -29,6 +29,7 @@ const PONG: fn(u32, u64) -> Body = |boot, hlc| Body::Pong {
     state: NodeState::Serving,
     hlc,
     gaining: None,
+    wall: wall(),
 };
 
 fn say(message: &Message, bodies: Vec<Body>) -> Deed {

@@ -17,7 +17,9 @@ use std::time::Duration;
 use futures_lite::{StreamExt, future};
 use memvault::replication::{DownReason, Event, Failure, Level, Levels, NodeState};
 use memvault_net::client::{Client, Error, Events, Ttl};
-use support::{Cluster, PATIENCE, address, block_on, dead_address, eventually, impostor, listener};
+use support::{
+    Cluster, PATIENCE, address, block_on, dead_address, eventually, impostor, listener, wall,
+};
 
 const QUORUM: Levels = Levels {
     write: Level::Quorum,

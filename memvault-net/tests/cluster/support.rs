@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_executor::LocalExecutor;
 use memvault::replication::{Body, Config, Member, Message, NodeState, Role};
 use memvault::resp::{CommandDecoder, Limits};
+use memvault::time::Timestamp;
 use memvault_net::client::{Builder, Client};
 use memvault_net::driver::{Driver, Settings};
 
@@ -213,11 +214,18 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
             state: NodeState::Serving,
             hlc: 0,
             gaining: None,
+            wall: wall(),
         },
     };
     let mut out = Vec::new();
     answer.encode(&mut out);
     stream.write_all(&out).ok()
+}
+
+/// The present time.
+pub(crate) fn wall() -> Timestamp {
+    let since_epoch = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).expect("not that late"))
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -204,6 +204,7 @@ impl Source<'_> {
                     entries: source.u64(),
                     permille: source.u32() as u16,
                 }),
+                wall: Timestamp::from_millis(self.u64()),
             },
             4 => Body::Write(Write {
                 key: self.bytes(),

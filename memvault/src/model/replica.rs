@@ -330,9 +330,7 @@ impl Naive {
         }
         let promised = self.promised.get(key).copied();
         if promised.is_some_and(|promised| tag < promised) {
-            if kind == OfferKind::Write {
-                self.refused.insert(tag);
-            }
+            self.refuse(tag, kind);
             return OfferReply::Nack {
                 current: promised.unwrap_or(current).max(current),
                 held: false,
@@ -348,10 +346,17 @@ impl Naive {
             self.held.insert(key, (entry(tag), false));
             return OfferReply::Ack { counted };
         }
+        if here.is_some_and(|(version, doubt)| doubt && version < tag) {
+            self.held.insert(key, (entry(tag), true));
+        }
+        self.refuse(tag, kind);
+        nack
+    }
+
+    fn refuse(&mut self, tag: Version, kind: OfferKind) {
         if kind == OfferKind::Write {
             self.refused.insert(tag);
         }
-        nack
     }
 }
 

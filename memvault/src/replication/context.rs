@@ -74,14 +74,6 @@ impl Context {
         }
     }
 
-    /// Marks a member whose clock is wrong, or is right again: one that is wrong does not lead.
-    pub(super) fn note_clock(&mut self, node: NodeIndex, is_believable: bool) {
-        if self.peers.set_skewed(node, !is_believable) && !is_believable {
-            let node = self.peers.id(node);
-            self.event(Event::ClockSkew { node });
-        }
-    }
-
     /// Why a request finds none of its replicas.
     pub(super) fn unavailable(&self, replicas: &Preference) -> Failure {
         let mut nodes = replicas.nodes().iter();

@@ -12,7 +12,7 @@ use crate::version::Version;
 /// The highest version forgotten in each bucket; a bucket is a range of tokens.
 #[derive(Clone, Debug)]
 pub(super) struct Floors {
-    /// Invariant: the length is a power of two; versions never go down.
+    /// Invariant: the length is a power of two; versions only go down when a clock is put right.
     buckets: Vec<Version>,
 }
 
@@ -60,6 +60,13 @@ impl Floors {
     pub(super) fn raise_all(&mut self, version: Version) {
         for floor in &mut self.buckets {
             *floor = (*floor).max(version);
+        }
+    }
+
+    /// Lowers all floors to at most `version`.
+    pub(super) fn lower_all(&mut self, version: Version) {
+        for floor in &mut self.buckets {
+            *floor = (*floor).min(version);
         }
     }
 

@@ -92,7 +92,7 @@ impl Leader {
         replicas: &Preference,
         write: &Write,
     ) -> Option<WriteReply> {
-        if replica.state != NodeState::Serving {
+        if replica.state != NodeState::Serving || cx.peers.is_own_clock_wrong() {
             return Some(WriteReply::Loading);
         }
         if !cx.me.is_some_and(|me| replicas.leaders().contains(&me)) {
@@ -180,16 +180,21 @@ impl Leader {
                     pending.counted_acks = pending.counted_acks.or(who);
                 }
             }
+            // Refused for now, not for ever: with the clocks put right it may be accepted yet.
+            OfferReply::Nack {
+                refusal: Refusal::Skew,
+                ..
+            } => {}
             OfferReply::Nack {
                 current,
                 counted,
                 refusal,
                 ..
             } => {
-                if matches!(refusal, Refusal::Stale | Refusal::Promised) {
-                    cx.observe(now, current);
-                }
-                if counted || gains {
+                // A refusal for something from a wrong clock says nothing.
+                let tells = matches!(refusal, Refusal::Stale | Refusal::Promised);
+                let believable = !tells || cx.observe(now, current);
+                if (counted || gains) && believable {
                     pending.nacks = pending.nacks.or(who.without(pending.acks));
                     pending.current = pending.current.max(current);
                 }
@@ -228,7 +233,7 @@ impl Leader {
             if let Some((link, request)) = pending.reply_to.take() {
                 cx.answer(link, request, Body::Wrote(WriteReply::WrongNode));
             }
-            self.remove(id);
+            self.remove(cx, id);
         }
     }
 
@@ -244,12 +249,13 @@ impl Leader {
             cx.answer(link, request, Body::Wrote(reply));
         }
         if decided || pending.missing(cx).is_empty() && matches!(reply, WriteReply::Done { .. }) {
-            self.remove(id);
+            self.remove(cx, id);
         }
     }
 
-    fn remove(&mut self, id: u64) {
+    fn remove(&mut self, cx: &mut Context, id: u64) {
         if let Some(pending) = self.pending.remove(&id) {
+            pending.note_missed(cx);
             self.by_tag.remove(&pending.write.entry.version);
         }
     }
@@ -270,11 +276,16 @@ impl Leader {
             if let Some((link, request)) = asked {
                 cx.answer(link, request, Body::Wrote(WriteReply::Expired));
             }
-            self.remove(id);
+            self.remove(cx, id);
         }
         let pending = &self.pending;
         self.resend.drop_stale(|id| pending.contains_key(id));
         self.expire.drop_stale(|id| pending.contains_key(id));
+    }
+
+    /// Timers and writes that have not ended.
+    pub(super) fn unfinished(&self) -> usize {
+        self.pending.len() + self.by_tag.len() + self.resend.len() + self.expire.len()
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -349,6 +360,18 @@ impl Pending {
             .replicas
             .filter(|node| cx.me != Some(node) && cx.peers.is_up(node));
         asked.without(self.acks.or(self.nacks))
+    }
+
+    /// Remembers who has not confirmed what this node itself holds.
+    fn note_missed(&self, cx: &mut Context) {
+        if self.kind == OfferKind::Fence {
+            return;
+        }
+        let known = self.acks.or(self.nacks);
+        let others = self.replicas.filter(|node| cx.me != Some(node));
+        for node in self.replicas.members(others.without(known)) {
+            cx.peers.note_missed(node, self.write.entry.version);
+        }
     }
 
     /// Offers the write to everyone who has not answered yet.

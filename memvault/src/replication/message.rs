@@ -44,6 +44,8 @@ pub enum Body {
         hlc: u64,
         /// How far it has come with taking over what it should hold; `None` once it has everything.
         gaining: Option<Progress>,
+        /// Its wall clock.
+        wall: Timestamp,
     },
     /// Asks a leader to write.
     Write(Write),
@@ -92,6 +94,12 @@ pub enum Body {
     },
     /// Answers a [`Pull`](Self::Pull).
     Pulled(PullReply),
+    /// You have not confirmed versions that I hold, the oldest of them at this hybrid logical time. Repeated
+    /// until a [`Pull`](Self::Pull) has fetched them; has no answer of its own.
+    Missed {
+        /// The time just before the oldest one.
+        since: u64,
+    },
     /// Forget everything up to this version.
     Flush {
         /// The tag of the flush.

@@ -38,6 +38,7 @@
 
 mod action;
 mod agreement;
+mod clocks;
 mod config;
 mod context;
 mod coordinator;
@@ -46,6 +47,7 @@ mod entry;
 mod floors;
 mod leader;
 mod message;
+mod missed;
 mod node;
 mod offer;
 mod peers;

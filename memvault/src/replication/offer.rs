@@ -17,6 +17,8 @@ pub(super) struct Present {
     held: bool,
     /// Whether exactly this tag may be stored again: it is here, but unconfirmed.
     confirmable: Option<Version>,
+    /// The version of the entry that is here, if it is unconfirmed.
+    doubted: Option<Version>,
 }
 
 impl Replica {
@@ -90,6 +92,10 @@ impl Replica {
             }
             self.refused.insert(now.instant, tag);
         }
+        if present.doubted.is_some_and(|version| version < tag) {
+            // Neither is certain; the newer one is what a read at ONE should find.
+            let _ = self.store(now, key, entry, true);
+        }
         stale
     }
 
@@ -103,6 +109,7 @@ impl Replica {
                 current: floor,
                 held: false,
                 confirmable: None,
+                doubted: None,
             };
         };
         let version = held.meta.version.unwrap_or(Version::ZERO);
@@ -112,12 +119,14 @@ impl Replica {
                 current: version.max(floor),
                 held: false,
                 confirmable,
+                doubted: Some(version),
             };
         }
         Present {
             current: version,
             held: true,
             confirmable: None,
+            doubted: None,
         }
     }
 }

@@ -11,10 +11,12 @@ use super::action::{Action, DownReason, Event, Link};
 use super::config::{Config, Member};
 use super::document::Document;
 use super::message::{Body, Message, NodeState, Progress};
+use super::missed::Missed;
 use super::plain::PlainQuestion;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 
 /// How far the connection to a member has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +59,13 @@ pub(super) struct Peer {
     pub(super) former_boots: [Option<u32>; 4],
     /// What was wrong with it when it was last sent away, until it is used again.
     pub(super) rejected: Option<String>,
-    /// Whether its clock is ahead of ours by more than can be believed.
-    is_skewed: bool,
+    missed: Missed,
+    /// Whether its wall clock and this node's are further apart than clocks may be.
+    pub(super) clock_differs: bool,
+    /// Whether it has seen a version that is from the future, by this node's clock.
+    pub(super) is_ahead: bool,
+    /// The newest answer to a ping: older ones that come late say nothing of its state.
+    ponged: u64,
 }
 
 /// What became of a sign of life.
@@ -163,6 +170,11 @@ impl Peers {
         active.map(|(node, _)| node).collect()
     }
 
+    /// Whether it has a part in the document.
+    pub(super) fn is_active(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.is_active)
+    }
+
     /// The number of the node with this id. O(nodes).
     pub(super) fn index_of(&self, id: &str) -> Option<NodeIndex> {
         let mut numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
@@ -174,7 +186,7 @@ impl Peers {
         self.peers.get(node.as_usize())
     }
 
-    fn peer_mut(&mut self, node: NodeIndex) -> Option<&mut Peer> {
+    pub(super) fn peer_mut(&mut self, node: NodeIndex) -> Option<&mut Peer> {
         self.peers.get_mut(node.as_usize())
     }
 
@@ -277,13 +289,19 @@ impl Peers {
         self.is_live(node) && self.state(node) != Some(NodeState::Warming)
     }
 
+    /// This node itself, if it is a member.
+    pub(super) const fn me(&self) -> Option<NodeIndex> {
+        self.me
+    }
+
     /// Whether it may lead.
     pub(super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
         self.is_live(node)
             && self.peer(node).is_some_and(|peer| {
-                let is_fit = !peer.is_skewed && peer.damped_until <= now;
+                let is_fit = !peer.is_ahead && peer.damped_until <= now;
                 peer.state == NodeState::Serving && is_fit
             })
+            && !self.clock_differs(node)
     }
 
     pub(super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
@@ -340,6 +358,7 @@ impl Peers {
     pub(super) fn connected(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
             peer.progress = Progression::Greeting { since: now };
+            peer.ponged = 0;
             peer.heard_at = now;
         }
     }
@@ -358,6 +377,7 @@ impl Peers {
             return false;
         };
         let was_up = peer.progress == Progression::Up;
+        peer.missed.pull_broke();
         peer.gaining = None;
         peer.epoch = 0;
         peer.progress = Progression::Idle {
@@ -381,12 +401,23 @@ impl Peers {
         }
     }
 
-    /// Notes whether a member's clock is wrong. Returns whether that is news.
-    pub(super) fn set_skewed(&mut self, node: NodeIndex, is_skewed: bool) -> bool {
-        let Some(peer) = self.peer_mut(node) else {
-            return false;
-        };
-        core::mem::replace(&mut peer.is_skewed, is_skewed) != is_skewed
+    /// Whether it was sent away when it was last called.
+    pub(super) fn is_rejected(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.rejected.is_some())
+    }
+
+    /// A member did not confirm a version that this node holds.
+    pub(super) fn note_missed(&mut self, node: NodeIndex, version: Version) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.missed.note(version);
+        }
+    }
+
+    /// A member is sent what is newer than `since`: the first piece, or the last.
+    pub(super) fn pulled(&mut self, node: NodeIndex, since: u64, is_first: bool, is_last: bool) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.missed.pulled(since, is_first, is_last);
+        }
     }
 
     /// A member called: whatever kept it away is over, so the next attempt need not wait.
@@ -394,7 +425,7 @@ impl Peers {
         if let Some(peer) = self.peer_mut(node)
             && let Progression::Idle { retry_at } = &mut peer.progress
         {
-            *retry_at = now;
+            *retry_at = now.min(*retry_at);
         }
     }
 
@@ -410,6 +441,15 @@ impl Peers {
             let node = peer.id.clone();
             out.push_back(Action::Event(Event::Rejoined { node }));
         }
+    }
+
+    /// Whether this answer to a ping is newer than those before it.
+    pub(super) fn is_news(&mut self, node: NodeIndex, ping: u64) -> bool {
+        self.peer_mut(node).is_some_and(|peer| {
+            let is_news = ping >= peer.ponged;
+            peer.ponged = peer.ponged.max(ping);
+            is_news
+        })
     }
 
     /// The member told its boot and its state.
@@ -514,12 +554,15 @@ impl Peers {
         };
         if now - peer.pinged_at >= heartbeat {
             peer.pinged_at = now;
-            let (id, body) = (0, Body::Ping);
-            out.push_back(if plain_redis {
-                Action::Ask(node, PlainQuestion::Ping)
-            } else {
-                Action::Send(Link::Peer(node), Message { id, epoch, body })
-            });
+            if plain_redis {
+                return out.push_back(Action::Ask(node, PlainQuestion::Ping));
+            }
+            let missed = peer.missed.since.map(|since| Body::Missed { since });
+            for body in [Some(Body::Ping), missed].into_iter().flatten() {
+                let id = now.as_micros();
+                let message = Message { id, epoch, body };
+                out.push_back(Action::Send(Link::Peer(node), message));
+            }
         }
     }
 
@@ -527,6 +570,11 @@ impl Peers {
     fn back_off(&mut self, failures: u32) -> Duration {
         let bound = RECONNECT_BASE * (1 << failures.min(MAX_DOUBLINGS));
         self.chance.duration_below(bound.min(self.reconnect_max))
+    }
+
+    /// A random number.
+    pub(super) const fn draw(&mut self) -> u32 {
+        self.chance.next_u64() as u32
     }
 
     /// Starts as if nothing had been heard for a while: after this process itself stood still, silence
@@ -561,7 +609,10 @@ impl Peer {
             gaining: None,
             former_boots: [None; 4],
             rejected: None,
-            is_skewed: false,
+            missed: Missed::default(),
+            clock_differs: false,
+            is_ahead: false,
+            ponged: 0,
         }
     }
 

@@ -55,6 +55,7 @@ impl Placement {
         self.at(hash::token(key))
     }
 
+    /// The replicas of all keys with this token.
     pub(super) fn at(&self, token: Token) -> Preference {
         let current = self.current.replicas_of_token(token, self.replicas);
         match &self.next {

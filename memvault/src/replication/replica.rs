@@ -224,6 +224,23 @@ impl Replica {
         }
     }
 
+    /// Forgets what was written in the time of a clock that has been put right since, and anything that it
+    /// may have replaced. O(n).
+    pub(crate) fn forget_future(&mut self, now: Now) {
+        let latest = now.wall.as_millis() + Hlc::MAX_SKEW_MS;
+        let limit = Version::at(Timestamp::from_millis(latest));
+        self.floors.lower_all(limit);
+        let mut cursor = 0;
+        while let Some((held, next)) = self.entries.scan(cursor) {
+            cursor = next;
+            if held.meta.version.is_some_and(|version| version > limit) {
+                let key = Bytes::from(held.key);
+                self.floors.raise(token(&key), limit);
+                self.entries.remove(&key);
+            }
+        }
+    }
+
     /// Notes that an entry that goes was accepted once. What was fetched and never confirmed was not.
     fn remember_accepted(&mut self, now: Now, meta: &Meta) {
         let version = meta.version.unwrap_or(Version::ZERO);

@@ -133,6 +133,8 @@ pub enum Failure {
     /// A write may or may not have taken effect, and nobody can tell any more. A plain write is answered so only
     /// with [`OnAmbiguous::Error`](super::OnAmbiguous); a change of the present value is never repeated blindly.
     Indeterminate,
+    /// This process stood still: the request may have waited for long unread. Nothing was done.
+    Paused,
     /// The request has more keys than may be under way at all. Nothing was done.
     TooManyKeys {
         /// How many it has.
@@ -228,6 +230,7 @@ impl Failure {
             Self::Loading => "LOADING",
             Self::Indeterminate => "INDETERMINATE",
             Self::TooManyKeys { .. } => "ERR",
+            Self::Paused => "TRYAGAIN",
             Self::Busy { .. } => "BUSY",
             Self::ClockSkew => "CLOCKSKEW",
             Self::TooLarge => "OOM",
@@ -266,6 +269,10 @@ impl core::fmt::Display for Failure {
             Self::Indeterminate => write!(
                 f,
                 "the write was overtaken; whether it took effect is unknown"
+            ),
+            Self::Paused => write!(
+                f,
+                "this node stood still and does not carry out what it has not read in time"
             ),
             Self::TooManyKeys { keys, max_requests } => write!(
                 f,

@@ -25,6 +25,11 @@ impl<T> TimerQueue<T> {
         self.queue.push_back((now + self.duration, timer));
     }
 
+    /// Timers that have not gone off.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// When the next timer is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.front().map(|(at, _)| *at)

@@ -79,6 +79,9 @@ struct Staged {
     holders: ReplicaSet,
     /// A source held it without being certain of it.
     doubtful: bool,
+    /// The newest version that any source holds, and which of them do.
+    newest: Version,
+    current: ReplicaSet,
 }
 
 /// How far one preference list has come.
@@ -101,7 +104,7 @@ enum Judgement {
 const PULL_TIMEOUT: Duration = Duration::from_millis(300);
 /// A source that is not ready is asked again after this.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-/// Catching up ends after this, complete or not: quorum reads repair the rest.
+/// A member that catches up leads again after this, complete or not.
 const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 impl WarmUp {
@@ -184,6 +187,30 @@ impl WarmUp {
         }
     }
 
+    /// Fetches only from `source`, as far as is known now.
+    pub(super) fn only_from(&mut self, cx: &Context, source: NodeIndex) {
+        for node in cx.peers.indices() {
+            self.sources.entry(node).or_default().done = node != source;
+        }
+    }
+
+    /// Fetches from `source` once more, if it has been fetched from already.
+    pub(super) fn fetch_from(&mut self, source: NodeIndex, since: u64) {
+        if let Some(source) = self.sources.get_mut(&source)
+            && source.done
+        {
+            *source = Source::default();
+            if let Purpose::CatchUp { since: from } = &mut self.purpose {
+                *from = since.min(*from);
+            }
+        }
+    }
+
+    /// Whether it has caught up for so long that it leads all the same: quorum reads repair the rest.
+    pub(super) fn may_lead_meanwhile(&self, now: Now) -> bool {
+        self.catches_up() && now.instant - self.started > CATCH_UP_MAX
+    }
+
     /// Asks sources for more and, when all is there, finishes. Returns whether it is finished.
     pub(super) fn drive(&mut self, cx: &mut Context, replica: &mut Replica, now: Now) -> bool {
         if self.purpose == Purpose::WarmUp && !cx.rules.keep(Rule::WarmUp) {
@@ -199,7 +226,7 @@ impl WarmUp {
         }
         self.pull(cx, now);
         match self.purpose {
-            Purpose::CatchUp { .. } => self.is_caught_up(cx, now),
+            Purpose::CatchUp { .. } => self.is_caught_up(cx),
             Purpose::WarmUp | Purpose::Gain => {
                 let progress: Vec<_> = self
                     .lists
@@ -296,7 +323,10 @@ impl WarmUp {
             Some(next) => source.cursor = next,
             None => source.done = true,
         }
-        source.floors.extend(floors);
+        let believable = |floor: &Version| Hlc::is_believable(floor.hlc(), now.wall);
+        source
+            .floors
+            .extend(floors.into_iter().filter(|(_, floor)| believable(floor)));
         source.looked_at += u64::from(looked_at);
         source.total = u64::from(total);
         self.last_progress = now.instant;
@@ -330,10 +360,18 @@ impl WarmUp {
             return;
         }
         let staged = self.staged.entry(token(&pulled.key)).or_default();
+        let who = replicas.set_of(from);
         if pulled.unconfirmed {
             staged.doubtful = true;
         } else {
-            staged.holders = staged.holders.or(replicas.set_of(from));
+            staged.holders = staged.holders.or(who);
+        }
+        if pulled.entry.version > staged.newest {
+            staged.newest = pulled.entry.version;
+            staged.current = ReplicaSet::EMPTY;
+        }
+        if pulled.entry.version == staged.newest {
+            staged.current = staged.current.or(who);
         }
         let held = replica
             .entries
@@ -348,13 +386,24 @@ impl WarmUp {
 
     /// Takes an entry over for good if all sources there are have told what they hold: that leaves little to
     /// decide at the end, when everybody waits.
-    fn settle(&mut self, cx: &Context, replica: &mut Replica, key: &[u8], replicas: &Preference) {
+    fn settle(
+        &mut self,
+        cx: &mut Context,
+        replica: &mut Replica,
+        key: &[u8],
+        replicas: &Preference,
+    ) {
         let token = token(key);
         let others = replicas.filter(|node| cx.me != Some(node));
         let all_hold =
             |staged: &Staged| !staged.doubtful && others.without(staged.holders).is_empty();
         if !self.staged.get(&token).is_some_and(all_hold) {
             return;
+        }
+        if let Some(staged) = self.staged.get(&token) {
+            for node in replicas.members(others.without(staged.current)) {
+                cx.peers.note_missed(node, staged.newest);
+            }
         }
         let held = replica.entries.peek(key).map(|held| held.meta);
         let version = held.and_then(|meta| meta.version).unwrap_or(Version::ZERO);
@@ -387,11 +436,11 @@ impl WarmUp {
         self.sources.get(&node).is_some_and(|source| source.done)
     }
 
-    fn is_caught_up(&self, cx: &Context, now: Now) -> bool {
+    fn is_caught_up(&self, cx: &Context) -> bool {
         let others = cx.peers.indices().into_iter();
         let others = others.filter(|node| cx.me != Some(*node));
         let mut counting = others.filter(|node| cx.peers.counts(*node));
-        now.instant - self.started > CATCH_UP_MAX || counting.all(|node| self.is_done(node))
+        counting.all(|node| self.is_done(node))
     }
 
     fn stage(&self, cx: &Context, now: Now, list: &Preference) -> Stage {
@@ -467,6 +516,7 @@ impl WarmUp {
                 }
             }
         }
+        self.note_missed(cx, replica);
         if cx.rules.keep(Rule::WarmUpTakesFloors) {
             self.take_floors(cx, replica);
         }
@@ -474,6 +524,28 @@ impl WarmUp {
             self.raise_floors_of_degraded(cx, replica, progress);
             cx.event(Event::DegradedStart { unconfirmed });
         }
+    }
+
+    /// Remembers which sources lack what another one holds: who led that write may have died since.
+    fn note_missed(&self, cx: &mut Context, replica: &Replica) {
+        for (token, staged) in &self.staged {
+            let replicas = cx.placement.at(*token);
+            let others = replicas.filter(|node| cx.me != Some(node) && self.is_done(node));
+            for node in replicas.members(others.without(staged.current)) {
+                let holds_older = !replicas.set_of(node).and(staged.holders).is_empty();
+                if holds_older || self.floor_of(replica, node, *token) < staged.newest {
+                    cx.peers.note_missed(node, staged.newest);
+                }
+            }
+        }
+    }
+
+    /// The highest version that a source may have forgotten.
+    fn floor_of(&self, replica: &Replica, node: NodeIndex, token: Token) -> Version {
+        let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
+        let source = self.sources.get(&node);
+        let floor = source.and_then(|source| source.floors.get(&bucket));
+        floor.copied().unwrap_or(Version::ZERO)
     }
 
     fn judge(&self, cx: &Context, replica: &Replica, held: &EntryRef<'_>) -> Judgement {
@@ -489,18 +561,14 @@ impl WarmUp {
             };
         }
         let staged = self.staged.get(&token).copied().unwrap_or_default();
-        let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
         let own_floor = replica.floors.at(token);
         let is_old = |floors: &Floors| floors.at(token) == own_floor;
         let own_floor_allows = !held.meta.unconfirmed
             || own_floor <= version
             || self.floors_before.as_ref().is_some_and(is_old);
-        let certain = replicas.members(done.without(staged.holders)).all(|node| {
-            let source = self.sources.get(&node);
-            source
-                .and_then(|source| source.floors.get(&bucket))
-                .is_none_or(|floor| *floor <= version)
-        });
+        let certain = replicas
+            .members(done.without(staged.holders))
+            .all(|node| self.floor_of(replica, node, token) <= version);
         let certain = certain || !cx.rules.keep(Rule::WarmUpDropsUncertain);
         if certain && own_floor_allows {
             Judgement::Keep

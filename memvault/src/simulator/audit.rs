@@ -3,17 +3,22 @@
 //! - The version of a key (held, or else forgotten) never goes down before the member restarts.
 //! - A floor never goes down.
 //! - A version stands for one value in the whole cluster, for ever.
+//! - A write takes effect by its deadline or never.
+//! - A member keeps within its memory.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::process::EPOCH_MS;
+use super::scenario::Scenario;
 use super::violation::{Promise, Violation};
-use super::workload::{key_name, number_of};
-use crate::replication::Node;
-use crate::time::Instant;
-use crate::version::Version;
+use super::workload::{LONGEST_UNNOTICED, key_name, number_of, number_of_key};
+use crate::replication::{Body, Config, Node};
+use crate::time::{Duration, Instant};
+use crate::version::{Hlc, Version};
 
 /// What was seen last of one key at one member.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,15 +40,41 @@ pub(super) struct Audit {
     marks: Vec<Vec<Mark>>,
     /// The value of each version ever held; `None` is a tombstone.
     values: BTreeMap<Version, Option<u64>>,
+    /// When each value was asked to be written.
+    asked: BTreeMap<u64, Instant>,
+    /// The values that expire.
+    expiring: BTreeSet<u64>,
+    /// How long after that it may appear for the first time.
+    longest: Duration,
+    /// How far ahead of the time of the simulation a version can be in all soundness, in milliseconds.
+    ahead_ms: u64,
+    max_entries: Option<usize>,
+    max_bytes: Option<usize>,
     pub(super) violations: Vec<Violation>,
 }
 
+/// What a message takes from one process of the same machine to another.
+const SLACK: Duration = Duration::from_millis(5);
+
 impl Audit {
-    pub(super) fn new(members: usize, keys: usize) -> Self {
+    pub(super) fn new(scenario: &Scenario, config: &Config) -> Self {
+        let clocks = Duration::from_millis(Hlc::MAX_SKEW_MS) + scenario.faults.skew * 2;
+        let unnoticed = if scenario.through_members > 0 {
+            LONGEST_UNNOTICED
+        } else {
+            Duration::ZERO
+        };
+        let longest = config.op_deadline + clocks + unnoticed + SLACK;
         Self {
-            keys: (0..keys).map(key_name).collect(),
-            marks: vec![vec![Mark::default(); keys]; members],
+            keys: (0..scenario.keys).map(key_name).collect(),
+            marks: vec![vec![Mark::default(); scenario.keys]; scenario.nodes],
             values: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            longest,
+            ahead_ms: u64::try_from(clocks.as_millis()).unwrap_or(u64::MAX) + Hlc::MAX_SKEW_MS * 2,
+            max_entries: scenario.max_entries,
+            max_bytes: scenario.max_bytes,
             violations: Vec::new(),
         }
     }
@@ -55,55 +86,148 @@ impl Audit {
         }
     }
 
-    /// Looks at all keys of a member.
-    pub(super) fn check(&mut self, at: Instant, member: usize, node: &Node) {
-        let Some(marks) = self.marks.get_mut(member) else {
+    /// A client asks for this value to be written.
+    pub(super) fn asked(&mut self, at: Instant, value: u64) {
+        self.asked.insert(value, at);
+    }
+
+    /// This value expires.
+    pub(super) fn expires(&mut self, value: u64) {
+        self.expiring.insert(value);
+    }
+
+    /// Looks at one key of a member, or at all.
+    pub(super) fn check(&mut self, at: Instant, member: usize, node: &Node, key: Option<usize>) {
+        let keys = key.map_or(0..self.keys.len(), |key| key..key + 1);
+        if key.is_none() {
+            self.check_memory(at, member, node);
+        }
+        for key in keys {
+            self.check_key(at, member, node, key);
+        }
+    }
+
+    fn check_key(&mut self, at: Instant, member: usize, node: &Node, key: usize) {
+        let (Some(name), Some(mark)) = (
+            self.keys.get(key),
+            self.marks
+                .get_mut(member)
+                .and_then(|marks| marks.get_mut(key)),
+        ) else {
             return;
         };
-        for (number, (key, mark)) in self.keys.iter().zip(marks).enumerate() {
-            let Some((held, floor)) = node.held(key) else {
-                return;
-            };
-            if !node.holds(key) {
-                // What is left of a key that others hold now is dropped some time.
-                *mark = Mark::default();
-                continue;
-            }
-            let held_version = held.as_ref().and_then(|held| held.meta.version);
-            if (held_version, floor) == (mark.held, mark.floor) {
-                continue;
-            }
-            let version = held_version.unwrap_or(floor).max(floor);
-            if floor < mark.floor || version < mark.version() {
-                self.violations.push(Violation {
-                    promise: Promise::Monotonicity,
-                    key: Some(number),
-                    at,
-                    values: Vec::new(),
-                    what: format!(
-                        "node-{member} went down from {mark:?} to {held_version:?}, floor {floor:?}"
-                    ),
-                });
-            }
-            *mark = Mark {
-                held: held_version,
-                floor,
-            };
-            if let (Some(held), Some(version)) = (held, held_version) {
-                let value = (!held.meta.tombstone).then(|| number_of(held.value));
-                let known = *self.values.entry(version).or_insert(value);
-                if known != value {
-                    self.violations.push(Violation {
-                        promise: Promise::OneValuePerVersion,
-                        key: Some(number),
-                        at,
-                        values: [value, known].into_iter().flatten().collect(),
-                        what: format!(
-                            "{version:?} is {value:?} at node-{member} and {known:?} elsewhere"
-                        ),
-                    });
-                }
-            }
+        let Some((held, floor)) = node.held(name) else {
+            return;
+        };
+        if !node.holds(name) {
+            // What is left of a key that others hold now is dropped some time.
+            *mark = Mark::default();
+            return;
         }
+        let version = held.as_ref().and_then(|held| held.meta.version);
+        if (version, floor) == (mark.held, mark.floor) {
+            return;
+        }
+        let value = held
+            .as_ref()
+            .and_then(|held| (!held.meta.tombstone).then(|| number_of(held.value)));
+        let (before, now) = (
+            *mark,
+            Mark {
+                held: version,
+                floor,
+            },
+        );
+        *mark = now;
+        // What comes from a wrong clock is forgotten once the clock is right.
+        let believable = EPOCH_MS + at.as_micros() / 1000 + self.ahead_ms;
+        let is_sound = |version: Version| version.hlc() >> 16 <= believable;
+        let went_down = floor < before.floor && is_sound(before.floor)
+            || now.version() < before.version() && is_sound(before.version());
+        if went_down {
+            let what = format!("node-{member} went down from {before:?} to {now:?}");
+            self.violate(Promise::Monotonicity, at, key, Vec::new(), what);
+        }
+        if let Some(version) = version {
+            self.check_value(at, member, key, version, value);
+        }
+    }
+
+    fn check_value(
+        &mut self,
+        at: Instant,
+        member: usize,
+        key: usize,
+        version: Version,
+        value: Option<u64>,
+    ) {
+        let known = self.values.get(&version).copied();
+        if let Some(known) = known {
+            // An entry past its time is handed on as a deletion.
+            let has_expired = [value, known].contains(&None)
+                && [value, known]
+                    .iter()
+                    .flatten()
+                    .any(|value| self.expiring.contains(value));
+            if known != value && !has_expired {
+                let values = [value, known].into_iter().flatten().collect();
+                let what =
+                    format!("{version:?} is {value:?} at node-{member} and {known:?} elsewhere");
+                self.violate(Promise::OneValuePerVersion, at, key, values, what);
+            }
+            return;
+        }
+        self.values.insert(version, value);
+        let asked = value.and_then(|value| self.asked.get(&value).copied());
+        if let (Some(value), Some(asked)) = (value, asked)
+            && at > asked + self.longest
+        {
+            let late = (at - asked).as_millis();
+            let what = format!("value {value} took effect {late} ms after it was asked for");
+            self.violate(Promise::Deadline, at, key, [value].into(), what);
+        }
+    }
+
+    fn check_memory(&mut self, at: Instant, member: usize, node: &Node) {
+        let Some(entries) = node.entries() else {
+            return;
+        };
+        let (len, bytes) = (entries.len(), entries.bytes_used());
+        let over = |is: usize, most: Option<usize>| most.is_some_and(|most| is > most);
+        if over(len, self.max_entries) || over(bytes, self.max_bytes) {
+            self.violations.push(Violation {
+                promise: Promise::Memory,
+                key: None,
+                at,
+                values: Vec::new(),
+                what: format!("node-{member} has {len} entries of {bytes} bytes"),
+            });
+        }
+    }
+
+    fn violate(
+        &mut self,
+        promise: Promise,
+        at: Instant,
+        key: usize,
+        values: Vec<u64>,
+        what: String,
+    ) {
+        self.violations.push(Violation {
+            promise,
+            key: Some(key),
+            at,
+            values,
+            what,
+        });
+    }
+}
+
+/// The number of the key that a message is about, if it is about one alone.
+pub(super) fn key_of(body: &Body) -> Option<usize> {
+    match body {
+        Body::Write(write) => number_of_key(&write.key),
+        Body::Offer { key, .. } | Body::Read { key, .. } => number_of_key(key),
+        _ => None,
     }
 }

@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 16] = [
+pub const CATALOGUE: [Named; 18] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -97,6 +97,16 @@ pub const CATALOGUE: [Named; 16] = [
         name: "counting-kills",
         about: "crashes alone, default levels, counters and locks: exact, and nothing may fail",
         scenario: counting_kills,
+    },
+    Named {
+        name: "default",
+        about: "stormy at the default levels: stale reads are counted",
+        scenario: default,
+    },
+    Named {
+        name: "fleeting",
+        about: "stormy; values expire, deletions are forgotten, members evict and coordinate",
+        scenario: fleeting,
     },
 ];
 
@@ -216,6 +226,26 @@ const fn stragglers(seed: u64) -> Scenario {
         duration: Duration::from_secs(10),
         faults,
         ..Scenario::calm(seed)
+    }
+}
+
+const fn default(seed: u64) -> Scenario {
+    Scenario {
+        write_level: Level::Auto,
+        read_level: Level::Auto,
+        on_ambiguous: OnAmbiguous::Retag,
+        through_members: 300,
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn fleeting(seed: u64) -> Scenario {
+    Scenario {
+        expiring: 500,
+        tombstone_grace: Duration::from_millis(100),
+        through_members: 300,
+        max_entries: Some(6),
+        ..Scenario::stormy(seed)
     }
 }
 

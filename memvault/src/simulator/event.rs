@@ -1,12 +1,14 @@
 //! What can happen in a simulated cluster.
 
 use crate::replication::{Link, Message};
+use crate::time::Instant;
 
 /// Something that will happen.
 pub(super) enum Event {
     Deliver {
         connection: u64,
         to_member: bool,
+        sent: Instant,
         message: Message,
     },
     Connected {
@@ -28,9 +30,17 @@ pub(super) enum Event {
         process: usize,
         boot: u32,
     },
+    /// A client asks its next question.
     Ask {
         client: usize,
     },
+    /// A question arrives at the member that is to coordinate it.
+    Request {
+        question: u64,
+        boot: u32,
+    },
+    /// The faults end.
+    Calm,
     Crash,
     Restart {
         process: usize,
@@ -38,6 +48,18 @@ pub(super) enum Event {
     Partition,
     Heal,
     ChangeMembers,
+    Swizzle,
+    Cut {
+        from: usize,
+        to: usize,
+        is_cut: bool,
+    },
     Pause,
-    SkewJump,
+    Slow,
+    Suspect,
+    Drift,
+    Jump,
+    JumpBack {
+        process: usize,
+    },
 }

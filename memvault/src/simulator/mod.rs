@@ -11,6 +11,8 @@
 //! assert!(report.violations.is_empty(), "{:#?}", report.violations);
 //! ```
 
+use crate::time::Duration;
+
 mod agenda;
 mod audit;
 mod catalogue;
@@ -25,6 +27,7 @@ mod promises;
 mod report;
 pub mod scale;
 mod scenario;
+mod trace;
 mod updates;
 mod violation;
 mod workload;
@@ -37,6 +40,9 @@ pub use report::Report;
 pub use scenario::Scenario;
 pub use violation::{Promise, Violation};
 pub use world::{run, run_checking};
+
+/// How long after the last request and the last fault all replicas of a key have to agree.
+pub const CALM: Duration = Duration::from_secs(5);
 
 /// The most lines of a [`Report::trace`].
 pub const TRACE_LINES: usize = 60;

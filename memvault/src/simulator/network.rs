@@ -81,6 +81,7 @@ impl Network {
         &self,
         from: usize,
         to: usize,
+        slowness: u32,
         chance: &mut Chance,
     ) -> [Option<Duration>; 2] {
         let is_doubled = chance.one_in_thousand(self.faults.duplicate);
@@ -88,14 +89,11 @@ impl Network {
             if !is_sent || self.is_cut(from, to) || chance.one_in_thousand(self.faults.loss) {
                 return None;
             }
-            let straggles = chance.one_in_thousand(self.faults.straggle);
+            if chance.one_in_thousand(self.faults.straggle) {
+                return Some(chance.duration_below(self.faults.straggle_max));
+            }
             let jitter = self.faults.delay.saturating_sub(LATENCY) * 2;
-            let longest = if straggles {
-                self.faults.straggle_max
-            } else {
-                jitter
-            };
-            Some(LATENCY + chance.duration_below(longest))
+            Some((LATENCY + chance.duration_below(jitter)) * slowness)
         })
     }
 
@@ -107,8 +105,23 @@ impl Network {
             .unwrap_or(false)
     }
 
-    /// Cuts a random part of the processes off from the rest, sometimes in one direction only.
-    pub(super) fn partition(&mut self, members: usize, chance: &mut Chance) {
+    /// Cuts or mends one direction between two processes.
+    pub(super) fn set_cut(&mut self, from: usize, to: usize, is_cut: bool) {
+        let cell = self.cut.get_mut(from).and_then(|row| row.get_mut(to));
+        if let Some(cell) = cell {
+            *cell = is_cut;
+        }
+    }
+
+    /// Nothing goes wrong from now on.
+    pub(super) fn calm(&mut self) {
+        self.faults = Faults::none();
+        self.heal();
+    }
+
+    /// Cuts a random part of the processes off from the rest, sometimes in one direction only. Returns the
+    /// part, and whether it still hears the rest.
+    pub(super) fn partition(&mut self, members: usize, chance: &mut Chance) -> (Vec<bool>, bool) {
         let isolate = chance
             .one_in_thousand(500)
             .then(|| chance.below(members as u64) as usize);
@@ -122,6 +135,7 @@ impl Network {
                 *cut = *from && !*to || !one_way && !*from && *to;
             }
         }
+        (side, one_way)
     }
 
     pub(super) fn heal(&mut self) {

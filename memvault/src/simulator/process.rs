@@ -15,6 +15,10 @@ pub(super) struct Process {
     pub(super) boot: u32,
     /// Its wall clock, relative to a common start.
     pub(super) wall_offset: Duration,
+    /// A jump of its wall clock, in milliseconds.
+    pub(super) jump_ms: i64,
+    /// What it sends takes long before this.
+    pub(super) slow_until: Instant,
     /// It does nothing before this.
     pub(super) paused_until: Instant,
     /// When it will be woken next.
@@ -22,7 +26,7 @@ pub(super) struct Process {
 }
 
 /// Wall-clock time at the start of a simulation.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
 
 impl Process {
     pub(super) const fn new() -> Self {
@@ -30,6 +34,8 @@ impl Process {
             node: None,
             boot: 0,
             wall_offset: Duration::ZERO,
+            jump_ms: 0,
+            slow_until: Instant::ZERO,
             paused_until: Instant::ZERO,
             wake_at: None,
         }
@@ -41,7 +47,7 @@ impl Process {
         let millis = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
         Now {
             instant,
-            wall: Timestamp::from_millis(EPOCH_MS + millis),
+            wall: Timestamp::from_millis((EPOCH_MS + millis).saturating_add_signed(self.jump_ms)),
         }
     }
 
@@ -56,6 +62,7 @@ impl Process {
     ) {
         let entries = store::Config {
             max_entries: scenario.max_entries,
+            max_bytes: scenario.max_bytes,
             ..store::Config::default()
         };
         self.boot = boot;
@@ -72,7 +79,16 @@ impl Process {
     }
 }
 
-/// The id of a member, and its address.
+/// The name of a process: the id of a member, or a client.
+pub(super) fn process_name(scenario: &Scenario, number: usize) -> alloc::string::String {
+    if number < scenario.nodes {
+        member_id(number)
+    } else {
+        format!("client-{number}")
+    }
+}
+
+/// The id of a member.
 pub(super) fn member_id(number: usize) -> alloc::string::String {
     format!("{MEMBER}{number}")
 }
@@ -84,7 +100,8 @@ pub(super) fn member_number(id: &str) -> Option<usize> {
 
 const MEMBER: &str = "node-";
 
-fn config(scenario: &Scenario, number: usize) -> Config {
+/// The settings of a process.
+pub(super) fn config(scenario: &Scenario, number: usize) -> Config {
     let members: Vec<_> = (0..scenario.nodes - scenario.spares)
         .map(|n| Member::new(member_id(n)))
         .collect();

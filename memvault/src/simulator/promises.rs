@@ -44,8 +44,7 @@ impl Scenario {
             || self.max_entries.is_some()
             || self.first_request <= floors;
         let default_levels = self.write_level != Level::One && crashes_alone;
-        let durable =
-            !forgets && in_budget && self.warm_max >= PATIENT && (strict || default_levels);
+        let durable = !forgets && in_budget && self.is_patient() && (strict || default_levels);
         Promises {
             linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
             durable,
@@ -59,6 +58,18 @@ impl Scenario {
                         && self.write_level != Level::All
                         && self.read_level != Level::All),
         }
+    }
+}
+
+impl Scenario {
+    /// Whether restarted members wait for their peers for longer than any fault keeps those away.
+    fn is_patient(&self) -> bool {
+        let faults = &self.faults;
+        let away = faults.pause_max.max(faults.partition_max);
+        self.warm_max >= PATIENT
+            && away * 2 <= self.warm_max
+            && faults.straggle_max * 2 <= self.warm_max
+            && faults.jump_every.is_none()
     }
 }
 

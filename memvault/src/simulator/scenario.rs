@@ -22,7 +22,8 @@ pub struct Scenario {
     pub keys: usize,
     /// Replicas per key.
     pub replicas: usize,
-    /// Simulated time during which requests are made.
+    /// Simulated time during which requests are made and faults happen. Another
+    /// [`CALM`](super::CALM) follows, after which everything has to be at rest.
     pub duration: Duration,
     /// When the clients begin. Members serve after their warm-up; asking before that would only fail.
     pub first_request: Duration,
@@ -50,6 +51,8 @@ pub struct Scenario {
     pub through_members: u64,
     /// Most entries per member, so that evictions happen.
     pub max_entries: Option<usize>,
+    /// Most bytes per member.
+    pub max_bytes: Option<usize>,
     /// Buckets of the floors; few make them coarse.
     pub floor_buckets: usize,
     /// How long a restarted member waits for peers out of reach.
@@ -86,6 +89,7 @@ impl Scenario {
             tombstone_grace: Duration::from_secs(600),
             through_members: 0,
             max_entries: None,
+            max_bytes: None,
             floor_buckets: 16,
             warm_max: Duration::from_secs(8),
             faults: Faults::none(),
@@ -164,6 +168,19 @@ impl Scenario {
             floor_buckets: 1 << between(0, 8),
             warm_max: Duration::from_millis(between(500, 8000) as u64),
             ..Self::stormy(seed)
+        }
+    }
+
+    /// As [`varied`](Self::varied), with every fault, its strength drawn from the seed as well.
+    #[must_use]
+    pub fn wild(seed: u64) -> Self {
+        let mut chance = Chance::new(!seed);
+        Self {
+            expiring: if chance.one_in_thousand(500) { 300 } else { 0 },
+            tombstone_grace: Duration::from_millis(1 + chance.below(500)),
+            through_members: chance.below(500),
+            faults: Faults::drawn(&mut chance),
+            ..Self::varied(seed)
         }
     }
 }

@@ -65,8 +65,8 @@ impl World<'_> {
             Kind::Lock => self.now.as_micros() / u64::try_from(LOCK_EVERY.as_micros()).unwrap_or(1),
             _ => self.chance.below(COUNTERS),
         };
-        self.next_value += 1;
-        let id = self.next_value;
+        self.workload.next_value += 1;
+        let id = self.workload.next_value;
         let asked = self.now;
         let entry = Use {
             client,

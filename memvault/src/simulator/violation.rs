@@ -23,7 +23,7 @@ pub enum Promise {
     AtomicUpdates,
     /// No value is read after its time.
     Expiry,
-    /// Once faults have stopped, all replicas of a key come to hold the same.
+    /// Once faults have stopped, all replicas of a key come to hold the same; within the budget of crashes.
     Convergence,
     /// Once faults have stopped, all members serve, and nothing is left of requests that have ended.
     Rest,

@@ -1,72 +1,200 @@
 //! The clients: each asks, waits, thinks, and asks again.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::event::Event;
 use super::history::{Act, Record};
-use super::process::levels;
+use super::process::{EPOCH_MS, levels};
 use super::violation::{Promise, Violation};
 use super::world::World;
 use crate::command::{Condition, Expiry};
 use crate::replication::{Answer, Bytes, Outcome, Request};
-use crate::time::Instant;
+use crate::time::{Duration, Instant, Timestamp};
 
 /// A request under way.
 pub(super) struct Question {
     pub(super) client: usize,
+    /// The process that coordinates it: the client itself, or a member.
+    pub(super) coordinator: usize,
     pub(super) key: usize,
     pub(super) act: Act,
     pub(super) asked: Instant,
+    /// When its coordinator heard of it.
+    pub(super) begun: Instant,
+    /// Until it has arrived at the member that is to coordinate it.
+    pub(super) request: Option<Request>,
 }
+
+/// The requests, and what is known of the values in them.
+#[derive(Default)]
+pub(super) struct Workload {
+    pub(super) questions: BTreeMap<u64, Question>,
+    pub(super) records: Vec<Record>,
+    /// When values expire by the slowest clock.
+    expiries: BTreeMap<u64, Instant>,
+    pub(super) next_value: u64,
+}
+
+/// What a request or an answer takes between a client and the member that coordinates for it.
+const CLIENT_LINK: Duration = Duration::from_millis(1);
+/// How long a process may stand still without dropping what clients sent meanwhile.
+pub(super) const LONGEST_UNNOTICED: Duration = Duration::from_millis(525);
+/// How late after its deadline a request may be answered: an answer's way to the client.
+const SLACK: Duration = Duration::from_millis(5);
 
 impl World<'_> {
     pub(super) fn ask(&mut self, client: usize) {
-        if self.now > Instant::ZERO + self.scenario.duration {
+        if self.now >= self.end_of_faults() {
             return;
         }
         if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
             return self.ask_update(client);
         }
+        if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
+            return self.ask_update(client);
+        }
         let key = self.chance.below(self.scenario.keys as u64) as usize;
-        let bytes: Bytes = key_name(key).into();
-        self.next_value += 1;
-        let value = self.next_value;
-        let (act, request) = if self.chance.one_in_thousand(self.scenario.writes) {
-            let deletes = self.chance.one_in_thousand(self.scenario.deletes);
-            (
-                Act::Write(value),
-                if deletes {
-                    Request::Delete([bytes].into())
-                } else {
-                    set(bytes, value)
-                },
-            )
+        self.workload.next_value += 1;
+        let value = self.workload.next_value;
+        let coordinator = if self.chance.one_in_thousand(self.scenario.through_members) {
+            self.chance.below(self.scenario.nodes as u64) as usize
         } else {
-            (Act::Miss, Request::Get(bytes))
+            client
         };
-        self.questions.insert(
+        let (act, request) = self.draw_request(coordinator, key, value);
+        self.trace_question(client, coordinator, key, value, &request);
+        let is_own = coordinator == client;
+        let (now, request) = if is_own {
+            (Some(request), None)
+        } else {
+            (None, Some(request))
+        };
+        self.workload.questions.insert(
             value,
             Question {
                 client,
+                coordinator,
                 key,
                 act,
                 asked: self.now,
+                begun: self.now,
+                request,
             },
         );
+        let boot = self.boot_of(coordinator);
+        let Some(request) = now else {
+            let after = self.chance.duration_below(CLIENT_LINK);
+            let question = value;
+            return self.schedule(after, Event::Request { question, boot });
+        };
         let levels = levels(self.scenario);
-        let boot = self.boot_of(client);
-        self.input(client, boot, |node, now| {
-            node.handle_request(now, value, request, levels)
+        self.input_about(Some(key), client, boot, |node, now| {
+            node.handle_request(now, value, request, levels);
         });
+    }
+
+    fn draw_request(&mut self, coordinator: usize, key: usize, value: u64) -> (Act, Request) {
+        let bytes: Bytes = key_name(key).into();
+        if !self.chance.one_in_thousand(self.scenario.writes) {
+            return (Act::Miss, Request::Get(bytes));
+        }
+        self.audit.asked(self.now, value);
+        if self.chance.one_in_thousand(self.scenario.deletes) {
+            return (Act::Write(value), Request::Delete([bytes].into()));
+        }
+        let expiry = if self.chance.one_in_thousand(self.scenario.expiring) {
+            Expiry::At(self.draw_expiry(coordinator, value))
+        } else {
+            Expiry::None
+        };
+        (Act::Write(value), set(bytes, value, expiry))
+    }
+
+    /// When a value is to expire, by the clock of its coordinator.
+    fn draw_expiry(&mut self, coordinator: usize, value: u64) -> Timestamp {
+        let lasts = self
+            .chance
+            .duration_below(self.scenario.ttl_max)
+            .as_millis();
+        let wall = self
+            .processes
+            .get(coordinator)
+            .map_or_else(Timestamp::default, |process| process.now(self.now).wall);
+        let at = wall.as_millis() + u64::try_from(lasts).unwrap_or(0) + 1;
+        let since_start = at.saturating_sub(EPOCH_MS);
+        self.audit.expires(value);
+        self.workload
+            .expiries
+            .insert(value, Instant::from_millis(since_start));
+        Timestamp::from_millis(at)
+    }
+
+    /// A request arrives at a member. One that has restarted meanwhile never sees it.
+    pub(super) fn request(&mut self, question: u64, boot: u32) {
+        let Some(asked) = self.workload.questions.get_mut(&question) else {
+            return;
+        };
+        let (coordinator, key) = (asked.coordinator, asked.key);
+        let process = self.processes.get(coordinator);
+        let is_there =
+            process.is_some_and(|process| process.node.is_some() && process.boot == boot);
+        if !is_there {
+            return self.end_question(question, None);
+        }
+        let paused_until = process.map_or(Instant::ZERO, |process| process.paused_until);
+        if paused_until > self.now {
+            let after = paused_until - self.now;
+            return self.schedule(after, Event::Request { question, boot });
+        }
+        let Some(request) = asked.request.take() else {
+            return;
+        };
+        asked.begun = self.now;
+        let levels = levels(self.scenario);
+        self.input_about(Some(key), coordinator, boot, |node, now| {
+            node.handle_request(now, question, request, levels);
+        });
+    }
+
+    /// A member is gone, and all connections to it.
+    pub(super) fn fail_questions_to(&mut self, member: usize) {
+        let lost = |question: &Question| question.coordinator == member;
+        self.fail_questions(lost);
+    }
+
+    /// A member stood still: it does not read what clients sent meanwhile, and closes their connections.
+    pub(super) fn fail_unread_questions_to(&mut self, member: usize) {
+        let unread =
+            |question: &Question| question.coordinator == member && question.request.is_some();
+        self.fail_questions(unread);
+    }
+
+    fn fail_questions(&mut self, is_lost: impl Fn(&Question) -> bool) {
+        let questions = self.workload.questions.iter();
+        let lost: Vec<u64> = questions
+            .filter(|(_, question)| is_lost(question))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in lost {
+            self.end_question(id, None);
+        }
     }
 
     pub(super) fn complete(&mut self, id: u64, outcome: Outcome) {
         if self.complete_update(id, &outcome) {
             return;
         }
-        let Some(question) = self.questions.remove(&id) else {
+        self.check_in_time(id, outcome.is_ok());
+        self.end_question(id, Some(outcome));
+    }
+
+    /// Notes what became of a question; `None` if the connection broke. The client goes on.
+    fn end_question(&mut self, id: u64, outcome: Option<Outcome>) {
+        let Some(question) = self.workload.questions.remove(&id) else {
             return;
         };
         let Question {
@@ -74,27 +202,29 @@ impl World<'_> {
             key,
             mut act,
             asked,
+            ..
         } = question;
-        let answered = outcome.is_ok().then_some(self.now);
+        let answered = matches!(outcome, Some(Ok(_))).then_some(self.now);
         match (&outcome, act) {
-            (Ok(_), Act::Write(_)) => {
+            (Some(Ok(_)), Act::Write(_)) => {
                 self.report.writes += 1;
                 self.crash_after_write(key);
             }
-            (Ok(Answer::Value(Some(value))), _) => {
+            (Some(Ok(Answer::Value(Some(value)))), _) => {
                 act = Act::Hit(number_of(value));
                 self.report.hits += 1;
+                self.check_expiry(key, asked, number_of(value));
             }
-            (Ok(_), _) => self.report.misses += 1,
-            (Err(failure), _) => {
-                self.report.failures += 1;
-                if self.promises.available {
-                    self.violate(Promise::Availability, Some(key), format!("{failure}"));
-                }
-            }
+            (Some(Ok(_)), _) => self.report.misses += 1,
+            (Some(Err(_)) | None, _) => self.report.failures += 1,
         }
+        if self.promises.available && answered.is_none() {
+            let what = format!("a request was answered with {outcome:?}");
+            self.violate(Promise::Availability, Some(key), what);
+        }
+        self.trace_answer(client, key, act, asked, outcome.as_ref());
         if answered.is_some() || matches!(act, Act::Write(_)) {
-            self.records.push(Record {
+            self.workload.records.push(Record {
                 key,
                 act,
                 asked,
@@ -103,26 +233,68 @@ impl World<'_> {
         }
         self.think(client);
     }
-}
 
-impl World<'_> {
-    /// Notes that a promise is broken now.
-    pub(super) fn violate(&mut self, promise: Promise, key: Option<usize>, what: String) {
-        self.audit.violations.push(Violation {
+    /// No value is read that had expired, by every clock, when it was asked for.
+    fn check_expiry(&mut self, key: usize, asked: Instant, value: u64) {
+        let expired = self.workload.expiries.get(&value).copied();
+        if let Some(at) = expired.filter(|at| asked > *at + self.scenario.faults.skew * 2) {
+            let what = format!(
+                "value {value} was read {} ms after its time",
+                (asked - at).as_millis()
+            );
+            let mut violation = self.violation(Promise::Expiry, Some(key), what);
+            violation.values.push(value);
+            self.audit.violations.push(violation);
+        }
+    }
+
+    /// Every request is answered by its deadline, unless its coordinator itself stood still.
+    fn check_in_time(&mut self, id: u64, is_done: bool) {
+        let Some(question) = self.workload.questions.get(&id) else {
+            return;
+        };
+        let (key, asked, begun) = (question.key, question.asked, question.begun);
+        let process = self.processes.get(question.coordinator);
+        let deadline = process
+            .and_then(|process| process.node.as_ref())
+            .map_or(Duration::ZERO, |node| node.config().op_deadline);
+        let ran_again = process.map_or(Instant::ZERO, |process| process.paused_until);
+        let latest = (begun + deadline).max(ran_again) + SLACK;
+        let begun_late = begun > asked + CLIENT_LINK + LONGEST_UNNOTICED;
+        if is_done && begun_late || self.now > latest {
+            let millis = [asked, begun, latest].map(|at| at.as_micros() / 1000);
+            let what = format!("asked, begun and due at {millis:?} ms");
+            self.violate(Promise::Deadline, Some(key), what);
+        }
+    }
+
+    pub(super) fn violation(
+        &self,
+        promise: Promise,
+        key: Option<usize>,
+        what: String,
+    ) -> Violation {
+        Violation {
             promise,
             key,
             at: self.now,
             values: Vec::new(),
             what,
-        });
+        }
+    }
+
+    /// Notes that a promise is broken now.
+    pub(super) fn violate(&mut self, promise: Promise, key: Option<usize>, what: String) {
+        let violation = self.violation(promise, key, what);
+        self.audit.violations.push(violation);
     }
 }
 
-fn set(key: Bytes, value: u64) -> Request {
+fn set(key: Bytes, value: u64, expiry: Expiry) -> Request {
     Request::Set {
         key,
         value: Arc::from(value.to_be_bytes()),
-        expiry: Expiry::None,
+        expiry,
         condition: Condition::Always,
         return_old: false,
     }
@@ -135,4 +307,13 @@ pub(super) fn number_of(value: &[u8]) -> u64 {
 /// The name of a key.
 pub(super) fn key_name(key: usize) -> Vec<u8> {
     format!("key-{key}").into_bytes()
+}
+
+/// The number of a key.
+pub(super) fn number_of_key(name: &[u8]) -> Option<usize> {
+    core::str::from_utf8(name)
+        .ok()?
+        .strip_prefix("key-")?
+        .parse()
+        .ok()
 }

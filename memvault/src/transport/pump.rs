@@ -20,14 +20,14 @@ use crate::time::Instant;
 /// ```
 /// # use memvault::replication::{Answer, Config, Levels, Member, Node, Now, Request, Role};
 /// # use memvault::store;
-/// # use memvault::time::{Duration, Instant};
+/// # use memvault::time::{Instant, Timestamp};
 /// use memvault::transport::{LoopbackNetwork, Pump};
 ///
 /// let network = LoopbackNetwork::new();
 /// let config = Config::new(vec![Member::new("a")], Role::Member("a".into()));
 /// let node = Node::new(config, 1, 1, store::Config::default(), Now::default())?;
 /// let mut pump = Pump::new(node, network.attach(0));
-/// let now = Now { instant: Instant::from_millis(1100), ..Now::default() };
+/// let now = Now { instant: Instant::from_millis(1100), wall: Timestamp::from_millis(1100) };
 /// pump.run(now); // its warm-up is over: there is nobody to wait for
 /// pump.request(now, 7, Request::Get(b"key"[..].into()), Levels::default());
 /// pump.run(now);

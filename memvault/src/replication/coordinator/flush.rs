@@ -37,6 +37,11 @@ impl Flushes {
         }
     }
 
+    /// Timers and flushes under way.
+    pub(super) fn len(&self) -> usize {
+        self.flushes.len() + self.deadlines.len()
+    }
+
     pub(super) fn start(&mut self, cx: &mut Context, now: Now, request: u64) {
         let waiting: BTreeSet<_> = cx
             .peers

@@ -41,6 +41,11 @@ impl Jobs {
         Self(HashMap::with_hasher(hasher.clone()))
     }
 
+    /// Requests under way.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The tasks of a request, in the order of their slots.
     pub(super) fn split(&mut self, request: u64, what: Request) -> Vec<(Bytes, Task)> {
         let (answer, tasks) = split(what);

@@ -88,6 +88,13 @@ impl Coordinator {
         self.operations.len()
     }
 
+    /// Timers and requests that have not ended.
+    pub(super) fn unfinished(&self) -> usize {
+        let timers = self.attempts.len() + self.read_attempts.len() + self.pauses.len();
+        let work = self.jobs.len() + self.flushes.len() + self.operations.len();
+        timers + work + self.deadlines.len()
+    }
+
     /// Begins a request; its outcome appears as [`Action::Complete`](super::Action::Complete).
     pub(super) fn handle_request(
         &mut self,
@@ -328,6 +335,15 @@ impl Coordinator {
             });
         }
         self.drop_stale_timers();
+    }
+
+    /// Ends everything as if its time were over.
+    pub(super) fn give_up(&mut self, cx: &mut Context) {
+        let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with(cx, id, |operation, cx, _| operation.handle_deadline(cx));
+        }
     }
 
     fn drop_stale_timers(&mut self) {

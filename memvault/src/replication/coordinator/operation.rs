@@ -271,7 +271,9 @@ impl Operation {
     pub(super) fn candidates(&self, cx: &Context, now: Now) -> Vec<NodeIndex> {
         let peers = &cx.peers;
         let serving = |node: &NodeIndex| {
-            peers.is_up(*node) && peers.state(*node) == Some(super::super::NodeState::Serving)
+            peers.is_up(*node)
+                && !peers.clock_differs(*node)
+                && peers.state(*node) == Some(super::super::NodeState::Serving)
         };
         let (mut best, mut rest) = (Vec::new(), Vec::new());
         for node in self.replicas.leaders().iter().filter(|node| serving(node)) {

@@ -218,18 +218,17 @@ impl Operation {
                     cx.set_state(now, from, NodeState::Warming);
                 }
             }
-            // Nobody could have written that: whoever says so is as good as silent.
-            ReadReply::Holds {
-                entry: Some(entry), ..
-            } if !cx.observe(now, entry.version) => {
-                read.passed = read.passed.or(who);
-                cx.note_clock(from, false);
-            }
             ReadReply::Holds {
                 entry,
                 unconfirmed,
                 floor,
             } => {
+                let held = entry.as_ref().map_or(Version::ZERO, |entry| entry.version);
+                if !cx.observe(now, held.max(floor)) {
+                    // It holds or has forgotten something from a wrong clock: it is as good as silent.
+                    read.passed = read.passed.or(who);
+                    return self.evaluate(cx, timers, now, id);
+                }
                 read.answers.retain(|vouch| vouch.node != from);
                 read.answers.push(Vouch {
                     node: from,

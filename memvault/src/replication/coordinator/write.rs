@@ -38,8 +38,6 @@ pub(super) struct WritePhase {
     pub(super) asked: ReplicaSet,
     /// Who was of no help lately.
     avoid: ReplicaSet,
-    /// Who spoke of versions from too far in the future.
-    skewed: ReplicaSet,
     /// Whether fewer acknowledgements than a quorum were asked for.
     degraded: bool,
 }
@@ -99,7 +97,6 @@ impl Operation {
             undecided: 0,
             asked: ReplicaSet::EMPTY,
             avoid: ReplicaSet::EMPTY,
-            skewed: ReplicaSet::EMPTY,
             degraded: false,
         });
         self.send_write(cx, timers, now, id)
@@ -247,14 +244,8 @@ impl Operation {
             WriteReply::Done { .. } => Step::Wait,
             WriteReply::Stale { current, untouched } => {
                 if !cx.observe(now, current) {
-                    cx.note_clock(from, false);
-                    write.skewed = write.skewed.or(who);
+                    // It holds something from a wrong clock.
                     write.avoid = write.avoid.or(who);
-                    // If all of them say so, it is this clock that is wrong.
-                    let others = self.replicas.filter(|node| cx.peers.is_up(node));
-                    if others.without(write.skewed).is_empty() {
-                        return Step::Done(Err(Failure::ClockSkew));
-                    }
                     return self.send_write(cx, timers, now, id);
                 }
                 if write.is_promised && untouched {

@@ -8,13 +8,14 @@ use super::super::context::Context;
 use super::super::coordinator::is_operation;
 use super::super::entry::Entry;
 use super::super::message::{
-    Body, Hello, Message, NodeState, OfferKind, OfferReply, ReadReply, TurnReply,
+    Body, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, ReadReply, TurnReply,
 };
 use super::super::peers::Greeting;
 use super::super::pull::{Position, pull};
 use super::{Caller, Member, Node};
 use crate::hash::token;
 use crate::ring::{NodeIndex, VIRTUAL_NODES};
+use crate::time::Instant;
 use crate::version::Version;
 
 impl Node {
@@ -37,6 +38,7 @@ impl Node {
             | Body::Turn { .. }
             | Body::Yield { .. }
             | Body::Pull { .. }
+            | Body::Missed { .. }
             | Body::Flush { .. }
             | Body::Propose { .. } => self.take_question(now, from, (id, epoch), body),
             answer => {
@@ -58,7 +60,12 @@ impl Node {
         }
         let mine = self.cx.document.epoch;
         if question == Body::Ping {
-            let answer = self.pong();
+            if let Some(caller) = self.caller(from)
+                && !self.cx.peers.is_rejected(caller)
+            {
+                self.cx.peers.called_by(now.instant, caller);
+            }
+            let answer = self.pong(now);
             if self.member.is_some() {
                 self.cx.answer(from, id, answer);
             }
@@ -115,8 +122,18 @@ impl Node {
                     // One that takes keys over has forgotten nothing that anyone relied on.
                     let is_warm = member.replica.state != NodeState::Warming;
                     let is_source = is_warm || member.gains.is_some();
-                    Body::Pulled(pull(cx, (&member.replica, is_source), now, to, from))
+                    let reply = pull(cx, (&member.replica, is_source), now, to, from);
+                    if let PullReply::Chunk { next, .. } = &reply
+                        && !gained
+                    {
+                        cx.peers.pulled(to, since, cursor == 0, next.is_none());
+                    }
+                    Body::Pulled(reply)
                 }
+                None => return,
+            },
+            Body::Missed { since } => match caller {
+                Some(source) => return self.fetch_missed(now, source, since),
                 None => return,
             },
             Body::Flush { version } => {
@@ -175,19 +192,20 @@ impl Node {
         if let Some(caller) = self.caller(from) {
             self.cx.peers.called_by(now.instant, caller);
         }
-        let answer = self.pong();
+        let answer = self.pong(now);
         self.cx.answer(from, id, answer);
         if epoch < self.cx.document.epoch {
             self.send_document(from, 0);
         }
     }
 
-    fn pong(&self) -> Body {
+    fn pong(&self, now: Now) -> Body {
         Body::Pong {
             boot: self.boot,
             state: self.state(),
             hlc: self.cx.hlc.last(),
             gaining: self.gaining(),
+            wall: now.wall,
         }
     }
 
@@ -266,9 +284,19 @@ impl Node {
                 state,
                 hlc,
                 gaining,
+                wall,
             } => {
-                cx.peers.note_gaining(from, epoch, gaining);
-                self.take_pong(now, from, boot, state, hlc);
+                let took = now.instant - Instant::from_micros(id);
+                let is_ahead = !cx.observe(now, Version::new(hlc, 0));
+                if cx.peers.compare_clock(now, took, from, (wall, is_ahead)) {
+                    cx.statistics.clock_skews += u64::from(!is_ahead);
+                    let node = cx.peers.id(from);
+                    cx.event(Event::ClockSkew { node });
+                }
+                if cx.peers.is_news(from, id) {
+                    cx.peers.note_gaining(from, epoch, gaining);
+                    self.take_pong(now, from, boot, state);
+                }
             }
             Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
             Body::SameId { came_later } => self.take_same_id(now, from, came_later),
@@ -301,12 +329,10 @@ impl Node {
         }
     }
 
-    fn take_pong(&mut self, now: Now, from: NodeIndex, boot: u32, state: NodeState, hlc: u64) {
+    fn take_pong(&mut self, now: Now, from: NodeIndex, boot: u32, state: NodeState) {
         if let Some(reason) = self.wrong_boot(from, boot) {
             return self.eject(now, from, reason);
         }
-        let is_believable = self.cx.observe(now, Version::new(hlc, 0));
-        self.cx.note_clock(from, is_believable);
         let silence = self.cx.peers.silence(now.instant, from);
         let greeting = self
             .cx

@@ -17,6 +17,7 @@ use alloc::string::String;
 use super::Now;
 use super::action::{Action, DownReason, Event, Link};
 use super::agreement::{Acceptor, Proposal};
+use super::clocks::ClockWatch;
 use super::config::{Config, ConfigError, Role};
 use super::context::Context;
 use super::coordinator::{Coordinator, Levels};
@@ -24,7 +25,7 @@ use super::floors::Floors;
 use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
-use super::request::Request;
+use super::request::{Failure, Request};
 use super::turns::Turns;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
@@ -51,6 +52,7 @@ pub struct Node {
     next_tick: Instant,
     last_tick: Instant,
     few_nodes_reported: bool,
+    clock: ClockWatch,
 }
 
 /// Who opened a connection.
@@ -139,12 +141,22 @@ impl Node {
             next_tick: now.instant,
             last_tick: now.instant,
             few_nodes_reported: false,
+            clock: ClockWatch::default(),
         })
     }
 
     /// Begins a request of a caller. `id` must be unique among those in flight; the outcome appears as
     /// [`Action::Complete`] with this id, at the latest after `op_deadline`.
+    ///
+    /// A member that stood still for more than half a second does not carry out the first request that it reads
+    /// afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to
+    /// close the connections of all clients, unread.
     pub fn handle_request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
+        self.look_at_clock(now);
+        if let Some(failure) = self.refusal(now) {
+            self.cx.statistics.failed_requests += 1;
+            return self.cx.out.push_back(Action::Complete(id, Err(failure)));
+        }
         match request {
             Request::AddMember(member) => self.add_member(now, id, member),
             Request::RemoveMember(member) => self.remove_member(now, id, member),
@@ -172,7 +184,8 @@ impl Node {
             virtual_nodes: VIRTUAL_NODES,
             callee: self.cx.called_as(peer),
         };
-        self.cx.send(peer, 0, Body::Hello(hello));
+        self.cx
+            .send(peer, now.instant.as_micros(), Body::Hello(hello));
     }
 
     /// The connection to a member broke, or did not come about.
@@ -203,6 +216,7 @@ impl Node {
 
     /// A message came in.
     pub fn handle_message(&mut self, now: Now, from: Link, message: Message) {
+        self.look_at_clock(now);
         self.conduct.heard(now, from);
         self.receive(now, from, message);
         self.deliver_local(now);
@@ -210,6 +224,7 @@ impl Node {
 
     /// Time has passed: heartbeats, retries, silence.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.look_at_clock(now);
         if self.next_tick <= now.instant {
             self.tick(now);
             self.next_tick = now.instant + TICK;
@@ -244,12 +259,14 @@ impl Node {
         self.change_state(now, NodeState::Leaving);
     }
 
+    /// Takes a member for silent, as if its answers were overdue. For the simulator.
+    pub(crate) fn suspect(&mut self, now: Now, member: NodeIndex) {
+        self.cx.suspect(now, member);
+    }
+
     fn tick(&mut self, now: Now) {
-        let gap = now.instant - self.last_tick;
+        self.notice_pause(now);
         self.last_tick = now.instant;
-        if gap > PAUSE_FENCE {
-            self.handle_pause(now, gap);
-        }
         for lost in self.cx.peers.tick(now.instant, &mut self.cx.out) {
             self.lose(now, lost);
         }
@@ -258,6 +275,48 @@ impl Node {
         self.sweep(now);
         self.part(now);
         self.report_few_nodes();
+    }
+
+    /// What speaks against beginning any request now.
+    fn refusal(&mut self, now: Now) -> Option<Failure> {
+        if self.member.is_some() && self.notice_pause(now) {
+            Some(Failure::Paused)
+        } else if self.cx.peers.is_own_clock_wrong() {
+            Some(Failure::ClockSkew)
+        } else {
+            None
+        }
+    }
+
+    /// Notices that this process's own wall clock has jumped, and that it has become right again.
+    fn look_at_clock(&mut self, now: Now) {
+        if self.clock.has_jumped(now) {
+            self.cx.peers.distrust_clocks();
+            self.coordinator.give_up(&mut self.cx);
+            if let Some(member) = &mut self.member
+                && member.replica.state == NodeState::Warming
+            {
+                member.warm_up = Some(WarmUp::after_start(&self.cx, now));
+            }
+        }
+        let is_wrong = self.cx.peers.is_own_clock_wrong();
+        if self.clock.has_recovered(is_wrong) {
+            self.cx.hlc.recover(now.wall, self.cx.peers.draw());
+            if let Some(member) = &mut self.member {
+                member.replica.forget_future(now);
+            }
+        }
+    }
+
+    /// Whether this process stood still, so that what it has not read yet may be old.
+    fn notice_pause(&mut self, now: Now) -> bool {
+        let gap = now.instant - self.last_tick;
+        if gap <= PAUSE_FENCE {
+            return false;
+        }
+        self.last_tick = now.instant;
+        self.handle_pause(now, gap);
+        true
     }
 
     /// This process stood still: others may have taken over meanwhile, and a member must not lead before it
@@ -287,6 +346,25 @@ impl Node {
         }
     }
 
+    /// `source` holds versions newer than `since` that this member has not confirmed.
+    fn fetch_missed(&mut self, now: Now, source: NodeIndex, since: u64) {
+        // One that has no part in the cluster any more, or warms up itself, is not fetched from.
+        let is_source = self.cx.peers.is_active(source) && self.cx.peers.counts(source);
+        let Some(member) = self.member.as_mut().filter(|_| is_source) else {
+            return;
+        };
+        match (&mut member.warm_up, member.replica.state) {
+            (Some(warm_up), _) => warm_up.fetch_from(source, since),
+            (None, NodeState::Serving) => {
+                let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
+                warm_up.only_from(&self.cx, source);
+                member.warm_up = Some(warm_up);
+                self.change_state(now, NodeState::CatchingUp);
+            }
+            _ => {}
+        }
+    }
+
     fn drive_warm_up(&mut self, now: Now) {
         let Some(member) = &mut self.member else {
             return;
@@ -294,14 +372,22 @@ impl Node {
         let Some(warm_up) = &mut member.warm_up else {
             return;
         };
-        if warm_up.drive(&mut self.cx, &mut member.replica, now) {
+        if self.cx.peers.is_own_clock_wrong() {
+            return;
+        }
+        let is_done = warm_up.drive(&mut self.cx, &mut member.replica, now);
+        let serves = is_done || warm_up.may_lead_meanwhile(now);
+        if is_done {
             if !warm_up.catches_up() {
                 member.gains = None;
             }
             member.warm_up = None;
-            if member.replica.state != NodeState::Leaving {
-                self.change_state(now, NodeState::Serving);
-            }
+        }
+        let state = member.replica.state;
+        if serves && !matches!(state, NodeState::Serving | NodeState::Leaving) {
+            self.change_state(now, NodeState::Serving);
+        }
+        if is_done {
             self.resume_gain(now);
         }
     }

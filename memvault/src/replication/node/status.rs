@@ -126,6 +126,15 @@ impl Node {
         self.coordinator.in_flight()
     }
 
+    /// Timers and requests that have not ended.
+    pub(crate) fn unfinished(&self) -> usize {
+        let leader = self
+            .member
+            .as_ref()
+            .map_or(0, |member| member.leader.unfinished());
+        self.coordinator.unfinished() + leader
+    }
+
     /// Where keys go at present.
     #[must_use]
     pub fn ring(&self) -> &Ring {

@@ -86,6 +86,7 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Yield { .. } => b"NODE.YIELD",
         Body::Pull { .. } => b"NODE.PULL",
         Body::Pulled(_) => b"NODE.PULLED",
+        Body::Missed { .. } => b"NODE.MISSED",
         Body::Flush { .. } => b"NODE.FLUSH",
         Body::Flushed => b"NODE.FLUSHED",
         Body::Document(_) => b"NODE.DOCUMENT",

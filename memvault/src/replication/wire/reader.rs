@@ -129,16 +129,7 @@ pub(super) fn read_body<'a>(
     rest: &mut Rest<'a>,
 ) -> Result<Body, WireError> {
     Ok(match name {
-        HELLO => Body::Hello(Hello {
-            boot: header.u32()?,
-            digest: header.u64()?,
-            replicas: header.u8()?,
-            is_member: header.flag()?,
-            protocol: header.u8()?,
-            virtual_nodes: header.u32()?,
-            node_id: rest.text()?,
-            callee: rest.text()?,
-        }),
+        HELLO => Body::Hello(hello(header, rest)?),
         b"NODE.REJECTED" => Body::Rejected(rest.text()?),
         b"NODE.SAMEID" => Body::SameId {
             came_later: header.flag()?,
@@ -149,6 +140,7 @@ pub(super) fn read_body<'a>(
             state: state(header.u8()?)?,
             hlc: header.u64()?,
             gaining: progress(header)?,
+            wall: Timestamp::from_millis(header.u64()?),
         },
         b"NODE.WRITE" => Body::Write(Write {
             need: header.u8()?,
@@ -179,6 +171,9 @@ pub(super) fn read_body<'a>(
             gained: header.flag()?,
         },
         b"NODE.PULLED" => Body::Pulled(pull_reply(header, rest)?),
+        b"NODE.MISSED" => Body::Missed {
+            since: header.u64()?,
+        },
         b"NODE.FLUSH" => Body::Flush {
             version: header.version()?,
         },
@@ -186,6 +181,19 @@ pub(super) fn read_body<'a>(
         b"NODE.DOCUMENT" => Body::Document(document(header, rest)?),
         b"NODE.WRONGEPOCH" => Body::WrongEpoch,
         name => agreement(name, header, rest)?,
+    })
+}
+
+fn hello(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Hello, WireError> {
+    Ok(Hello {
+        boot: header.u32()?,
+        digest: header.u64()?,
+        replicas: header.u8()?,
+        is_member: header.flag()?,
+        protocol: header.u8()?,
+        virtual_nodes: header.u32()?,
+        node_id: rest.text()?,
+        callee: rest.text()?,
     })
 }
 

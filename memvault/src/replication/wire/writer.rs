@@ -6,7 +6,8 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::Entry;
 use super::super::message::{
-    Ballot, Body, OfferReply, Progress, PullReply, ReadReply, Refusal, TurnReply, Write, WriteReply,
+    Ballot, Body, Hello, OfferReply, Progress, PullReply, ReadReply, Refusal, TurnReply, Write,
+    WriteReply,
 };
 use super::{kind_code, state_code};
 use crate::resp::encode;
@@ -79,16 +80,7 @@ impl<'a> Parts<'a> {
 
     pub(super) fn add_body(&mut self, body: &'a Body) {
         match body {
-            Body::Hello(hello) => {
-                self.u32(hello.boot);
-                self.u64(hello.digest);
-                self.u8(hello.replicas);
-                self.u8(u8::from(hello.is_member));
-                self.u8(hello.protocol);
-                self.u32(hello.virtual_nodes);
-                self.rest.push(hello.node_id.as_bytes());
-                self.rest.push(hello.callee.as_bytes());
-            }
+            Body::Hello(hello) => self.hello(hello),
             Body::SameId { came_later } => self.u8(u8::from(*came_later)),
             Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
             Body::Ping | Body::Flushed | Body::WrongEpoch => {}
@@ -97,11 +89,13 @@ impl<'a> Parts<'a> {
                 state,
                 hlc,
                 gaining,
+                wall,
             } => {
                 self.u32(*boot);
                 self.u8(state_code(*state));
                 self.u64(*hlc);
                 self.progress(*gaining);
+                self.u64(wall.as_millis());
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),
@@ -132,10 +126,22 @@ impl<'a> Parts<'a> {
                 self.u8(u8::from(*gained));
             }
             Body::Pulled(reply) => self.pull_reply(reply),
+            Body::Missed { since } => self.u64(*since),
             Body::Flush { version } => self.version(*version),
             Body::Document(document) => self.document(document),
             Body::Propose { .. } | Body::Voted { .. } => self.agreement(body),
         }
+    }
+
+    fn hello(&mut self, hello: &'a Hello) {
+        self.u32(hello.boot);
+        self.u64(hello.digest);
+        self.u8(hello.replicas);
+        self.u8(u8::from(hello.is_member));
+        self.u8(hello.protocol);
+        self.u32(hello.virtual_nodes);
+        self.rest.push(hello.node_id.as_bytes());
+        self.rest.push(hello.callee.as_bytes());
     }
 
     fn progress(&mut self, gaining: Option<Progress>) {

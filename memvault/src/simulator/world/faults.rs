@@ -1,7 +1,11 @@
 //! What goes wrong: crashes, pauses, partitions, clocks.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::super::event::Event;
-use super::super::process::{Process, member_id, member_number};
+use super::super::process::{Process, member_id, member_number, process_name};
 use super::super::workload::key_name;
 use super::World;
 use crate::replication::{Change, Document, Levels, Link, Member, Node, NodeState, Request};
@@ -9,15 +13,64 @@ use crate::time::{Duration, Instant};
 
 /// The operator leaves at least so many.
 const FEWEST_MEMBERS: usize = 3;
+/// How long a member is slow at most.
+const SLOW_MAX: Duration = Duration::from_secs(2);
+/// The links of a swizzle stop within this, and come back within as much again.
+const SWIZZLE: Duration = Duration::from_millis(500);
+/// How far a clock jumps at most, in milliseconds.
+const JUMP_MAX_MS: u64 = 3_600_000;
+/// How long it stays wrong at most.
+const JUMP_LASTS: Duration = Duration::from_secs(3);
+/// How often clocks drift within the skew.
+const DRIFT_EVERY: Duration = Duration::from_secs(2);
 
 impl World<'_> {
-    /// Schedules the next fault, if it comes before the end: the last seconds are calm.
+    /// Schedules the first of each kind of fault, and their end.
+    pub(super) fn schedule_faults(&mut self) {
+        let faults = self.scenario.faults;
+        self.schedule_fault(faults.crash_every, Event::Crash);
+        self.schedule_fault(faults.partition_every, Event::Partition);
+        self.schedule_fault(faults.swizzle_every, Event::Swizzle);
+        self.schedule_fault(faults.pause_every, Event::Pause);
+        self.schedule_fault(faults.slow_every, Event::Slow);
+        self.schedule_fault(faults.suspect_every, Event::Suspect);
+        self.schedule_fault(faults.jump_every, Event::Jump);
+        self.schedule_fault(faults.change_every, Event::ChangeMembers);
+        self.schedule(DRIFT_EVERY, Event::Drift);
+        self.schedule(self.scenario.duration, Event::Calm);
+    }
+
+    /// Schedules the next fault, if it comes before the end.
     pub(super) fn schedule_fault(&mut self, mean: Option<Duration>, event: Event) {
         let Some(mean) = mean else { return };
         let after = mean / 4 + self.chance.duration_below(mean * 3 / 2);
-        if self.now + after < Instant::ZERO + self.scenario.duration {
+        if self.now + after < self.end_of_faults() {
             self.schedule(after, event);
         }
+    }
+
+    /// Everything goes well from now on: links mend, the dead come back, clocks go right.
+    pub(super) fn calm(&mut self) {
+        self.network.calm();
+        let now = self.now;
+        for process in &mut self.processes {
+            process.jump_ms = 0;
+            process.slow_until = now;
+        }
+        for number in 0..self.processes.len() {
+            self.restart(number);
+            self.wake_early(number);
+        }
+        self.note("all faults end");
+    }
+
+    /// A member of the cluster, drawn by lot.
+    fn any_member(&mut self) -> usize {
+        self.chance.below(self.scenario.nodes as u64) as usize
+    }
+
+    fn any_process(&mut self) -> usize {
+        self.chance.below(self.processes.len() as u64) as usize
     }
 
     pub(super) fn draw_skew(&mut self, number: usize) {
@@ -35,7 +88,7 @@ impl World<'_> {
 
     /// Crashes the leader of a key, now and then.
     pub(in super::super) fn crash_after_write(&mut self, key: usize) {
-        let is_due = self.now < Instant::ZERO + self.scenario.duration;
+        let is_due = self.now < self.end_of_faults();
         if !is_due
             || !self
                 .chance
@@ -74,6 +127,7 @@ impl World<'_> {
         };
         process.node = None;
         self.report.crashes += 1;
+        self.note_about(victim, "crashes");
         for (id, connection) in self.network.close_all_of(victim) {
             if connection.to == victim {
                 let link = Link::Peer(self.index(connection.from, victim));
@@ -82,6 +136,7 @@ impl World<'_> {
                 self.notify_closed(connection.to, Link::Inbound(id));
             }
         }
+        self.fail_questions_to(victim);
         let quick = self.chance.one_in_thousand(500);
         let longest = if quick {
             Duration::from_millis(3)
@@ -112,7 +167,7 @@ impl World<'_> {
     }
 
     /// The member list of the latest epoch that anyone alive goes by.
-    fn latest_document(&self) -> Option<&Document> {
+    pub(super) fn latest_document(&self) -> Option<&Document> {
         let nodes = self
             .processes
             .iter()
@@ -147,18 +202,35 @@ impl World<'_> {
 
     pub(super) fn pause(&mut self) {
         self.schedule_fault(self.scenario.faults.pause_every, Event::Pause);
-        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
-        let until = self.now + self.chance.duration_below(self.scenario.faults.pause_max);
+        let victim = self.any_process();
+        let lasts = self.chance.duration_below(self.scenario.faults.pause_max);
+        let until = (self.now + lasts).min(self.end_of_faults());
         if let Some(process) = self.processes.get_mut(victim) {
-            process.paused_until = until;
+            process.paused_until = process.paused_until.max(until);
             self.report.pauses += 1;
         }
+        self.note_about(
+            victim,
+            &format!("stands still for {} ms", lasts.as_millis()),
+        );
     }
 
     pub(super) fn partition(&mut self) {
         self.report.partitions += 1;
-        self.network
+        let (side, one_way) = self
+            .network
             .partition(self.scenario.nodes, &mut self.chance);
+        let names: Vec<String> = (0..)
+            .zip(side)
+            .filter(|(_, is_in)| *is_in)
+            .map(|(number, _)| process_name(self.scenario, number))
+            .collect();
+        let how = if one_way {
+            ", who still hear the rest"
+        } else {
+            ""
+        };
+        self.note(&format!("partition of {names:?}{how}"));
         let heal = self
             .chance
             .duration_below(self.scenario.faults.partition_max);
@@ -166,9 +238,82 @@ impl World<'_> {
         self.schedule_fault(self.scenario.faults.partition_every, Event::Partition);
     }
 
-    pub(super) fn skew_jump(&mut self) {
-        let process = self.chance.below(self.processes.len() as u64) as usize;
-        self.draw_skew(process);
-        self.schedule(Duration::from_secs(2), Event::SkewJump);
+    pub(super) fn heal(&mut self) {
+        self.network.heal();
+        self.note("partitions heal");
+    }
+
+    pub(super) fn swizzle(&mut self) {
+        self.schedule_fault(self.scenario.faults.swizzle_every, Event::Swizzle);
+        self.report.partitions += 1;
+        let victim = self.any_member();
+        self.note_about(victim, "loses its links one by one");
+        for other in (0..self.processes.len()).filter(|other| *other != victim) {
+            for (from, to) in [(victim, other), (other, victim)] {
+                let (stop, mend) = (
+                    self.chance.duration_below(SWIZZLE),
+                    SWIZZLE + self.chance.duration_below(SWIZZLE),
+                );
+                for (after, is_cut) in [(stop, true), (mend, false)] {
+                    self.schedule(after, Event::Cut { from, to, is_cut });
+                }
+            }
+        }
+    }
+
+    pub(super) fn slow(&mut self) {
+        self.schedule_fault(self.scenario.faults.slow_every, Event::Slow);
+        let victim = self.any_member();
+        let lasts = self.chance.duration_below(SLOW_MAX);
+        if let Some(process) = self.processes.get_mut(victim) {
+            process.slow_until = self.now + lasts;
+        }
+        self.note_about(victim, &format!("is slow for {} ms", lasts.as_millis()));
+    }
+
+    pub(super) fn suspect(&mut self) {
+        self.schedule_fault(self.scenario.faults.suspect_every, Event::Suspect);
+        let (process, member) = (self.any_process(), self.any_member());
+        let boot = self.boot_of(process);
+        let member = self.index(process, member);
+        self.input(process, boot, |node, now| node.suspect(now, member));
+    }
+
+    pub(super) fn drift(&mut self) {
+        if self.now < self.end_of_faults() {
+            let process = self.any_process();
+            self.draw_skew(process);
+            self.schedule(DRIFT_EVERY, Event::Drift);
+        }
+    }
+
+    pub(super) fn jump(&mut self) {
+        self.schedule_fault(self.scenario.faults.jump_every, Event::Jump);
+        let victim = self.any_process();
+        let far = i64::try_from(self.chance.below(JUMP_MAX_MS)).unwrap_or(0);
+        let jump = if self.chance.one_in_thousand(500) {
+            far
+        } else {
+            -far
+        };
+        if let Some(process) = self.processes.get_mut(victim) {
+            process.jump_ms = jump;
+            self.report.jumps += 1;
+        }
+        self.note_about(victim, &format!("has a clock that jumps by {jump} ms"));
+        let after = self.chance.duration_below(JUMP_LASTS);
+        self.schedule(after, Event::JumpBack { process: victim });
+    }
+
+    pub(super) fn jump_back(&mut self, number: usize) {
+        if let Some(process) = self.processes.get_mut(number) {
+            process.jump_ms = 0;
+        }
+        self.note_about(number, "has a clock that is right again");
+    }
+
+    /// When faults and requests end.
+    pub(in super::super) fn end_of_faults(&self) -> Instant {
+        Instant::ZERO + self.scenario.duration
     }
 }

@@ -1,11 +1,20 @@
 //! Connections between the processes, and the messages on them.
 
+use alloc::format;
+
+use super::super::audit::key_of;
 use super::super::event::Event;
 use super::super::process::{member_id, member_number};
+use super::super::violation::Promise;
 use super::World;
-use crate::replication::{Link, Message};
+use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+
+/// How much longer everything takes that a slow member sends.
+const SLOWNESS: u32 = 100;
+/// How long after the end of the faults messages from before may still arrive.
+const LAST_ARRIVALS: Duration = Duration::from_millis(100);
 
 impl World<'_> {
     pub(super) fn connect(&mut self, from: usize, to: usize) {
@@ -77,9 +86,17 @@ impl World<'_> {
             ),
         };
         let Some(connection) = id else { return };
+        self.check_warming(from, &message.body);
         let to_member = matches!(link, Link::Peer(_));
+        let is_slow = self
+            .processes
+            .get(from)
+            .is_some_and(|process| process.slow_until > self.now);
+        let slowness = if is_slow { SLOWNESS } else { 1 };
         let mut message = Some(message);
-        let [first, second] = self.network.deliveries(from, to, &mut self.chance);
+        let [first, second] = self
+            .network
+            .deliveries(from, to, slowness, &mut self.chance);
         for (after, is_last) in [(first, second.is_none()), (second, true)] {
             let Some(after) = after else { continue };
             let copy = if is_last {
@@ -93,23 +110,27 @@ impl World<'_> {
                 Event::Deliver {
                     connection,
                     to_member,
+                    sent: self.now,
                     message,
                 },
             );
         }
     }
 
-    pub(super) fn deliver(&mut self, id: u64, to_member: bool, message: Message) {
+    pub(super) fn deliver(&mut self, id: u64, to_member: bool, sent: Instant, message: Message) {
         let Some(connection) = self.network.connection(id) else {
             return;
         };
-        let (to, link) = if to_member {
-            (connection.to, Link::Inbound(id))
+        // What was under way for longer when the faults ended is lost.
+        let end = self.end_of_faults();
+        if sent < end && self.now > end + LAST_ARRIVALS {
+            return;
+        }
+        let (from, to, link) = if to_member {
+            (connection.from, connection.to, Link::Inbound(id))
         } else {
-            (
-                connection.from,
-                Link::Peer(self.index(connection.from, connection.to)),
-            )
+            let link = Link::Peer(self.index(connection.from, connection.to));
+            (connection.to, connection.from, link)
         };
         let paused_until = self
             .processes
@@ -123,14 +144,37 @@ impl World<'_> {
                 Event::Deliver {
                     connection: id,
                     to_member,
+                    sent,
                     message,
                 },
             );
         }
+        self.trace_message(from, to, &message);
+        let key = key_of(&message.body);
         let boot = self.boot_of(to);
-        self.input(to, boot, |node, now| {
-            node.handle_message(now, link, message)
+        self.input_about(key, to, boot, |node, now| {
+            node.handle_message(now, link, message);
         });
+    }
+
+    /// A member that is warming up answers no reads, and its word does not count.
+    fn check_warming(&mut self, from: usize, body: &Body) {
+        let is_word = matches!(
+            body,
+            Body::Held(ReadReply::Holds { .. })
+                | Body::Offered(
+                    OfferReply::Ack { counted: true } | OfferReply::Nack { counted: true, .. }
+                )
+                | Body::Wrote(WriteReply::Done { .. })
+        );
+        let node = self
+            .processes
+            .get(from)
+            .and_then(|process| process.node.as_ref());
+        if is_word && node.is_some_and(|node| node.state() == NodeState::Warming) {
+            let what = format!("node-{from} answers {body:?}");
+            self.violate(Promise::WarmingIsSilent, None, what);
+        }
     }
 
     pub(super) fn notify_closed(&mut self, process: usize, link: Link) {

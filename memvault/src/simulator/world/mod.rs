@@ -2,26 +2,29 @@
 
 mod faults;
 mod links;
+mod verdict;
+mod witness;
 
-use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use super::agenda::Agenda;
 use super::audit::Audit;
 use super::event::Event;
-use super::history::{self, Act, Record};
 use super::network::Network;
-use super::process::Process;
+use super::process::{Process, config};
 use super::promises::Promises;
 use super::report::Report;
 use super::scenario::Scenario;
+use super::trace::Trace;
 use super::updates::Updates;
-use super::violation::{Promise, Violation};
-use super::workload::Question;
+use super::violation::Promise;
+use super::workload::Workload;
+use super::{CALM, TRACE_LINES};
 use crate::chance::Chance;
-use crate::replication::{Action, Link, Node, Now};
+use crate::replication::{Action, Event as NodeEvent, Link, Node, Now};
 use crate::time::{Duration, Instant};
 
 pub(super) struct World<'a> {
@@ -32,12 +35,11 @@ pub(super) struct World<'a> {
     agenda: Agenda<Event>,
     network: Network,
     pub(super) processes: Vec<Process>,
-    pub(super) questions: BTreeMap<u64, Question>,
-    pub(super) next_value: u64,
-    pub(super) records: Vec<Record>,
+    pub(super) workload: Workload,
     pub(super) updates: Updates,
     pub(super) report: Report,
     pub(super) audit: Audit,
+    trace: Option<Trace>,
     fingerprint: xxhash_rust::xxh3::Xxh3,
 }
 
@@ -45,7 +47,9 @@ pub(super) struct World<'a> {
 /// hundredth of it.
 const STORM: u64 = 20_000;
 
-/// Runs a scenario to its end and checks its history. Deterministic.
+/// Runs a scenario to its end and checks it. Deterministic.
+///
+/// If a promise about a key is broken, the run is repeated to write down what led to it.
 #[must_use]
 pub fn run(scenario: &Scenario) -> Report {
     run_checking(scenario, scenario.promises())
@@ -54,34 +58,17 @@ pub fn run(scenario: &Scenario) -> Report {
 /// As [`run`], but checks for these promises, whether the scenario makes them or not.
 #[must_use]
 pub fn run_checking(scenario: &Scenario, promises: Promises) -> Report {
-    let mut world = World::new(scenario, promises);
-    let end = Instant::ZERO + scenario.duration + Duration::from_secs(3);
-    let processes = (scenario.nodes + scenario.clients) as u64;
-    let most = STORM * processes * (scenario.duration.as_secs() + 3);
-    while let Some((at, event)) = world.agenda.pop() {
-        if at > end {
-            break;
-        }
-        world.now = at;
-        world.report.events += 1;
-        if world.report.events > most {
-            let millis = at.as_micros() / 1000;
-            world.audit.violations.push(Violation {
-                promise: Promise::NoStorm,
-                key: None,
-                at,
-                values: Vec::new(),
-                what: format!("{most} events in {millis} ms"),
-            });
-            break;
-        }
-        world.handle(event);
+    let (mut report, _) = World::new(scenario, promises, None).run();
+    let trace = report.violations.first().and_then(Trace::of);
+    if trace.is_some() {
+        (_, report.trace) = World::new(scenario, promises, trace).run();
     }
-    world.finish()
+    debug_assert!(report.trace.len() <= TRACE_LINES);
+    report
 }
 
 impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario, promises: Promises) -> Self {
+    fn new(scenario: &'a Scenario, promises: Promises, trace: Option<Trace>) -> Self {
         let total = scenario.nodes + scenario.clients;
         let mut world = Self {
             scenario,
@@ -91,12 +78,11 @@ impl<'a> World<'a> {
             agenda: Agenda::default(),
             network: Network::new(total, scenario.faults),
             processes: (0..total).map(|_| Process::new()).collect(),
-            questions: BTreeMap::new(),
-            next_value: 0,
-            records: Vec::new(),
+            workload: Workload::default(),
             updates: Updates::default(),
             report: Report::default(),
-            audit: Audit::new(scenario.nodes, scenario.keys),
+            audit: Audit::new(scenario, &config(scenario, 0)),
+            trace,
             fingerprint: xxhash_rust::xxh3::Xxh3::new(),
         };
         for process in 0..total {
@@ -106,12 +92,27 @@ impl<'a> World<'a> {
         for client in scenario.nodes..total {
             world.schedule(scenario.first_request, Event::Ask { client });
         }
-        world.schedule_fault(scenario.faults.crash_every, Event::Crash);
-        world.schedule_fault(scenario.faults.partition_every, Event::Partition);
-        world.schedule_fault(scenario.faults.pause_every, Event::Pause);
-        world.schedule_fault(scenario.faults.change_every, Event::ChangeMembers);
-        world.schedule(Duration::from_secs(2), Event::SkewJump);
+        world.schedule_faults();
         world
+    }
+
+    fn run(mut self) -> (Report, Vec<String>) {
+        let end = self.end_of_faults() + CALM + config(self.scenario, 0).op_deadline;
+        let simulated = (end - Instant::ZERO).as_secs();
+        let most = STORM * self.processes.len() as u64 * (simulated + 1);
+        while let Some((at, event)) = self.agenda.pop() {
+            if at > end {
+                break;
+            }
+            self.now = at;
+            self.report.events += 1;
+            if self.report.events > most {
+                self.violate(Promise::NoStorm, None, format!("{most} events"));
+                break;
+            }
+            self.handle(event);
+        }
+        self.finish()
     }
 
     pub(super) fn schedule(&mut self, after: Duration, event: Event) {
@@ -134,8 +135,9 @@ impl<'a> World<'a> {
             Event::Deliver {
                 connection,
                 to_member,
+                sent,
                 message,
-            } => self.deliver(connection, to_member, message),
+            } => self.deliver(connection, to_member, sent, message),
             Event::Connected { from, to, boot } => self.establish(from, to, boot),
             Event::Refused { from, to, boot } => {
                 let peer = self.index(from, to);
@@ -151,18 +153,52 @@ impl<'a> World<'a> {
             }),
             Event::Wake { process, boot } => self.wake_up(process, boot),
             Event::Ask { client } => self.ask(client),
+            Event::Request { question, boot } => self.request(question, boot),
+            Event::Restart { process } => self.restart(process),
+            Event::Heal => self.heal(),
+            Event::Cut { from, to, is_cut } => self.network.set_cut(from, to, is_cut),
+            Event::JumpBack { process } => self.jump_back(process),
+            fault => self.break_something(&fault),
+        }
+    }
+
+    fn break_something(&mut self, fault: &Event) {
+        match fault {
+            Event::Calm => self.calm(),
             Event::Crash => self.crash(),
-            Event::Restart { process } => self.start(process),
             Event::Partition => self.partition(),
-            Event::Heal => self.network.heal(),
+            Event::Swizzle => self.swizzle(),
             Event::Pause => self.pause(),
+            Event::Slow => self.slow(),
+            Event::Suspect => self.suspect(),
             Event::ChangeMembers => self.change_members(),
-            Event::SkewJump => self.skew_jump(),
+            Event::Drift => self.drift(),
+            Event::Jump => self.jump(),
+            _ => {}
+        }
+    }
+
+    /// Starts a process that is dead.
+    fn restart(&mut self, number: usize) {
+        if self.node(number).is_none() {
+            self.start(number);
+            self.note_about(number, "starts anew");
         }
     }
 
     /// Gives a process an input, if it is still the same one, and does what it asks.
     pub(super) fn input(&mut self, number: usize, boot: u32, input: impl FnOnce(&mut Node, Now)) {
+        self.input_about(None, number, boot, input);
+    }
+
+    /// As [`input`](Self::input), where the input is about one key alone.
+    pub(super) fn input_about(
+        &mut self,
+        key: Option<usize>,
+        number: usize,
+        boot: u32,
+        input: impl FnOnce(&mut Node, Now),
+    ) {
         let instant = self.now;
         let Some(process) = self
             .processes
@@ -176,7 +212,7 @@ impl<'a> World<'a> {
             return;
         };
         input(node, now);
-        self.audit.check(instant, number, node);
+        self.audit.check(instant, number, node, key);
         while let Some(action) = self.poll_action(number) {
             self.act(number, action);
         }
@@ -206,7 +242,13 @@ impl<'a> World<'a> {
             Action::Send(link, message) => self.send(number, link, message),
             Action::Complete(id, outcome) => self.complete(id, outcome),
             // Simulated members are nodes of our own.
-            Action::Ask(..) | Action::Event(_) => {}
+            Action::Ask(..) => {}
+            Action::Event(event) => {
+                self.trace_event(number, &event);
+                if matches!(event, NodeEvent::Paused { .. }) {
+                    self.fail_unread_questions_to(number);
+                }
+            }
         }
     }
 
@@ -235,6 +277,14 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Wakes a process that does not stand still any more.
+    fn wake_early(&mut self, number: usize) {
+        if let Some(process) = self.processes.get_mut(number) {
+            process.wake_at = None;
+        }
+        self.wake(number);
+    }
+
     fn wake_up(&mut self, number: usize, boot: u32) {
         let now = self.now;
         let Some(process) = self
@@ -260,50 +310,5 @@ impl<'a> World<'a> {
             );
         }
         self.input(number, boot, |node, now| node.handle_timeout(now));
-    }
-
-    fn finish(mut self) -> Report {
-        for question in self.questions.into_values() {
-            if matches!(question.act, Act::Write(_)) {
-                let Question {
-                    key, act, asked, ..
-                } = question;
-                self.records.push(Record {
-                    key,
-                    act,
-                    asked,
-                    answered: None,
-                });
-            }
-        }
-        let promises = self.promises;
-        let violations = &mut self.report.violations;
-        violations.append(&mut self.audit.violations);
-        if promises.linearizable {
-            violations.append(&mut history::check_hits(&self.records));
-        }
-        if promises.durable {
-            violations.append(&mut history::check_durability(&self.records));
-        }
-        let nodes = self
-            .processes
-            .iter()
-            .filter_map(|process| process.node.as_ref());
-        let epochs = nodes.map(|node| node.document().epoch);
-        self.report.changes = epochs.max().unwrap_or(1).saturating_sub(1) / 2;
-        self.report.updates = self.updates.done();
-        self.report.unknown_updates = self.updates.unknown();
-        if promises.atomic {
-            violations.append(&mut self.updates.check());
-        }
-        self.report.stale = history::count_stale(&self.records);
-        self.report.simulated_ms = self.now.as_micros() / 1000;
-        for record in &self.records {
-            self.fingerprint.write_u64(record.asked.as_micros());
-            self.fingerprint
-                .write_u64(record.answered.map_or(0, Instant::as_micros));
-        }
-        self.report.fingerprint = self.fingerprint.finish();
-        self.report
     }
 }
