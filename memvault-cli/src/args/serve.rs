@@ -109,15 +109,17 @@ pub(crate) struct Member {
     /// Which entry of --cluster this is [default: the one with this port on this machine]
     #[arg(long, value_name = "ID", requires = "cluster")]
     pub(crate) node_id: Option<String>,
-    /// Join a cluster that is running: --cluster names one or more of its members, and this node waits
-    /// until memvault cluster add names it by its id
+    /// Join a cluster that is running: --cluster names one or more of its members, and this node
+    /// waits until memvault cluster add names it by its id
     /// [default id: the address and port that it listens on]
     #[arg(verbatim_doc_comment, long, requires = "cluster")]
     pub(crate) join: bool,
-    /// Bytes per second that this node fetches at most when it starts or takes keys over [default: 200mb]
+    /// Bytes per second that this node fetches at most when it starts or takes keys over
+    /// [default: 200mb]
     #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size, requires = "cluster")]
     pub(crate) fetch_rate: Option<usize>,
-    /// How long a node that is joining may be out of reach before the attempt is given up [default: 30s]
+    /// How long a node that is joining may be out of reach before the attempt is given up
+    /// [default: 30s]
     #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "cluster")]
     pub(crate) join_patience: Option<Duration>,
 }

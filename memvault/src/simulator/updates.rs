@@ -14,7 +14,7 @@ use super::process::levels;
 use super::violation::{Promise, Violation};
 use super::world::World;
 use crate::command::{Condition, Edit, Expiry};
-use crate::replication::{Answer, Bytes, Failure, Outcome, Request};
+use crate::replication::{Answer, Bytes, Failure, Level, Outcome, Request};
 use crate::time::{Duration, Instant};
 
 /// What a client asked for.
@@ -128,15 +128,17 @@ impl Updates {
         self.unknown
     }
 
-    /// What was lost, counted twice, or won twice.
-    pub(super) fn check(mut self) -> Vec<Violation> {
+    /// What was lost, counted twice, or won twice. Only at a read level of QUORUM or ALL must a mere look
+    /// show all that was done before.
+    pub(super) fn check(mut self, read_level: Level) -> Vec<Violation> {
+        let exact_looks = matches!(read_level, Level::Quorum | Level::All);
         let never_ended = core::mem::take(&mut self.under_way);
         self.ended.extend(never_ended.into_values());
         let mut violations = Vec::new();
         for counter in 0..COUNTERS {
             let of_it = |entry: &&Use| entry.kind != Kind::Lock && entry.key == counter;
             let uses: Vec<Use> = self.ended.iter().filter(of_it).copied().collect();
-            check_counter(counter, &uses, &mut violations);
+            check_counter(counter, &uses, exact_looks, &mut violations);
         }
         let mut won = BTreeSet::new();
         for entry in self.ended.iter().filter(|entry| entry.kind == Kind::Lock) {
@@ -151,7 +153,7 @@ impl Updates {
     }
 }
 
-fn check_counter(counter: u64, uses: &[Use], violations: &mut Vec<Violation>) {
+fn check_counter(counter: u64, uses: &[Use], exact_looks: bool, violations: &mut Vec<Violation>) {
     let mut results = BTreeSet::new();
     for entry in uses.iter().filter(|entry| entry.kind == Kind::Increment) {
         if let Some((at, result)) = entry.answered
@@ -181,8 +183,10 @@ fn check_counter(counter: u64, uses: &[Use], violations: &mut Vec<Violation>) {
         };
         let before = known.partition_point(|(answered, _)| *answered < entry.asked);
         let least = before.checked_sub(1).and_then(|at| known.get(at));
-        let least =
-            least.map_or(0, |(_, result)| *result) + i64::from(entry.kind == Kind::Increment);
+        let least = match entry.kind {
+            Kind::Look if !exact_looks => 0,
+            _ => least.map_or(0, |(_, result)| *result) + i64::from(entry.kind == Kind::Increment),
+        };
         let most = asked.partition_point(|asked| *asked < at) as i64;
         if result < least || result > most {
             let what = format!(

@@ -57,7 +57,8 @@ impl World<'_> {
         self.report.updates = self.updates.done();
         self.report.unknown_updates = self.updates.unknown();
         if self.promises.atomic {
-            violations.append(&mut core::mem::take(&mut self.updates).check());
+            let updates = core::mem::take(&mut self.updates);
+            violations.append(&mut updates.check(self.scenario.read_level));
         }
         violations.sort_by_key(|violation| violation.at);
         self.report.stale = history::count_stale(records);
