@@ -8,13 +8,13 @@
 //!
 //! A node that takes keys over while the members change does the same, for those keys only.
 
+mod finish;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::Now;
-use super::action::Event;
 use super::context::Context;
-use super::entry::Bytes;
 use super::floors::Floors;
 use super::message::{Body, OfferKind, Progress, PullReply, PulledEntry};
 use super::preference::{Preference, ReplicaSet};
@@ -91,13 +91,6 @@ enum Stage {
     Complete,
     /// Too few sources are left to be certain.
     Degraded,
-}
-
-/// What becomes of an entry at the end.
-enum Judgement {
-    Keep,
-    Doubt,
-    Drop,
 }
 
 /// A source that does not answer is asked again after this.
@@ -397,13 +390,11 @@ impl WarmUp {
         let others = replicas.filter(|node| cx.me != Some(node));
         let all_hold =
             |staged: &Staged| !staged.doubtful && others.without(staged.holders).is_empty();
-        if !self.staged.get(&token).is_some_and(all_hold) {
+        let Some(staged) = self.staged.get(&token).filter(|staged| all_hold(staged)) else {
             return;
-        }
-        if let Some(staged) = self.staged.get(&token) {
-            for node in replicas.members(others.without(staged.current)) {
-                cx.peers.note_missed(node, staged.newest);
-            }
+        };
+        for node in replicas.members(others.without(staged.current)) {
+            cx.peers.note_missed(node, staged.newest);
         }
         let held = replica.entries.peek(key).map(|held| held.meta);
         let version = held.and_then(|meta| meta.version).unwrap_or(Version::ZERO);
@@ -484,139 +475,6 @@ impl WarmUp {
         };
         enough || !cx.rules.keep(Rule::WarmUpHearsEnough) && !done.is_empty()
     }
-
-    /// Takes over what the sources have forgotten, where this node fetched keys.
-    fn take_floors(&self, cx: &Context, replica: &mut Replica) {
-        let touched = buckets_of(cx, replica, &self.lists);
-        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
-            let bucket = *bucket as usize;
-            if touched.get(bucket).copied().unwrap_or(false) {
-                replica.floors.raise_bucket(bucket, *floor);
-            }
-        }
-    }
-
-    /// Decides on every entry, takes over what the sources have forgotten, and begins to serve.
-    fn finish(&self, cx: &mut Context, replica: &mut Replica, now: Now, progress: &[Stage]) {
-        let (mut cursor, mut unconfirmed) = (0, 0);
-        while let Some((held, next)) = replica.entries.scan(cursor) {
-            cursor = next;
-            let is_foreign = self.purpose == Purpose::Gain && !cx.gains(held.key);
-            if is_foreign || self.is_settled(Some(held)) {
-                continue;
-            }
-            let judgement = self.judge(cx, replica, &held);
-            let key = Bytes::from(held.key);
-            match judgement {
-                Judgement::Keep => replica.mark(&key, false),
-                Judgement::Drop => replica.forget(now, &key),
-                Judgement::Doubt => {
-                    replica.mark(&key, true);
-                    unconfirmed += 1;
-                }
-            }
-        }
-        self.note_missed(cx, replica);
-        if cx.rules.keep(Rule::WarmUpTakesFloors) {
-            self.take_floors(cx, replica);
-        }
-        if progress.contains(&Stage::Degraded) {
-            self.raise_floors_of_degraded(cx, replica, progress);
-            cx.event(Event::DegradedStart { unconfirmed });
-        }
-    }
-
-    /// Remembers which sources lack what another one holds: who led that write may have died since.
-    fn note_missed(&self, cx: &mut Context, replica: &Replica) {
-        for (token, staged) in &self.staged {
-            let replicas = cx.placement.at(*token);
-            let others = replicas.filter(|node| cx.me != Some(node) && self.is_done(node));
-            for node in replicas.members(others.without(staged.current)) {
-                let holds_older = !replicas.set_of(node).and(staged.holders).is_empty();
-                if holds_older || self.floor_of(replica, node, *token) < staged.newest {
-                    cx.peers.note_missed(node, staged.newest);
-                }
-            }
-        }
-    }
-
-    /// The highest version that a source may have forgotten.
-    fn floor_of(&self, replica: &Replica, node: NodeIndex, token: Token) -> Version {
-        let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
-        let source = self.sources.get(&node);
-        let floor = source.and_then(|source| source.floors.get(&bucket));
-        floor.copied().unwrap_or(Version::ZERO)
-    }
-
-    fn judge(&self, cx: &Context, replica: &Replica, held: &EntryRef<'_>) -> Judgement {
-        let version = held.meta.version.unwrap_or(Version::ZERO);
-        let (token, replicas) = (token(held.key), cx.preference(held.key));
-        let others = replicas.filter(|node| cx.me != Some(node));
-        let done = replicas.filter(|node| self.is_done(node)).and(others);
-        if !self.suffices(cx, &replicas, done) {
-            return if version <= self.boot_floor {
-                Judgement::Doubt
-            } else {
-                Judgement::Keep
-            };
-        }
-        let staged = self.staged.get(&token).copied().unwrap_or_default();
-        let own_floor = replica.floors.at(token);
-        let is_old = |floors: &Floors| floors.at(token) == own_floor;
-        let own_floor_allows = !held.meta.unconfirmed
-            || own_floor <= version
-            || self.floors_before.as_ref().is_some_and(is_old);
-        let certain = replicas
-            .members(done.without(staged.holders))
-            .all(|node| self.floor_of(replica, node, token) <= version);
-        let certain = certain || !cx.rules.keep(Rule::WarmUpDropsUncertain);
-        if certain && own_floor_allows {
-            Judgement::Keep
-        } else if staged.doubtful {
-            Judgement::Doubt
-        } else {
-            Judgement::Drop
-        }
-    }
-
-    /// Where it started with too few sources, this node may have forgotten anything up to its start.
-    fn raise_floors_of_degraded(&self, cx: &Context, replica: &mut Replica, progress: &[Stage]) {
-        let degraded: Vec<_> = self
-            .lists
-            .iter()
-            .zip(progress)
-            .filter(|(_, stage)| **stage == Stage::Degraded)
-            .map(|(list, _)| *list)
-            .collect();
-        let touched = buckets_of(cx, replica, &degraded);
-        for (bucket, _) in touched.iter().enumerate().filter(|(_, is)| **is) {
-            replica.floors.raise_bucket(bucket, self.boot_floor);
-        }
-    }
-}
-
-/// The buckets in which there are keys with one of these preference lists, which are sorted.
-fn buckets_of(cx: &Context, replica: &Replica, lists: &[Preference]) -> Vec<bool> {
-    let mut touched = alloc::vec![false; replica.floors.last_bucket() + 1];
-    let mut touch = |from: usize, to: usize| {
-        for is in touched.iter_mut().take(to + 1).skip(from) {
-            *is = true;
-        }
-    };
-    // The first segment begins behind the last token and goes round through zero.
-    let (mut from, mut wraps, mut is_first) = (0, false, true);
-    for (end, list) in cx.placement.segments() {
-        let to = replica.floors.bucket(end);
-        if lists.binary_search(&list).is_ok() {
-            touch(from, to);
-            wraps |= is_first;
-        }
-        (from, is_first) = (to, false);
-    }
-    if wraps {
-        touch(from, replica.floors.last_bucket());
-    }
-    touched
 }
 
 /// The distinct preference lists that this node is on, or for which it takes keys over, sorted.

@@ -3,16 +3,17 @@
 //! Membership is not liveness: a dead member is skipped, never removed from the ring. Views of different
 //! nodes may differ; safety does not depend on them.
 
+mod link;
+
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::action::{Action, DownReason, Event, Link};
+use super::action::{Action, Event};
 use super::config::{Config, Member};
 use super::document::Document;
-use super::message::{Body, Message, NodeState, Progress};
+use super::message::{NodeState, Progress};
 use super::missed::Missed;
-use super::plain::PlainQuestion;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
@@ -98,11 +99,8 @@ pub(super) struct Peers {
 const FLAPS: usize = 3;
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
 const FLAP_DAMPING: Duration = Duration::from_secs(10);
-const RECONNECT_BASE: Duration = Duration::from_millis(50);
 /// As many failures in a row a rejection counts for: the next attempt comes within 1.6 s.
 const FAILURES_OF_REJECTED: u32 = 5;
-/// Above this many failures the back-off has reached its maximum in any case.
-const MAX_DOUBLINGS: u32 = 16;
 
 impl Peers {
     pub(super) fn new(config: &Config, document: &Document, chance: Chance) -> Self {
@@ -354,44 +352,6 @@ impl Peers {
         }
     }
 
-    /// The connection is there; the greeting is next.
-    pub(super) fn connected(&mut self, now: Instant, node: NodeIndex) {
-        if let Some(peer) = self.peer_mut(node) {
-            peer.progress = Progression::Greeting { since: now };
-            peer.ponged = 0;
-            peer.heard_at = now;
-        }
-    }
-
-    /// The connection is gone or did not come about. Returns whether the member was up before.
-    pub(super) fn disconnected(
-        &mut self,
-        now: Instant,
-        node: NodeIndex,
-        reason: DownReason,
-        out: &mut VecDeque<Action>,
-    ) -> bool {
-        let failures = self.peer(node).map_or(0, |peer| peer.failures);
-        let wait = self.back_off(failures);
-        let Some(peer) = self.peer_mut(node) else {
-            return false;
-        };
-        let was_up = peer.progress == Progression::Up;
-        peer.missed.pull_broke();
-        peer.gaining = None;
-        peer.epoch = 0;
-        peer.progress = Progression::Idle {
-            retry_at: now + wait,
-        };
-        peer.failures = failures.saturating_add(1);
-        if was_up {
-            peer.note_down(now);
-            let node = peer.id.clone();
-            out.push_back(Action::Event(Event::Down { node, reason }));
-        }
-        was_up
-    }
-
     /// Remembers what is wrong with a member, for those who ask for its keys. It is not tried again as soon as
     /// one that was merely lost.
     pub(super) fn note_rejection(&mut self, node: NodeIndex, reason: &str) {
@@ -418,158 +378,6 @@ impl Peers {
         if let Some(peer) = self.peer_mut(node) {
             peer.missed.pulled(since, is_first, is_last);
         }
-    }
-
-    /// A member called: whatever kept it away is over, so the next attempt need not wait.
-    pub(super) fn called_by(&mut self, now: Instant, node: NodeIndex) {
-        if let Some(peer) = self.peer_mut(node)
-            && let Progression::Idle { retry_at } = &mut peer.progress
-        {
-            *retry_at = now.min(*retry_at);
-        }
-    }
-
-    /// Any message came from the member.
-    pub(super) fn heard(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
-        let Some(peer) = self.peer_mut(node) else {
-            return;
-        };
-        peer.heard_at = now;
-        if peer.suspect {
-            peer.suspect = false;
-            peer.changed_at = Some(now);
-            let node = peer.id.clone();
-            out.push_back(Action::Event(Event::Rejoined { node }));
-        }
-    }
-
-    /// Whether this answer to a ping is newer than those before it.
-    pub(super) fn is_news(&mut self, node: NodeIndex, ping: u64) -> bool {
-        self.peer_mut(node).is_some_and(|peer| {
-            let is_news = ping >= peer.ponged;
-            peer.ponged = peer.ponged.max(ping);
-            is_news
-        })
-    }
-
-    /// The member told its boot and its state.
-    pub(super) fn greeted(
-        &mut self,
-        now: Instant,
-        node: NodeIndex,
-        (boot, state): (u32, NodeState),
-        out: &mut VecDeque<Action>,
-    ) -> Greeting {
-        let changed = self.set_state(now, node, state);
-        let Some(peer) = self.peer_mut(node) else {
-            return Greeting::Known;
-        };
-        let came_up = matches!(peer.progress, Progression::Greeting { .. });
-        let same_boot = peer.boot == boot && peer.changed_at.is_some();
-        if peer.boot != boot && peer.changed_at.is_some() && came_up {
-            peer.former_boots.rotate_left(1);
-            if let Some(last) = peer.former_boots.last_mut() {
-                *last = Some(peer.boot);
-            }
-        }
-        peer.boot = boot;
-        let id = peer.id.clone();
-        if !came_up {
-            if changed {
-                out.push_back(Action::Event(Event::StateChanged { node: id, state }));
-            }
-            return Greeting::Known;
-        }
-        let was_down = peer.downs.iter().any(Option::is_some);
-        peer.progress = Progression::Up;
-        peer.suspect = false;
-        peer.rejected = None;
-        peer.failures = 0;
-        peer.changed_at = Some(now);
-        out.push_back(Action::Event(Event::Up {
-            node: id.clone(),
-            state,
-        }));
-        if was_down {
-            out.push_back(Action::Event(Event::Rejoined { node: id }));
-        }
-        Greeting::Up {
-            same_boot: same_boot && was_down,
-        }
-    }
-
-    /// Connects, pings, and notices silence. Returns the members that were lost.
-    pub(super) fn tick(&mut self, now: Instant, out: &mut VecDeque<Action>) -> Vec<NodeIndex> {
-        let me = self.me;
-        let others = self.indices().into_iter();
-        others
-            .filter(|node| me != Some(*node))
-            .filter(|node| self.tick_one(now, *node, out))
-            .collect()
-    }
-
-    /// Returns whether the member was lost.
-    fn tick_one(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) -> bool {
-        let Some(peer) = self.peer(node) else {
-            return false;
-        };
-        let (progress, suspect, silence) = (peer.progress, peer.suspect, now - peer.heard_at);
-        let is_too_late = match progress {
-            Progression::Idle { retry_at } => {
-                if retry_at <= now {
-                    self.connect(node, out);
-                }
-                return false;
-            }
-            Progression::Connecting => return false,
-            Progression::Greeting { since } => now - since > self.down_after,
-            Progression::Up => silence > self.down_after,
-        };
-        if is_too_late {
-            out.push_back(Action::Disconnect(Link::Peer(node)));
-            return self.disconnected(now, node, DownReason::Silent, out);
-        }
-        if progress != Progression::Up {
-            return false;
-        }
-        self.ping(now, node, out);
-        let newly_silent = silence > self.suspect_after && !suspect;
-        if newly_silent {
-            self.suspect(now, node, out);
-        }
-        newly_silent
-    }
-
-    fn connect(&mut self, node: NodeIndex, out: &mut VecDeque<Action>) {
-        if let Some(peer) = self.peer_mut(node) {
-            peer.progress = Progression::Connecting;
-            out.push_back(Action::Connect(node));
-        }
-    }
-
-    fn ping(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
-        let (heartbeat, epoch, plain_redis) = (self.heartbeat, self.epoch, self.plain_redis);
-        let Some(peer) = self.peer_mut(node) else {
-            return;
-        };
-        if now - peer.pinged_at >= heartbeat {
-            peer.pinged_at = now;
-            if plain_redis {
-                return out.push_back(Action::Ask(node, PlainQuestion::Ping));
-            }
-            let missed = peer.missed.since.map(|since| Body::Missed { since });
-            for body in [Some(Body::Ping), missed].into_iter().flatten() {
-                let id = now.as_micros();
-                let message = Message { id, epoch, body };
-                out.push_back(Action::Send(Link::Peer(node), message));
-            }
-        }
-    }
-
-    /// Full jitter: anything between nothing and a bound that doubles with each failure.
-    fn back_off(&mut self, failures: u32) -> Duration {
-        let bound = RECONNECT_BASE * (1 << failures.min(MAX_DOUBLINGS));
-        self.chance.duration_below(bound.min(self.reconnect_max))
     }
 
     /// A random number.
