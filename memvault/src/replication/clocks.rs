@@ -37,6 +37,37 @@ impl ClockWatch {
     }
 }
 
+/// How the clock of a member within reach compares with this node's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clock {
+    Agrees,
+    Differs,
+}
+
+/// How many clocks of members within reach agree, this node's own not included, and how many differ. Kept
+/// up to date, as every message asks whose clock is wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clocks {
+    agree: usize,
+    differ: usize,
+}
+
+impl Clocks {
+    /// A member's clock is counted as `now` from now on, and no more as `before`.
+    pub(super) const fn recount(&mut self, before: Option<Clock>, now: Option<Clock>) {
+        match before {
+            Some(Clock::Agrees) => self.agree -= 1,
+            Some(Clock::Differs) => self.differ -= 1,
+            None => {}
+        }
+        match now {
+            Some(Clock::Agrees) => self.agree += 1,
+            Some(Clock::Differs) => self.differ += 1,
+            None => {}
+        }
+    }
+}
+
 impl Peers {
     /// Compares the clock of a member with this one's, `took` after the question was sent, and notes whether it
     /// has seen versions from the future. Returns whether something has turned out to be wrong with it.
@@ -58,6 +89,7 @@ impl Peers {
         let is_new = (differs || is_ahead) && !(peer.clock_differs || peer.is_ahead);
         peer.clock_differs = differs;
         peer.is_ahead = is_ahead;
+        self.count_clock(node);
         is_new
     }
 
@@ -68,21 +100,12 @@ impl Peers {
                 peer.clock_differs = true;
             }
         }
+        self.count_clocks();
     }
 
-    /// Whether most of the members within reach have another time than this node.
+    /// Whether most of the members within reach have another time than this node. O(1).
     pub(super) fn is_own_clock_wrong(&self) -> bool {
-        let (mut differ, mut agree) = (0, usize::from(self.me().is_some()));
-        for node in self.indices() {
-            if self.me() != Some(node) && self.is_up(node) {
-                if self.clock_differs(node) {
-                    differ += 1;
-                } else {
-                    agree += 1;
-                }
-            }
-        }
-        differ > agree
+        self.clocks.differ > self.clocks.agree + usize::from(self.me().is_some())
     }
 
     /// Whether the clock of this member seems wrong.

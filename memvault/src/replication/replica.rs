@@ -28,6 +28,8 @@ pub(crate) struct Replica {
     pub(super) rules: Rules,
     tombstone_grace: Duration,
     tag_window: Duration,
+    /// See [`changes`](Self::changes).
+    changes: u64,
 }
 
 impl Replica {
@@ -45,7 +47,19 @@ impl Replica {
             rules: Rules::of(config),
             tombstone_grace: config.tombstone_grace,
             tag_window,
+            changes: 0,
         }
+    }
+
+    /// How often an entry or a floor has changed: who has looked since need not look again. Evictions count.
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Raises the floor of a bucket.
+    pub(super) fn raise_floor(&mut self, bucket: usize, version: Version) {
+        self.changes += 1;
+        self.floors.raise_bucket(bucket, version);
     }
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
@@ -140,10 +154,13 @@ impl Replica {
             unconfirmed,
         };
         let value = entry.value.as_deref().unwrap_or(&[]);
+        self.changes += 1;
+        let changes = &mut self.changes;
         let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
         let remembers = self.rules.keep(Rule::EvictionIsRemembered);
         self.entries
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
+                *changes += 1;
                 let version = evicted.meta.version.unwrap_or(Version::ZERO);
                 if remembers {
                     floors.raise(token(evicted.key), version);
@@ -164,6 +181,7 @@ impl Replica {
                 .raise(token(key), meta.version.unwrap_or(Version::ZERO));
         }
         self.remember_accepted(now, &meta);
+        self.changes += 1;
         self.entries.remove(key);
     }
 
@@ -188,6 +206,7 @@ impl Replica {
             unconfirmed,
             ..held.meta
         };
+        self.changes += 1;
         // Nothing is added to the entry, so nothing has to make room for it.
         let _ = self.entries.set_meta(key, &meta, &mut |_| {});
     }
@@ -205,6 +224,7 @@ impl Replica {
             cursor = next;
             if is_foreign(held.key) {
                 let key = Bytes::from(held.key);
+                self.changes += 1;
                 self.entries.remove(&key);
             }
         }
@@ -213,6 +233,7 @@ impl Replica {
 
     /// Forgets every entry up to `version`; that it was accepted once stays known. O(n).
     pub(crate) fn flush(&mut self, now: Now, version: Version) {
+        self.changes += 1;
         self.floors.raise_all(version);
         let mut cursor = 0;
         while let Some((held, next)) = self.entries.scan(cursor) {
@@ -229,6 +250,7 @@ impl Replica {
     pub(crate) fn forget_future(&mut self, now: Now) {
         let latest = now.wall.as_millis() + Hlc::MAX_SKEW_MS;
         let limit = Version::at(Timestamp::from_millis(latest));
+        self.changes += 1;
         self.floors.lower_all(limit);
         let mut cursor = 0;
         while let Some((held, next)) = self.entries.scan(cursor) {
@@ -236,6 +258,7 @@ impl Replica {
             if held.meta.version.is_some_and(|version| version > limit) {
                 let key = Bytes::from(held.key);
                 self.floors.raise(token(&key), limit);
+                self.changes += 1;
                 self.entries.remove(&key);
             }
         }

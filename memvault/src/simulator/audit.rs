@@ -33,11 +33,21 @@ impl Mark {
     }
 }
 
+/// What was looked at of one member.
+#[derive(Clone, Debug, Default)]
+struct View {
+    marks: Vec<Mark>,
+    /// By key: whether the member holds it, or takes it over, under the document of `epoch`.
+    holds: Vec<bool>,
+    epoch: Option<u64>,
+    /// See [`Node::changes`].
+    changes: u64,
+}
+
 /// Remembers what every member had, and compares.
 pub(super) struct Audit {
     keys: Vec<Vec<u8>>,
-    /// By member, then by key.
-    marks: Vec<Vec<Mark>>,
+    views: Vec<View>,
     /// The value of each version ever held; `None` is a tombstone.
     values: BTreeMap<Version, Option<u64>>,
     /// When each value was asked to be written.
@@ -51,6 +61,26 @@ pub(super) struct Audit {
     max_entries: Option<usize>,
     max_bytes: Option<usize>,
     pub(super) violations: Vec<Violation>,
+}
+
+impl View {
+    fn new(keys: usize) -> Self {
+        Self {
+            marks: vec![Mark::default(); keys],
+            ..Self::default()
+        }
+    }
+
+    /// Notes which keys are the member's. Returns whether it goes by another member list than before.
+    fn follow(&mut self, node: &Node, keys: &[Vec<u8>]) -> bool {
+        let epoch = Some(node.document().epoch);
+        let is_new = self.epoch != epoch;
+        if is_new {
+            self.epoch = epoch;
+            self.holds = keys.iter().map(|key| node.holds(key)).collect();
+        }
+        is_new
+    }
 }
 
 /// What a message takes from one process of the same machine to another.
@@ -67,7 +97,7 @@ impl Audit {
         let longest = config.op_deadline + clocks + unnoticed + SLACK;
         Self {
             keys: (0..scenario.keys).map(key_name).collect(),
-            marks: vec![vec![Mark::default(); scenario.keys]; scenario.nodes],
+            views: vec![View::new(scenario.keys); scenario.nodes],
             values: BTreeMap::new(),
             asked: BTreeMap::new(),
             expiring: BTreeSet::new(),
@@ -81,8 +111,8 @@ impl Audit {
 
     /// A member has lost its memory.
     pub(super) fn restarted(&mut self, member: usize) {
-        if let Some(marks) = self.marks.get_mut(member) {
-            marks.fill(Mark::default());
+        if let Some(view) = self.views.get_mut(member) {
+            *view = View::new(self.keys.len());
         }
     }
 
@@ -96,30 +126,33 @@ impl Audit {
         self.expiring.insert(value);
     }
 
-    /// Looks at one key of a member, or at all.
+    /// Looks at what a member holds, after an input that was about `key`, if about a single one.
     pub(super) fn check(&mut self, at: Instant, member: usize, node: &Node, key: Option<usize>) {
-        let keys = key.map_or(0..self.keys.len(), |key| key..key + 1);
-        if key.is_none() {
-            self.check_memory(at, member, node);
-        }
+        let (Some(view), Some(changes)) = (self.views.get_mut(member), node.changes()) else {
+            return;
+        };
+        let is_new_list = view.follow(node, &self.keys);
+        let changed = changes - core::mem::replace(&mut view.changes, changes);
+        let keys = match (changed, key) {
+            _ if is_new_list => 0..self.keys.len(),
+            (0, _) => return,
+            (1, Some(key)) => key..key + 1,
+            _ => 0..self.keys.len(),
+        };
+        self.check_memory(at, member, node);
         for key in keys {
             self.check_key(at, member, node, key);
         }
     }
 
     fn check_key(&mut self, at: Instant, member: usize, node: &Node, key: usize) {
-        let (Some(name), Some(mark)) = (
-            self.keys.get(key),
-            self.marks
-                .get_mut(member)
-                .and_then(|marks| marks.get_mut(key)),
-        ) else {
+        let (Some(name), Some(view)) = (self.keys.get(key), self.views.get_mut(member)) else {
             return;
         };
-        let Some((held, floor)) = node.held(name) else {
+        let (Some(mark), Some((held, floor))) = (view.marks.get_mut(key), node.held(name)) else {
             return;
         };
-        if !node.holds(name) {
+        if !view.holds.get(key).is_some_and(|holds| *holds) {
             // What is left of a key that others hold now is dropped some time.
             *mark = Mark::default();
             return;

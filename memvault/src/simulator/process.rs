@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::scenario::Scenario;
 use crate::replication::{Config, Level, Levels, Member, Node, Now, Role};
+use crate::ring::NodeIndex;
 use crate::store;
 use crate::time::{Duration, Instant, Timestamp};
 
@@ -23,6 +24,42 @@ pub(super) struct Process {
     pub(super) paused_until: Instant,
     /// When it will be woken next.
     pub(super) wake_at: Option<Instant>,
+    numbers: Numbers,
+}
+
+/// The numbers that a node gives to the members. None changes, and new ones come only with a member list.
+#[derive(Default)]
+struct Numbers {
+    epoch: Option<u64>,
+    /// By member.
+    indices: Vec<Option<NodeIndex>>,
+    /// By the node's number.
+    members: Vec<Option<usize>>,
+}
+
+impl Numbers {
+    fn of(node: &Node) -> Self {
+        let mut numbers = Self {
+            epoch: Some(node.document().epoch),
+            ..Self::default()
+        };
+        for index in (0..u16::MAX).map(NodeIndex) {
+            let address = node.address(index);
+            if address.is_empty() {
+                break;
+            }
+            let member = member_number(&address);
+            numbers.members.push(member);
+            if let Some(member) = member {
+                let most = numbers.indices.len().max(member + 1);
+                numbers.indices.resize(most, None);
+                if let Some(place) = numbers.indices.get_mut(member) {
+                    *place = Some(index);
+                }
+            }
+        }
+        numbers
+    }
 }
 
 /// Wall-clock time at the start of a simulation.
@@ -38,6 +75,31 @@ impl Process {
             slow_until: Instant::ZERO,
             paused_until: Instant::ZERO,
             wake_at: None,
+            numbers: Numbers {
+                epoch: None,
+                indices: Vec::new(),
+                members: Vec::new(),
+            },
+        }
+    }
+
+    /// The number that this process gives to a member, for as long as it lives; out of bounds if none.
+    pub(super) fn index(&self, member: usize) -> NodeIndex {
+        let index = self.numbers.indices.get(member).copied().flatten();
+        index.unwrap_or(NodeIndex(u16::MAX))
+    }
+
+    /// The member to which this process gives this number.
+    pub(super) fn member(&self, index: NodeIndex) -> Option<usize> {
+        *self.numbers.members.get(index.as_usize())?
+    }
+
+    /// Takes note of a new member list of the node.
+    pub(super) fn follow(&mut self) {
+        if let Some(node) = &self.node
+            && self.numbers.epoch != Some(node.document().epoch)
+        {
+            self.numbers = Numbers::of(node);
         }
     }
 
@@ -51,7 +113,7 @@ impl Process {
         }
     }
 
-    /// Starts the process anew, without any memory of a former life.
+    /// Starts the process anew, without any memory of a former life. Shares the ring of `sibling`.
     pub(super) fn start(
         &mut self,
         scenario: &Scenario,
@@ -59,6 +121,7 @@ impl Process {
         boot: u32,
         seed: u64,
         instant: Instant,
+        sibling: Option<&Node>,
     ) {
         let entries = store::Config {
             max_entries: scenario.max_entries,
@@ -68,7 +131,8 @@ impl Process {
         self.boot = boot;
         self.paused_until = Instant::ZERO;
         self.wake_at = None;
-        self.node = Node::new(
+        self.node = Node::beside(
+            sibling,
             config(scenario, number),
             boot,
             seed,
@@ -76,6 +140,8 @@ impl Process {
             self.now(instant),
         )
         .ok();
+        self.numbers = Numbers::default();
+        self.follow();
     }
 }
 
@@ -128,4 +194,12 @@ pub(super) fn config(scenario: &Scenario, number: usize) -> Config {
 pub(super) const fn levels(scenario: &Scenario) -> Levels {
     let (write, read): (Level, Level) = (scenario.write_level, scenario.read_level);
     Levels { write, read }
+}
+
+/// A node that goes by the member list with which all begin, and takes no part.
+pub(super) fn sibling(scenario: &Scenario) -> Option<Node> {
+    let number = scenario.nodes;
+    let start = Process::new().now(Instant::ZERO);
+    let entries = store::Config::default();
+    Node::new(config(scenario, number), 0, 0, entries, start).ok()
 }

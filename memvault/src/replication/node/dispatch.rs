@@ -165,7 +165,7 @@ impl Node {
             Link::Peer(node) => Some(node),
             Link::Inbound(link) => {
                 let caller = self.inbound.get(&link).filter(|caller| caller.is_member)?;
-                self.cx.peers.index_of(&caller.id)
+                caller.node
             }
         }
     }
@@ -187,6 +187,7 @@ impl Node {
             id: hello.node_id.clone(),
             boot: hello.boot,
             is_member: hello.is_member,
+            node,
         };
         self.inbound.insert(link, caller);
         if let Some(caller) = self.caller(from) {

@@ -55,6 +55,9 @@ impl Node {
             self.cx.peers.follow(&before);
             return;
         };
+        for caller in self.inbound.values_mut() {
+            caller.node = self.cx.peers.index_of(&caller.id);
+        }
         let takes_unknown = self
             .cx
             .me

@@ -61,6 +61,8 @@ struct Caller {
     boot: u32,
     /// Whether it holds data, or would like to.
     is_member: bool,
+    /// Its number, if it has one yet.
+    node: Option<NodeIndex>,
 }
 
 /// What only a member has.

@@ -171,9 +171,9 @@ impl Node {
         self.cx.me.is_some_and(|me| list.contains(me))
     }
 
-    /// The number of the node with this id, for as long as this process lives.
-    pub(crate) fn index_of(&self, id: &str) -> Option<NodeIndex> {
-        self.cx.peers.index_of(id)
+    /// How often what a member [holds](Self::held) has changed; `None` if this node is none.
+    pub(crate) fn changes(&self) -> Option<u64> {
+        self.member.as_ref().map(|member| member.replica.changes())
     }
 
     /// What a member holds of `key`, and the floor of its bucket.

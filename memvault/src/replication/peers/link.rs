@@ -22,6 +22,7 @@ impl Peers {
             peer.ponged = 0;
             peer.heard_at = now;
         }
+        self.count_clock(node);
     }
 
     /// The connection is gone or did not come about. Returns whether the member was up before.
@@ -50,6 +51,7 @@ impl Peers {
             let node = peer.id.clone();
             out.push_back(Action::Event(Event::Down { node, reason }));
         }
+        self.count_clock(node);
         was_up
     }
 
@@ -111,13 +113,14 @@ impl Peers {
             }
         }
         peer.boot = boot;
-        let id = peer.id.clone();
         if !came_up {
             if changed {
-                out.push_back(Action::Event(Event::StateChanged { node: id, state }));
+                let node = peer.id.clone();
+                out.push_back(Action::Event(Event::StateChanged { node, state }));
             }
             return Greeting::Known;
         }
+        let id = peer.id.clone();
         let was_down = peer.downs.iter().any(Option::is_some);
         peer.progress = Progression::Up;
         peer.suspect = false;
@@ -131,6 +134,7 @@ impl Peers {
         if was_down {
             out.push_back(Action::Event(Event::Rejoined { node: id }));
         }
+        self.count_clock(node);
         Greeting::Up {
             same_boot: same_boot && was_down,
         }

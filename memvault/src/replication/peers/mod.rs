@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::action::{Action, Event};
+use super::clocks::{Clock, Clocks};
 use super::config::{Config, Member};
 use super::document::Document;
 use super::message::{NodeState, Progress};
@@ -63,6 +64,8 @@ pub(super) struct Peer {
     missed: Missed,
     /// Whether its wall clock and this node's are further apart than clocks may be.
     pub(super) clock_differs: bool,
+    /// How its clock is counted in [`Peers::clocks`].
+    counted: Option<Clock>,
     /// Whether it has seen a version that is from the future, by this node's clock.
     pub(super) is_ahead: bool,
     /// The newest answer to a ping: older ones that come late say nothing of its state.
@@ -92,6 +95,7 @@ pub(super) struct Peers {
     down_after: Duration,
     reconnect_max: Duration,
     plain_redis: bool,
+    pub(super) clocks: Clocks,
     pub(super) chance: Chance,
 }
 
@@ -113,6 +117,7 @@ impl Peers {
             down_after: config.down_after,
             reconnect_max: config.reconnect_max,
             plain_redis: config.plain_redis,
+            clocks: Clocks::default(),
             chance,
         };
         peers.follow(document);
@@ -135,8 +140,31 @@ impl Peers {
                 peer.address.clone_from(&member.address);
             }
         }
+        self.count_clocks();
         let is_gone = |node: &NodeIndex| !self.peer(*node).is_some_and(|peer| peer.is_active);
         before.into_iter().filter(is_gone).collect()
+    }
+
+    /// Counts the clock of a member anew, after whatever matters for it has changed.
+    pub(super) fn count_clock(&mut self, node: NodeIndex) {
+        let is_me = self.me == Some(node);
+        let Some(peer) = self.peers.get_mut(node.as_usize()) else {
+            return;
+        };
+        let is_there = peer.is_active && !is_me && peer.progress == Progression::Up;
+        let clock = is_there.then_some(if peer.clock_differs {
+            Clock::Differs
+        } else {
+            Clock::Agrees
+        });
+        let before = core::mem::replace(&mut peer.counted, clock);
+        self.clocks.recount(before, clock);
+    }
+
+    pub(super) fn count_clocks(&mut self) {
+        for node in (0..=u16::MAX).take(self.peers.len()) {
+            self.count_clock(NodeIndex(node));
+        }
     }
 
     /// Bytes on the heap.
@@ -151,6 +179,7 @@ impl Peers {
             .index_of(id)
             .unwrap_or_else(|| self.add(&Member::new(id)));
         self.me = Some(me);
+        self.count_clock(me);
         me
     }
 
@@ -268,6 +297,9 @@ impl Peers {
                 peer.progress = Progression::Idle { retry_at: now };
                 retired.push(node);
             }
+        }
+        for node in &retired {
+            self.count_clock(*node);
         }
         retired
     }
@@ -419,6 +451,7 @@ impl Peer {
             rejected: None,
             missed: Missed::default(),
             clock_differs: false,
+            counted: None,
             is_ahead: false,
             ponged: 0,
         }

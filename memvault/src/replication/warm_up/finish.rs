@@ -31,7 +31,7 @@ impl WarmUp {
         for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
             let bucket = *bucket as usize;
             if touched.get(bucket).copied().unwrap_or(false) {
-                replica.floors.raise_bucket(bucket, *floor);
+                replica.raise_floor(bucket, *floor);
             }
         }
     }
@@ -136,7 +136,7 @@ impl WarmUp {
             .collect();
         let touched = buckets_of(cx, replica, &degraded);
         for (bucket, _) in touched.iter().enumerate().filter(|(_, is)| **is) {
-            replica.floors.raise_bucket(bucket, self.boot_floor);
+            replica.raise_floor(bucket, self.boot_floor);
         }
     }
 }

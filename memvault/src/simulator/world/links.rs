@@ -4,7 +4,6 @@ use alloc::format;
 
 use super::super::audit::key_of;
 use super::super::event::Event;
-use super::super::process::{member_id, member_number};
 use super::super::violation::Promise;
 use super::World;
 use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
@@ -56,22 +55,15 @@ impl World<'_> {
 
     /// The number that a process gives to a member, for as long as it lives.
     pub(super) fn index(&self, process: usize, member: usize) -> NodeIndex {
-        let node = self
-            .processes
-            .get(process)
-            .and_then(|process| process.node.as_ref());
-        node.and_then(|node| node.index_of(&member_id(member)))
-            .unwrap_or(NodeIndex(u16::MAX))
+        let process = self.processes.get(process);
+        process.map_or(NodeIndex(u16::MAX), |process| process.index(member))
     }
 
     /// The member to which a process gives this number.
     pub(super) fn member(&self, process: usize, index: NodeIndex) -> usize {
-        let node = self
-            .processes
-            .get(process)
-            .and_then(|process| process.node.as_ref());
-        node.and_then(|node| member_number(&node.address(index)))
-            .unwrap_or(usize::MAX)
+        let process = self.processes.get(process);
+        let member = process.and_then(|process| process.member(index));
+        member.unwrap_or(usize::MAX)
     }
 
     pub(super) fn send(&mut self, from: usize, link: Link, message: Message) {

@@ -14,7 +14,7 @@ use super::agenda::Agenda;
 use super::audit::Audit;
 use super::event::Event;
 use super::network::Network;
-use super::process::{Process, config};
+use super::process::{Process, config, sibling};
 use super::promises::Promises;
 use super::report::Report;
 use super::scenario::Scenario;
@@ -41,6 +41,8 @@ pub(super) struct World<'a> {
     pub(super) audit: Audit,
     trace: Option<Trace>,
     fingerprint: xxhash_rust::xxh3::Xxh3,
+    /// Takes no part; those who start share its ring.
+    sibling: Option<Node>,
 }
 
 /// Events per simulated second and process above which something asks without end. Busy runs stay below a
@@ -84,6 +86,7 @@ impl<'a> World<'a> {
             audit: Audit::new(scenario, &config(scenario, 0)),
             trace,
             fingerprint: xxhash_rust::xxh3::Xxh3::new(),
+            sibling: sibling(scenario),
         };
         for process in 0..total {
             world.draw_skew(process);
@@ -123,7 +126,7 @@ impl<'a> World<'a> {
         let (boot, seed) = (self.chance.next_u64() as u32, self.chance.next_u64());
         let (scenario, now) = (self.scenario, self.now);
         if let Some(process) = self.processes.get_mut(number) {
-            process.start(scenario, number, boot, seed, now);
+            process.start(scenario, number, boot, seed, now, self.sibling.as_ref());
         }
         self.audit.restarted(number);
         self.wake(number);
@@ -213,6 +216,7 @@ impl<'a> World<'a> {
         };
         input(node, now);
         self.audit.check(instant, number, node, key);
+        process.follow();
         while let Some(action) = self.poll_action(number) {
             self.act(number, action);
         }
