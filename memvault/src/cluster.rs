@@ -295,6 +295,8 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("retags", counted.retags);
         fields.field("degraded_writes", counted.degraded_writes);
         fields.field("read_repairs", counted.read_repairs);
+        fields.field("touches_sent", counted.touches_sent);
+        fields.field("touches_taken", counted.touches_taken);
         fields.field("clock_skews", counted.clock_skews);
         for (position, peer) in self.node.peers().enumerate() {
             let link = link_name(&peer);

@@ -118,6 +118,10 @@ pub(crate) struct Member {
     /// [default: 200mb]
     #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size, requires = "cluster")]
     pub(crate) fetch_rate: Option<usize>,
+    /// Keys per second of which this node, when nearly full, tells each follower that they were
+    /// read, so that they are not evicted there; 0 for none [default: 256]
+    #[arg(verbatim_doc_comment, long, value_name = "N", requires = "cluster")]
+    pub(crate) max_touches: Option<usize>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
     #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "cluster")]

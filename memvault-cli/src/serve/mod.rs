@@ -43,6 +43,9 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
             if let Some(rate) = args.member.fetch_rate {
                 node.fetch_rate = rate as u64;
             }
+            if let Some(touches) = args.member.max_touches {
+                node.max_touches = touches;
+            }
             if let Some(patience) = args.member.join_patience {
                 node.join_patience = patience;
             }

@@ -145,9 +145,10 @@ impl Driver {
     fn connect(&self, node: NodeIndex) {
         let address = self.0.peers.borrow().address(node);
         let timeout = self.0.connect_timeout;
+        let patience = self.inspect(|node| node.config().down_after);
         let weak = self.downgrade();
         let attempt = async move {
-            let result = connect(&address, timeout).await;
+            let result = connect(&address, timeout, patience).await;
             let Some(driver) = weak.upgrade() else { return };
             match result {
                 Ok(stream) => driver.connected(node, stream),

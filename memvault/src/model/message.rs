@@ -90,8 +90,9 @@ fn span(start: usize, len: usize) -> Span {
     }
 }
 
-const KINDS: u8 = 21;
-const NAMES: [&str; 22] = [
+const KINDS: u8 = 22;
+const NAMES: [&str; 23] = [
+    "NODE.TOUCH",
     "NODE.TURN",
     "NODE.TURNED",
     "NODE.YIELD",
@@ -243,6 +244,9 @@ impl Source<'_> {
                 _ => TurnReply::Loading,
             }),
             19 => Body::Yield { key: self.bytes() },
+            20 => Body::Touch {
+                keys: self.list(Self::bytes),
+            },
             _ => Body::Flushed,
         }
     }

@@ -141,6 +141,9 @@ pub struct Config {
     /// Bytes of keys and values per second that a node fetches at most when it starts or takes keys over;
     /// default 200 MB/s.
     pub fetch_rate: u64,
+    /// Keys per second of which a member that is nearly full tells each follower that it served them, so that
+    /// they are not evicted there; default 256, 0 for none.
+    pub max_touches: usize,
     /// How long a deletion is remembered; default 10 min.
     pub tombstone_grace: Duration,
     /// Whether the members are servers that speak plain Redis, such as redis-server, and not nodes of our own;
@@ -185,6 +188,7 @@ impl Config {
             warm_max: Duration::from_secs(10),
             join_patience: Duration::from_secs(30),
             fetch_rate: 200_000_000,
+            max_touches: 256,
             tombstone_grace: Duration::from_secs(600),
             plain_redis: false,
             max_requests: 65_536,

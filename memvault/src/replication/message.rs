@@ -100,6 +100,12 @@ pub enum Body {
         /// The time just before the oldest one.
         since: u64,
     },
+    /// The sender leads these keys and has served them: make them the last to be evicted, if they are there.
+    /// Says nothing about what they hold, and has no answer.
+    Touch {
+        /// The keys, in no particular order.
+        keys: Vec<Bytes>,
+    },
     /// Forget everything up to this version.
     Flush {
         /// The tag of the flush.
@@ -169,7 +175,7 @@ pub struct Hello {
 
 impl Hello {
     /// The version that this release speaks.
-    pub const PROTOCOL: u8 = 1;
+    pub const PROTOCOL: u8 = 2;
 }
 
 /// What a node can be used for.

@@ -65,6 +65,7 @@ mod rules_by_hand;
 mod tags;
 mod throttle;
 mod timers;
+mod touches;
 mod turns;
 mod update;
 mod warm_up;

@@ -115,6 +115,12 @@ impl Replica {
         Ok(())
     }
 
+    /// Makes those of `keys` that are here the newest. Returns how many these are.
+    pub(super) fn touch(&mut self, keys: &[Bytes]) -> u64 {
+        let here = keys.iter().filter(|key| self.entries.get(key).is_some());
+        here.count() as u64
+    }
+
     /// Tags that were forgotten early for lack of room.
     pub(super) const fn dropped_tags(&self) -> u64 {
         self.accepted.dropped() + self.refused.dropped()

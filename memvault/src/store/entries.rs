@@ -175,6 +175,14 @@ impl<S: BuildHasher> Entries<S> {
         self.account.boxes + self.lru.arena_bytes() + self.lru.table_bytes()
     }
 
+    /// Whether over three quarters of a limit are in use: the next insertions may have to make room. O(1).
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        let over =
+            |used: usize, limit: Option<usize>| limit.is_some_and(|limit| used > limit / 4 * 3);
+        over(self.bytes_used(), self.config.max_bytes) || over(self.len(), self.config.max_entries)
+    }
+
     /// The limits in force.
     #[must_use]
     pub const fn config(&self) -> &Config {

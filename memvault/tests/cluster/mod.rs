@@ -24,6 +24,8 @@ pub(crate) struct Cluster {
     next_id: u64,
     boots: u32,
     configure: fn(&mut Config),
+    /// How much a member may store, from its next start on.
+    pub(crate) entries: store::Config,
     pub(crate) rates: FaultRates,
     pub(crate) events: Vec<(usize, Event)>,
     outcomes: Vec<(u64, Outcome)>,
@@ -48,6 +50,7 @@ impl Cluster {
             next_id: 0,
             boots: 0,
             configure,
+            entries: store::Config::default(),
             rates: FaultRates::default(),
             events: Vec::new(),
             outcomes: Vec::new(),
@@ -95,14 +98,8 @@ impl Cluster {
         let mut config = Config::new(members, role);
         (self.configure)(&mut config);
         let seed = u64::from(self.boots);
-        let node = Node::new(
-            config,
-            self.boots,
-            seed,
-            store::Config::default(),
-            self.time(),
-        )
-        .expect("the configuration is sound");
+        let node = Node::new(config, self.boots, seed, self.entries, self.time())
+            .expect("the configuration is sound");
         let end = self.network.attach(number as u16);
         let transport = FaultInjector::new(end, self.rates, seed);
         self.processes[number] = Some(Pump::new(node, transport));

@@ -39,6 +39,7 @@ impl Node {
             | Body::Yield { .. }
             | Body::Pull { .. }
             | Body::Missed { .. }
+            | Body::Touch { .. }
             | Body::Flush { .. }
             | Body::Propose { .. } => self.take_question(now, from, (id, epoch), body),
             answer => {
@@ -112,30 +113,27 @@ impl Node {
                 cursor,
                 since,
                 gained,
-            } => match caller {
-                Some(to) => {
-                    let from = Position {
-                        cursor,
-                        since,
-                        gained,
-                    };
-                    // One that takes keys over has forgotten nothing that anyone relied on.
-                    let is_warm = member.replica.state != NodeState::Warming;
-                    let is_source = is_warm || member.gains.is_some();
-                    let reply = pull(cx, (&member.replica, is_source), now, to, from);
-                    if let PullReply::Chunk { next, .. } = &reply
-                        && !gained
-                    {
-                        cx.peers.pulled(to, since, cursor == 0, next.is_none());
-                    }
-                    Body::Pulled(reply)
+            } => {
+                let from = Position {
+                    cursor,
+                    since,
+                    gained,
+                };
+                match caller {
+                    Some(to) => Body::Pulled(member.answer_pull(cx, now, to, from)),
+                    None => return,
                 }
-                None => return,
-            },
+            }
             Body::Missed { since } => match caller {
                 Some(source) => return self.fetch_missed(now, source, since),
                 None => return,
             },
+            Body::Touch { keys } => {
+                if caller.is_some() {
+                    cx.statistics.touches_taken += member.replica.touch(&keys);
+                }
+                return;
+            }
             Body::Flush { version } => {
                 if cx.observe(now, version) {
                     member.replica.flush(now, version);
@@ -379,10 +377,28 @@ impl Member {
             cx.observe(now, tag);
         }
         if self.gains.is_some() && cx.gains(key) {
-            self.replica.read_before_taking_over(now, key, promise)
-        } else {
-            self.replica.read(now, key, promise)
+            return self.replica.read_before_taking_over(now, key, promise);
         }
+        let reply = self.replica.read(now, key, promise);
+        let has_value =
+            matches!(&reply, ReadReply::Holds { entry: Some(entry), .. } if entry.value.is_some());
+        if has_value && self.replica.entries.is_nearly_full() {
+            self.touches.note(cx, key);
+        }
+        reply
+    }
+
+    fn answer_pull(&self, cx: &mut Context, now: Now, to: NodeIndex, from: Position) -> PullReply {
+        // One that takes keys over has forgotten nothing that anyone relied on.
+        let is_source = self.replica.state != NodeState::Warming || self.gains.is_some();
+        let (since, is_first, gained) = (from.since, from.cursor == 0, from.gained);
+        let reply = pull(cx, (&self.replica, is_source), now, to, from);
+        if let PullReply::Chunk { next, .. } = &reply
+            && !gained
+        {
+            cx.peers.pulled(to, since, is_first, next.is_none());
+        }
+        reply
     }
 
     fn answer_turn(&mut self, now: Now, key: &[u8], (link, id): (Link, u64)) -> TurnReply {

@@ -26,6 +26,7 @@ use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};
 use super::replica::Replica;
 use super::request::{Failure, Request};
+use super::touches::Touches;
 use super::turns::Turns;
 use super::warm_up::WarmUp;
 use crate::chance::Chance;
@@ -71,6 +72,7 @@ struct Member {
     replica: Replica,
     leader: Leader,
     turns: Turns,
+    touches: Touches,
     warm_up: Option<WarmUp>,
     /// While this node has keys to take over: its floors at the beginning of the change.
     gains: Option<Floors>,
@@ -124,6 +126,7 @@ impl Node {
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
             leader: Leader::new(cx.config.op_deadline, &hasher),
             turns: Turns::new(cx.config.write_attempt, &hasher),
+            touches: Touches::new(Chance::new(!seed)),
             // One that is no member yet has nothing to fetch.
             warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
             gains: None,
@@ -276,6 +279,9 @@ impl Node {
         self.drive_change(now);
         self.sweep(now);
         self.part(now);
+        if let Some(member) = &mut self.member {
+            member.touches.tell(&mut self.cx, now);
+        }
         self.report_few_nodes();
     }
 

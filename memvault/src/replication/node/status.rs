@@ -31,6 +31,10 @@ pub struct NodeStatistics {
     pub degraded_writes: u64,
     /// Replicas offered a newer version by a reader.
     pub read_repairs: u64,
+    /// Keys of which followers were told that they were read.
+    pub touches_sent: u64,
+    /// Keys that a leader said were read and that are here: they are evicted later for it.
+    pub touches_taken: u64,
     /// Versions from too far in the future.
     pub clock_skews: u64,
     /// Tags forgotten early because there were more than `max_tags`.

@@ -87,6 +87,7 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Pull { .. } => b"NODE.PULL",
         Body::Pulled(_) => b"NODE.PULLED",
         Body::Missed { .. } => b"NODE.MISSED",
+        Body::Touch { .. } => b"NODE.TOUCH",
         Body::Flush { .. } => b"NODE.FLUSH",
         Body::Flushed => b"NODE.FLUSHED",
         Body::Document(_) => b"NODE.DOCUMENT",

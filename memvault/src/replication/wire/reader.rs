@@ -174,6 +174,7 @@ pub(super) fn read_body<'a>(
         b"NODE.MISSED" => Body::Missed {
             since: header.u64()?,
         },
+        b"NODE.TOUCH" => Body::Touch { keys: keys(rest)? },
         b"NODE.FLUSH" => Body::Flush {
             version: header.version()?,
         },
@@ -182,6 +183,15 @@ pub(super) fn read_body<'a>(
         b"NODE.WRONGEPOCH" => Body::WrongEpoch,
         name => agreement(name, header, rest)?,
     })
+}
+
+/// All parts that are left.
+fn keys(rest: &mut Rest<'_>) -> Result<Vec<Bytes>, WireError> {
+    let mut keys = Vec::new();
+    while !rest.is_empty() {
+        keys.push(rest.bytes()?);
+    }
+    Ok(keys)
 }
 
 fn hello(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Hello, WireError> {

@@ -127,6 +127,7 @@ impl<'a> Parts<'a> {
             }
             Body::Pulled(reply) => self.pull_reply(reply),
             Body::Missed { since } => self.u64(*since),
+            Body::Touch { keys } => self.rest.extend(keys.iter().map(|key| &**key)),
             Body::Flush { version } => self.version(*version),
             Body::Document(document) => self.document(document),
             Body::Propose { .. } | Body::Voted { .. } => self.agreement(body),
