@@ -297,6 +297,12 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("read_repairs", counted.read_repairs);
         fields.field("touches_sent", counted.touches_sent);
         fields.field("touches_taken", counted.touches_taken);
+        let tombstones = self
+            .node
+            .entries()
+            .map_or(0, |entries| entries.tombstones());
+        fields.field("tombstones", tombstones);
+        fields.field("dropped_tombstones", counted.dropped_tombstones);
         fields.field("clock_skews", counted.clock_skews);
         for (position, peer) in self.node.peers().enumerate() {
             let link = link_name(&peer);

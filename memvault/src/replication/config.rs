@@ -146,6 +146,9 @@ pub struct Config {
     pub max_touches: usize,
     /// How long a deletion is remembered; default 10 min.
     pub tombstone_grace: Duration,
+    /// The share of a member's limits of bytes and entries that deletions may take, in percent; default 5.
+    /// Beyond it the oldest are forgotten before their time.
+    pub max_tombstones: u8,
     /// Whether the members are servers that speak plain Redis, such as redis-server, and not nodes of our own;
     /// default `false`. Only for a coordinator, and only at the levels ONE and AUTO, which then mean the
     /// same: such servers keep no versions. The same in every process.
@@ -190,6 +193,7 @@ impl Config {
             fetch_rate: 200_000_000,
             max_touches: 256,
             tombstone_grace: Duration::from_secs(600),
+            max_tombstones: 5,
             plain_redis: false,
             max_requests: 65_536,
             floor_buckets: 4096,

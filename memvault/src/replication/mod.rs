@@ -65,6 +65,7 @@ mod rules_by_hand;
 mod tags;
 mod throttle;
 mod timers;
+mod tombstones;
 mod touches;
 mod turns;
 mod update;

@@ -10,6 +10,7 @@ use super::message::{NodeState, OfferKind, ReadReply};
 use super::promises::Promises;
 use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
+use super::tombstones::Tombstones;
 use crate::hash::token;
 use crate::store::{Entries, EntryRef, Meta, TooLarge};
 use crate::time::{Duration, Timestamp};
@@ -26,7 +27,8 @@ pub(crate) struct Replica {
     removed: RecentTags,
     pub(super) promises: Promises,
     pub(super) rules: Rules,
-    tombstone_grace: Duration,
+    pub(super) tombstones: Tombstones,
+    pub(super) tombstone_grace: Duration,
     tag_window: Duration,
     /// See [`changes`](Self::changes).
     changes: u64,
@@ -45,6 +47,7 @@ impl Replica {
             removed: RecentTags::new(tag_window, config.max_tags),
             promises: Promises::new(tag_window, config.max_tags),
             rules: Rules::of(config),
+            tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
             tag_window,
             changes: 0,
@@ -174,7 +177,11 @@ impl Replica {
                 if !evicted.meta.unconfirmed && is_recent(now, version, window) {
                     accepted.insert(now.instant, version);
                 }
-            })
+            })?;
+        if entry.value.is_none() {
+            self.bury(now, key, entry.version);
+        }
+        Ok(())
     }
 
     /// Removes an entry and remembers its version as forgotten.
@@ -280,7 +287,7 @@ impl Replica {
 }
 
 /// Whether `version` was made less than `window` ago, by the wall clock.
-fn is_recent(now: Now, version: Version, window: Duration) -> bool {
+pub(super) fn is_recent(now: Now, version: Version, window: Duration) -> bool {
     let made = Duration::from_millis(version.hlc() >> 16);
     made + window >= Duration::from_millis(now.wall.as_millis())
 }

@@ -97,6 +97,8 @@ pub(super) struct Account {
     pub(super) expiry_sum: u128,
     /// Invariant: how many entries are tombstones.
     pub(super) tombstones: usize,
+    /// Invariant: the sum of the size classes of their allocations.
+    pub(super) tombstone_boxes: usize,
 }
 
 /// What is counted of an entry, beside its allocation.
@@ -111,6 +113,7 @@ impl Account {
     pub(super) fn add(&mut self, class: usize, entry: Counted) {
         self.boxes += class;
         self.tombstones += usize::from(entry.tombstone);
+        self.tombstone_boxes += if entry.tombstone { class } else { 0 };
         if let Some(at) = entry.expire_at {
             self.expiring += 1;
             self.expiry_sum += u128::from(at.as_millis());
@@ -121,18 +124,17 @@ impl Account {
     pub(super) fn remove(&mut self, class: usize, entry: Counted) {
         self.boxes -= class;
         self.tombstones -= usize::from(entry.tombstone);
+        self.tombstone_boxes -= if entry.tombstone { class } else { 0 };
         if let Some(at) = entry.expire_at {
             self.expiring -= 1;
             self.expiry_sum -= u128::from(at.as_millis());
         }
     }
 
-    /// Notes that an allocation that stays holds another entry.
-    pub(super) fn replace(&mut self, old: Counted, new: Counted) {
-        if old != new {
-            self.remove(0, old);
-            self.add(0, new);
-        }
+    /// Notes that an allocation of `class` bytes that stays holds another entry.
+    pub(super) fn replace(&mut self, class: usize, old: Counted, new: Counted) {
+        self.remove(class, old);
+        self.add(class, new);
     }
 }
 

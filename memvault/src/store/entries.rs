@@ -10,9 +10,10 @@ use core::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 
-use super::budget::{Account, Config, TooLarge};
+use super::budget::{Account, Config, Counted, TooLarge};
 use super::packed::{EntryRef, MAX_KEY_LEN, Meta, Packed, total_len};
 use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::version::Version;
 
 /// Entries in the order of their last use, each in one allocation, within a budget that never overshoots.
 ///
@@ -202,6 +203,24 @@ impl<S: BuildHasher> Entries<S> {
     }
 }
 
+impl<S: BuildHasher> Entries<S> {
+    /// Bytes of the tombstones' allocations and slots; their part of the index is not counted. O(1).
+    #[must_use]
+    pub const fn tombstone_bytes(&self) -> usize {
+        self.account.tombstone_boxes + self.account.tombstones * Lru::<Packed>::SLOT
+    }
+
+    /// The key of the tombstone with this version whose key has this hash.
+    pub(crate) fn find_tombstone(&self, hash: u32, version: Version) -> Option<&[u8]> {
+        let is_it = |packed: &Packed| {
+            let meta = packed.entry().meta;
+            packed.hash() == hash && meta.tombstone && meta.version == Some(version)
+        };
+        let index = self.lru.find(expand(hash), is_it)?;
+        Some(self.entry(index).key)
+    }
+}
+
 /// The same operations by hash and index, for callers that look up once and then decide.
 impl<S: BuildHasher> Entries<S> {
     pub(crate) fn hash(&self, key: &[u8]) -> u32 {
@@ -243,7 +262,7 @@ impl<S: BuildHasher> Entries<S> {
         if let Some(index) = found {
             let old = self.lru.entry(index).counted();
             if self.lru.entry_mut(index).overwrite(value, meta) {
-                self.account.replace(old, meta.counted());
+                self.recount(index, old, meta);
                 self.lru.promote(index);
                 return Ok(());
             }
@@ -282,7 +301,7 @@ impl<S: BuildHasher> Entries<S> {
     ) -> Result<(), TooLarge> {
         let old = self.lru.entry(index).counted();
         if self.lru.entry_mut(index).overwrite_meta(meta) {
-            self.account.replace(old, meta.counted());
+            self.recount(index, old, meta);
             return Ok(());
         }
         let EntryRef { key, value, .. } = self.entry(index);
@@ -390,6 +409,15 @@ impl<S: BuildHasher> Entries<S> {
     fn evict(&mut self, index: Index, evicted: Evicted<'_>) {
         evicted(self.entry(index));
         self.remove_at(index);
+    }
+
+    /// Notes that the entry at `index` changed within its allocation.
+    fn recount(&mut self, index: Index, old: Counted, meta: &Meta) {
+        let new = meta.counted();
+        if old != new {
+            let class = self.size_class(self.lru.entry(index).len());
+            self.account.replace(class, old, new);
+        }
     }
 
     /// Takes the entry at `index` out of the account.

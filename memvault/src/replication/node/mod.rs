@@ -281,6 +281,7 @@ impl Node {
         self.part(now);
         if let Some(member) = &mut self.member {
             member.touches.tell(&mut self.cx, now);
+            member.replica.drop_old_tombstones(now);
         }
         self.report_few_nodes();
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::super::config::{Config, Member};
 use super::super::document::Document;
 use super::super::message::{NodeState, Progress};
+use super::super::replica::Replica;
 use super::Node;
 use crate::hash::token;
 use crate::ring::{NodeIndex, Ring};
@@ -37,6 +38,8 @@ pub struct NodeStatistics {
     pub touches_taken: u64,
     /// Versions from too far in the future.
     pub clock_skews: u64,
+    /// Tombstones forgotten early because they took more than their share.
+    pub dropped_tombstones: u64,
     /// Tags forgotten early because there were more than `max_tags`.
     pub dropped_tags: u64,
 }
@@ -104,12 +107,10 @@ impl Node {
     /// Counters since the start.
     #[must_use]
     pub fn statistics(&self) -> NodeStatistics {
-        let dropped = self
-            .member
-            .as_ref()
-            .map_or(0, |member| member.replica.dropped_tags());
+        let replica = self.member.as_ref().map(|member| &member.replica);
         NodeStatistics {
-            dropped_tags: dropped,
+            dropped_tags: replica.map_or(0, Replica::dropped_tags),
+            dropped_tombstones: replica.map_or(0, |replica| replica.tombstones.dropped()),
             ..self.cx.statistics
         }
     }
