@@ -85,7 +85,7 @@ fn every_subcommand_explains_itself_with_units_defaults_and_examples() {
 
 #[test]
 fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
-    let cases: [(&[&str], &str); 18] = [
+    let cases: [(&[&str], &str); 21] = [
         (&[], "Usage: memvault"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve", "--max-memory", "lots"], "such as 256mb"),
@@ -95,6 +95,15 @@ fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
             "expected b, kb, mb or gb",
         ),
         (&["serve", "--max-entries", "0"], "at least 1"),
+        (&["serve", "--io", "uring"], "expected auto, epoll or smol"),
+        (
+            &["serve", "--io", "epoll", "--cluster", "a:1"],
+            "--io epoll is for a node alone",
+        ),
+        (
+            &["serve", "--max-tombstones", "0", "--cluster", "a:1"],
+            "expected 1 to 100",
+        ),
         (&["serve", "--threads", "0"], "expected 1 to 1024"),
         (
             &["serve", "--threads", "2", "--cluster", "a:1"],

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use memvault::replication::{self, Member};
 use memvault_net::client::Client;
 use memvault_net::driver::Settings;
-use memvault_net::server::{Config, Role};
+use memvault_net::server::{Config, Error, Io, Role, Server};
 
 use running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 
@@ -278,4 +278,46 @@ fn a_server_tells_of_its_process_its_clients_and_its_limits() {
     }
     server.stop();
     server.join();
+}
+
+#[test]
+fn every_way_to_wait_for_clients_serves_them_and_is_told() {
+    let best = if cfg!(target_os = "linux") {
+        Io::Epoll
+    } else {
+        Io::Smol
+    };
+    for (asked, used, threads) in [
+        (Io::Auto, best, 1),
+        (best, best, 1),
+        (Io::Smol, Io::Smol, 1),
+        (Io::Smol, Io::Smol, 2),
+    ] {
+        let server = Running::single(|config| {
+            config.io = asked;
+            config.threads = threads;
+        });
+        let mut stream = server.connect();
+        ask(&mut stream, b"SET a 1\r\n", b"+OK\r\n");
+        ask(&mut stream, b"GET a\r\n", b"$1\r\n1\r\n");
+        let name = used.name();
+        let told = format!("*2\r\n$2\r\nio\r\n${}\r\n{name}\r\n", name.len());
+        ask(&mut stream, b"CONFIG GET io\r\n", told.as_bytes());
+    }
+}
+
+#[test]
+fn a_node_of_a_cluster_cannot_wait_in_an_epoll_of_its_own() {
+    let role = replication::Role::Member("a:1".to_owned());
+    let settings = Settings::new(replication::Config::new(vec![Member::new("a:1")], role));
+    let mut config = Config::new(Role::Cluster(Box::new(settings)));
+    config.io = Io::Epoll;
+    let error = Server::run(listener(), config, std::future::ready(()));
+    let Err(error @ Error::Epoll(_)) = error else {
+        panic!("it runs: {error:?}")
+    };
+    assert!(
+        error.to_string().contains("use --io auto or smol"),
+        "{error}"
+    );
 }

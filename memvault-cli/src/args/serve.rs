@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use memvault::connection;
 use memvault::resp::Limits;
+use memvault_net::server::Io;
 
 use super::cluster::{self, Cluster, Coordination, Kind, Members, Replicas};
 use super::count;
@@ -94,6 +95,10 @@ pub(crate) struct Capacity {
     /// Pays when one core is not enough. A member of a cluster has one
     #[arg(verbatim_doc_comment, long, value_name = "N", default_value = "1", value_parser = threads)]
     pub(crate) threads: usize,
+    /// How to wait for clients: epoll (two system calls per request; on Linux, a node alone), smol
+    /// (anywhere), or auto (epoll where it is possible)
+    #[arg(verbatim_doc_comment, long, value_name = "HOW", default_value = "auto", value_parser = io)]
+    pub(crate) io: Io,
 }
 
 /// Which cluster this node is a member of.
@@ -122,6 +127,10 @@ pub(crate) struct Member {
     /// read, so that they are not evicted there; 0 for none [default: 256]
     #[arg(verbatim_doc_comment, long, value_name = "N", requires = "cluster")]
     pub(crate) max_touches: Option<usize>,
+    /// Share of --max-memory and --max-entries that deletions may take, in percent: beyond it
+    /// the oldest are forgotten before their 10 minutes are over [default: 5]
+    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "cluster")]
+    pub(crate) max_tombstones: Option<u8>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
     #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "cluster")]
@@ -165,6 +174,21 @@ pub(crate) struct Lifeline {
     /// End when standard input closes
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
+}
+
+/// A way to wait for clients.
+fn io(text: &str) -> Result<Io, String> {
+    let all = [Io::Auto, Io::Epoll, Io::Smol];
+    let found = all.into_iter().find(|known| known.name() == text);
+    found.ok_or_else(|| "expected auto, epoll or smol".to_owned())
+}
+
+/// A part of the whole, 1 to 100 percent.
+fn percent(text: &str) -> Result<u8, String> {
+    match text.strip_suffix('%').unwrap_or(text).parse() {
+        Ok(percent @ 1..=100) => Ok(percent),
+        _ => Err("expected 1 to 100, in percent".to_owned()),
+    }
 }
 
 /// A number of threads that a machine may have use for.

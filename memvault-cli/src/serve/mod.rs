@@ -10,7 +10,7 @@ use log::{info, warn};
 use memvault::replication::{self, Member};
 use memvault::store;
 use memvault_net::driver::{NodeAddress, Settings};
-use memvault_net::server::{Config, Role, Server};
+use memvault_net::server::{Config, Io, Role, Server};
 use smol::channel::Receiver;
 
 use crate::args::cluster::{Members, word};
@@ -27,6 +27,11 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         return Err(Error::usage(format_args!(
             "--threads {threads} is for a node alone: a member of --cluster has 1 thread; run more members instead"
         )));
+    }
+    if args.capacity.io == Io::Epoll && args.member.cluster.is_some() {
+        return Err(Error::usage(
+            "--io epoll is for a node alone: a member of --cluster waits for its links with smol (--io auto or smol)",
+        ));
     }
     let place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
@@ -46,6 +51,9 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
             if let Some(touches) = args.member.max_touches {
                 node.max_touches = touches;
             }
+            if let Some(percent) = args.member.max_tombstones {
+                node.max_tombstones = percent;
+            }
             if let Some(patience) = args.member.join_patience {
                 node.join_patience = patience;
             }
@@ -54,7 +62,13 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         _ => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
-    run(listener, role, threads, &args.limits, shutdown)
+    run(
+        listener,
+        role,
+        (threads, args.capacity.io),
+        &args.limits,
+        shutdown,
+    )
 }
 
 /// Runs `gateway`.
@@ -80,19 +94,20 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
         &format!("gateway cluster={members} replicas={replicas}{kind}"),
     );
     let role = Role::Cluster(Box::new(settings));
-    run(listener, role, 1, &args.limits, shutdown)
+    run(listener, role, (1, Io::Auto), &args.limits, shutdown)
 }
 
 /// Serves until `shutdown` gives a reason to end.
 fn run(
     listener: TcpListener,
     role: Role,
-    threads: usize,
+    (threads, io): (usize, Io),
     limits: &ClientLimits,
     shutdown: Receiver<&'static str>,
 ) -> Outcome {
     let mut config = Config::new(role);
     config.threads = threads;
+    config.io = io;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;

@@ -42,6 +42,7 @@ impl Host for Clients {
         }
         let timeout = self.config.idle_timeout.unwrap_or_default();
         show("threads", &self.config.threads);
+        show("io", &self.config.io.name());
         show("maxclients", &self.config.max_clients);
         show("timeout", &timeout.as_secs());
         let limits = &self.config.connection.limits;

@@ -44,6 +44,7 @@ use crate::driver;
 use backend::Backend;
 use clients::Clients;
 use seats::Seats;
+pub use sockets::Io;
 use sockets::Sockets;
 
 /// How a server is set up.
@@ -58,6 +59,8 @@ pub struct Config {
     /// client asks of another thread's keys costs a hand-over in memory: a request takes about half as much
     /// processor time again, so more threads pay when one is not enough.
     pub threads: usize,
+    /// How the server waits for its clients; default [`Io::Auto`]. Flag `--io`.
+    pub io: Io,
     /// What one client may send and hold.
     pub connection: connection::Config,
     /// Clients above which new ones are sent away with an error; default 10 000. Flag `--max-clients`.
@@ -85,6 +88,7 @@ impl Config {
         Self {
             role,
             threads: 1,
+            io: Io::Auto,
             connection: connection::Config::default(),
             max_clients: 10_000,
             idle_timeout: None,
@@ -127,9 +131,10 @@ impl Server {
     /// has panicked.
     pub fn run(
         listener: TcpListener,
-        config: Config,
+        mut config: Config,
         shutdown: impl Future + 'static,
     ) -> Result<(), Error> {
+        config.io = config.io.resolve(&config.role)?;
         if config.threads != 1 {
             return shards::run(listener, config, shutdown);
         }
@@ -138,7 +143,7 @@ impl Server {
         // Without an address of its own the server still serves; it only has less to tell.
         let address = listener.local_addr().ok();
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
-        let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
+        let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let seats = Arc::new(Seats::new(config.max_clients));
         let clients = Clients::new(&executor, config, backend, address, Arc::clone(&seats));
         let clients = Rc::new(clients);
@@ -190,6 +195,8 @@ pub enum Error {
     Config(ConfigError),
     /// [`Config::threads`] is more than this role can have, or zero.
     Threads(usize),
+    /// [`Config::io`] is [`Io::Epoll`] where that cannot be; the text says why.
+    Epoll(&'static str),
     /// The system gives no thread.
     Spawn(io::Error),
     /// A thread of the server panicked: the keys that it kept are lost.
@@ -211,6 +218,7 @@ impl fmt::Display for Error {
                 f,
                 "{threads} threads (--threads) are for a node alone: a node of a cluster has 1"
             ),
+            Self::Epoll(why) => write!(f, "--io epoll {why}: use --io auto or smol"),
             Self::Spawn(error) => write!(f, "cannot start a thread (--threads): {error}"),
             Self::Panic => f.write_str("a thread of the server panicked; its keys are lost"),
             Self::SameId(id) => write!(
@@ -229,7 +237,7 @@ impl std::error::Error for Error {
         match self {
             Self::Config(error) => Some(error),
             Self::Listener(error) | Self::Spawn(error) | Self::Wait(error) => Some(error),
-            Self::Threads(_) | Self::Panic | Self::SameId(_) => None,
+            Self::Threads(_) | Self::Epoll(_) | Self::Panic | Self::SameId(_) => None,
         }
     }
 }

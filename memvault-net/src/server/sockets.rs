@@ -3,12 +3,54 @@
 use std::io;
 use std::rc::Rc;
 
-use super::Role;
 use super::clients::Clients;
 use super::listen::Arrival;
+use super::{Error, Role};
 #[cfg(target_os = "linux")]
 use crate::edge::Reactor;
 use async_executor::LocalExecutor;
+
+/// How a server waits for its clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Io {
+    /// By epoll where that is possible, else by smol.
+    #[default]
+    Auto,
+    /// In an epoll of each thread's own, with edges: two system calls per request. Only on Linux, and only for a
+    /// node alone: the links of a node in a cluster are smol's, and a thread can wait in one place only.
+    Epoll,
+    /// In smol's reactor, on every system and for every role; some four system calls per request.
+    Smol,
+}
+
+impl Io {
+    /// The name, as users write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Epoll => "epoll",
+            Self::Smol => "smol",
+        }
+    }
+
+    /// What it comes to for a server of this role here; never [`Auto`](Self::Auto).
+    pub(super) fn resolve(self, role: &Role) -> Result<Self, Error> {
+        let is_alone = matches!(role, Role::Single(_));
+        match self {
+            Self::Smol => Ok(Self::Smol),
+            Self::Auto if is_alone && ON_LINUX => Ok(Self::Epoll),
+            Self::Auto => Ok(Self::Smol),
+            Self::Epoll if !ON_LINUX => Err(Error::Epoll("exists on Linux only")),
+            Self::Epoll if !is_alone => Err(Error::Epoll(
+                "is for a node alone, not for a member of a cluster or a gateway",
+            )),
+            Self::Epoll => Ok(Self::Epoll),
+        }
+    }
+}
+
+const ON_LINUX: bool = cfg!(target_os = "linux");
 
 /// In smol's reactor, or in one of the thread's own that needs fewer system calls.
 #[derive(Clone)]
@@ -19,12 +61,11 @@ pub(super) enum Sockets {
 }
 
 impl Sockets {
-    /// The best way for a server of this role.
-    pub(super) fn for_role(role: &Role) -> io::Result<Self> {
-        match role {
+    /// What was [resolved](Io::resolve).
+    pub(super) fn new(io: Io) -> io::Result<Self> {
+        match io {
             #[cfg(target_os = "linux")]
-            Role::Single(_) => Ok(Self::Edge(Rc::new(Reactor::new()?))),
-            // The links of a node are smol's, and a thread can wait in one place only.
+            Io::Epoll => Ok(Self::Edge(Rc::new(Reactor::new()?))),
             _ => Ok(Self::Stock),
         }
     }

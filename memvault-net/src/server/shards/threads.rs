@@ -129,7 +129,7 @@ impl Worker {
     fn new(number: usize, common: &Common) -> Result<Self, Error> {
         let executor = Rc::new(LocalExecutor::new());
         let config = common.config.clone();
-        let sockets = Sockets::for_role(&config.role).map_err(Error::Wait)?;
+        let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let limits = config.connection.limits;
         let shard = Rc::new(Shard::new(number, &common.shards, limits));
         let backend = Backend::Shard(Rc::clone(&shard));
