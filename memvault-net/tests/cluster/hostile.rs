@@ -418,7 +418,7 @@ fn mixed_settings_are_refused_with_both_values() {
     );
     refused(
         |hello| hello.protocol = 9,
-        &["speaks version 1", "stranger speaks 9"],
+        &["speaks version 2", "stranger speaks 9"],
     );
     refused(
         |hello| hello.digest = 0xabc,
