@@ -23,6 +23,7 @@ const SUBCOMMANDS: [(&str, &[&str]); 12] = [
             "64mb",
             "MEMVAULT_PORT",
             "--node-id",
+            "--discover <LIST>",
         ],
     ),
     (
@@ -107,7 +108,7 @@ fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
         (&["serve", "--threads", "0"], "expected 1 to 1024"),
         (
             &["serve", "--threads", "2", "--cluster", "a:1"],
-            "a member of --cluster has 1 thread",
+            "(--cluster, --discover) has 1 thread",
         ),
         (&["serve", "--port", "70000"], "70000"),
         (&["serve", "--node-id", "a"], "--cluster"),
@@ -130,15 +131,38 @@ fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
         (&["bench", "--ratio", "0:0"], "such as 9:1"),
     ];
     for (args, part) in cases {
-        let ran = memvault(args);
-        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
-        assert!(ran.stdout.is_empty(), "{args:?}");
-        assert!(
-            ran.stderr.contains(part),
-            "{args:?}: no {part:?} in\n{}",
-            ran.stderr
-        );
+        assert_refused(args, part);
     }
+}
+
+#[test]
+fn a_wrong_way_to_find_a_cluster_is_explained() {
+    let cases: [(&[&str], &str); 4] = [
+        (
+            &["gateway", "--cluster", "a:1", "--discover", "a:1"],
+            "cannot be used with",
+        ),
+        (&["serve", "--discover", "a=b:1"], "expected host:port"),
+        (
+            &["serve", "--discover", "a:1", "--cluster", "a:1", "--join"],
+            "cannot be used with",
+        ),
+        (&["serve", "--advertise", "a:1"], "--discover"),
+    ];
+    for (args, part) in cases {
+        assert_refused(args, part);
+    }
+}
+
+fn assert_refused(args: &[&str], part: &str) {
+    let ran = memvault(args);
+    assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+    assert!(ran.stdout.is_empty(), "{args:?}");
+    assert!(
+        ran.stderr.contains(part),
+        "{args:?}: no {part:?} in\n{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 pub mod client;
 mod clock;
+pub mod discovery;
 pub mod driver;
 #[cfg(target_os = "linux")]
 mod edge;

@@ -10,6 +10,10 @@ use super::count;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Members(pub(crate) Vec<NodeAddress>);
 
+/// Some members of a cluster by their addresses, as one flag's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Vec<String>);
+
 /// Which cluster, and how many replicas it keeps.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Cluster")]
@@ -129,6 +133,19 @@ pub(crate) fn server(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads addresses of members to ask for the rest.
+pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
+    let words = text.split(',').map(str::trim);
+    let words = words.filter(|word| !word.is_empty());
+    let mut seeds: Vec<String> = words.map(server).collect::<Result<_, _>>()?;
+    seeds.sort_unstable();
+    seeds.dedup();
+    if seeds.is_empty() {
+        return Err("expected host:port,host:port,... such as 10.0.0.1:6379".to_owned());
+    }
+    Ok(Seeds(seeds))
+}
+
 /// Reads what becomes of a write of unknown fate.
 pub(crate) fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
     let all = [OnAmbiguous::Retag, OnAmbiguous::Error];
@@ -166,5 +183,8 @@ mod tests {
         assert!(level("most").is_err());
         assert_eq!(server("[::1]:6379"), Ok("[::1]:6379".to_owned()));
         assert!(server("localhost").is_err() && server("a=b:1").is_err());
+        let two = ["a:1".to_owned(), "b:2".to_owned()];
+        assert_eq!(seeds("b:2, a:1, b:2,"), Ok(Seeds(two.into())));
+        assert!(seeds("").is_err() && seeds("a=b:1").is_err());
     }
 }

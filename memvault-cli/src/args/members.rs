@@ -28,7 +28,7 @@ pub(crate) struct Cluster {
 /// What to do with the members.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Make a node a member that was started with --join
+    /// Make a node a member that was started with --join or --discover
     Add(Add),
     /// Have the others take over a member's keys, and then do without it
     Remove(Remove),

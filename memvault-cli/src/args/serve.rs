@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use memvault::connection;
 use memvault::resp::Limits;
 use memvault_net::server::Io;
 
-use super::cluster::{self, Cluster, Coordination, Kind, Members, Replicas};
+use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
 use super::duration::positive_duration;
 use super::size::positive_size;
@@ -22,7 +22,8 @@ Examples:
   memvault serve --max-memory 256mb
   memvault serve --port 7001 --cluster 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003
   memvault serve --cluster a=10.0.0.1:6379,b=10.0.0.2:6379 --node-id a
-  memvault serve --port 7004 --cluster 127.0.0.1:7001,127.0.0.1:7002 --join")]
+  memvault serve --port 7004 --cluster 127.0.0.1:7001,127.0.0.1:7002 --join
+  memvault serve --bind 10.0.0.4 --node-id d --discover 10.0.0.1:6379,10.0.0.2:6379")]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) listen: Listen,
@@ -45,12 +46,13 @@ Any Redis client can use the gateway: it finds the nodes of each key, and goes r
 
 Examples:
   memvault gateway --cluster 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 --port 6380
+  memvault gateway --discover 10.0.0.1:6379,10.0.0.2:6379 --port 6380
   memvault gateway --cluster redis-1:6379,redis-2:6379,redis-3:6379 --plain-redis")]
 pub(crate) struct Gateway {
     #[command(flatten)]
     pub(crate) listen: Listen,
     #[command(flatten)]
-    pub(crate) cluster: Cluster,
+    pub(crate) cluster: Served,
     #[command(flatten)]
     pub(crate) kind: Kind,
     #[command(flatten)]
@@ -59,6 +61,23 @@ pub(crate) struct Gateway {
     pub(crate) limits: ClientLimits,
     #[command(flatten)]
     pub(crate) lifeline: Lifeline,
+}
+
+/// Which cluster a gateway serves.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("served").args(["cluster", "discover"]).required(true))]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct Served {
+    /// All members, in any order: host:port or id=host:port, separated by commas.
+    /// The same in every process
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::members)]
+    pub(crate) cluster: Option<Members>,
+    /// In place of --cluster, some of the members: host:port, separated by commas. They tell the
+    /// rest, also when it changes
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::seeds)]
+    pub(crate) discover: Option<Seeds>,
+    #[command(flatten)]
+    pub(crate) replicas: Replicas,
 }
 
 /// Where to listen.
@@ -103,6 +122,7 @@ pub(crate) struct Capacity {
 
 /// Which cluster this node is a member of.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("membership").args(["cluster", "discover"]).multiple(true))]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct Member {
     /// All members, this one included: host:port or id=host:port, separated by commas.
@@ -111,8 +131,19 @@ pub(crate) struct Member {
     pub(crate) cluster: Option<Members>,
     #[command(flatten)]
     pub(crate) replicas: Replicas,
-    /// Which entry of --cluster this is [default: the one with this port on this machine]
-    #[arg(long, value_name = "ID", requires = "cluster")]
+    /// Some members, host:port, separated by commas: from them this node finds the others,
+    /// and is found, also at another address than before. Uses UDP on the same port. Without
+    /// --cluster it learns from them who the members are; if it is none, it waits for
+    /// memvault cluster add
+    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::seeds, conflicts_with = "join")]
+    pub(crate) discover: Option<Seeds>,
+    /// Where others reach this node, host:port, if not where it listens. Only with --discover
+    /// [default: what it listens on; with --bind 0.0.0.0, the address towards a seed]
+    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server, requires = "discover")]
+    pub(crate) advertise: Option<String>,
+    /// This node's id: with --cluster, that of its entry [default: the one with this port on
+    /// this machine]; without, one that no other has [default: its address]
+    #[arg(verbatim_doc_comment, long, value_name = "ID", requires = "membership")]
     pub(crate) node_id: Option<String>,
     /// Join a cluster that is running: --cluster names one or more of its members, and this node
     /// waits until memvault cluster add names it by its id
@@ -121,19 +152,19 @@ pub(crate) struct Member {
     pub(crate) join: bool,
     /// Bytes per second that this node fetches at most when it starts or takes keys over
     /// [default: 200mb]
-    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size, requires = "cluster")]
+    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size, requires = "membership")]
     pub(crate) fetch_rate: Option<usize>,
     /// Keys per second of which this node, when nearly full, tells each follower that they were
     /// read, so that they are not evicted there; 0 for none [default: 256]
-    #[arg(verbatim_doc_comment, long, value_name = "N", requires = "cluster")]
+    #[arg(verbatim_doc_comment, long, value_name = "N", requires = "membership")]
     pub(crate) max_touches: Option<usize>,
     /// Share of --max-memory and --max-entries that deletions may take, in percent: beyond it
     /// the oldest are forgotten before their 10 minutes are over [default: 5]
-    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "cluster")]
+    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "membership")]
     pub(crate) max_tombstones: Option<u8>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
-    #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "cluster")]
+    #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "membership")]
     pub(crate) join_patience: Option<Duration>,
 }
 

@@ -1,5 +1,6 @@
 //! `serve` and `gateway`: from flags to a running [`Server`].
 
+mod discover;
 mod identity;
 mod listen;
 
@@ -9,11 +10,11 @@ use std::net::TcpListener;
 use log::{info, warn};
 use memvault::replication::{self, Member};
 use memvault::store;
-use memvault_net::driver::{NodeAddress, Settings};
+use memvault_net::driver::{Discover, NodeAddress, Settings};
 use memvault_net::server::{Config, Io, Role, Server};
 use smol::channel::Receiver;
 
-use crate::args::cluster::{Members, word};
+use crate::args::cluster::{Members, Seeds, word};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
 use crate::args::size;
 use crate::error::{Error, OK, Outcome};
@@ -23,43 +24,33 @@ use crate::size_class::size_class;
 /// Runs `serve`.
 pub(crate) fn serve(args: &Serve) -> Outcome {
     let threads = args.capacity.threads;
-    if threads > 1 && args.member.cluster.is_some() {
+    let is_member = args.member.cluster.is_some() || args.member.discover.is_some();
+    if threads > 1 && is_member {
         return Err(Error::usage(format_args!(
-            "--threads {threads} is for a node alone: a member of --cluster has 1 thread; run more members instead"
+            "--threads {threads} is for a node alone: a member of a cluster (--cluster, --discover) has 1 thread; run \
+             more members instead"
         )));
     }
-    if args.capacity.io == Io::Epoll && args.member.cluster.is_some() {
+    if args.capacity.io == Io::Epoll && is_member {
         return Err(Error::usage(
-            "--io epoll is for a node alone: a member of --cluster waits for its links with smol (--io auto or smol)",
+            "--io epoll is for a node alone: a member of a cluster (--cluster, --discover) waits for its links with smol \
+             (--io auto or smol)",
         ));
     }
-    let place = Place::of(args)?;
+    let mut place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
     let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
-    let role = match (&args.member.cluster, &place.own) {
-        (Some(members), Some(own)) => {
-            let role = replication::Role::Member(own.id.clone());
-            let mut settings = settings(members, role, args.member.replicas.replicas);
-            args.coordination.apply(&mut settings.node);
-            settings.entries = entries(&args.capacity);
-            settings.limits = args.limits.resp();
-            let node = &mut settings.node;
-            node.is_seed_list = args.member.join;
-            if let Some(rate) = args.member.fetch_rate {
-                node.fetch_rate = rate as u64;
-            }
-            if let Some(touches) = args.member.max_touches {
-                node.max_touches = touches;
-            }
-            if let Some(percent) = args.member.max_tombstones {
-                node.max_tombstones = percent;
-            }
-            if let Some(patience) = args.member.join_patience {
-                node.join_patience = patience;
-            }
-            Role::Cluster(Box::new(settings))
-        }
-        _ => Role::Single(entries(&args.capacity)),
+    let member = &args.member;
+    let discover = member.discover.as_ref();
+    let discover = discover
+        .map(|seeds| discover::settings(seeds, member.advertise.as_deref(), &listener))
+        .transpose()?;
+    if let (None, Some(discover)) = (&place.own, &discover) {
+        place.own = Some(discovered(discover, member.node_id.as_deref()));
+    }
+    let role = match &place.own {
+        Some(own) => Role::Cluster(Box::new(member_settings(args, own, discover))),
+        None => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
     run(
@@ -71,19 +62,69 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
     )
 }
 
+/// A node that knows its address only now that it listens.
+fn discovered(discover: &Discover, node_id: Option<&str>) -> NodeAddress {
+    let address = discover.address.to_string();
+    NodeAddress {
+        id: node_id.map_or_else(|| address.clone(), str::to_owned),
+        address,
+    }
+}
+
+fn member_settings(args: &Serve, own: &NodeAddress, discover: Option<Discover>) -> Settings {
+    let member = &args.member;
+    let members = known_members(member.cluster.as_ref(), member.discover.as_ref());
+    let role = replication::Role::Member(own.id.clone());
+    let mut settings = settings(&members, role, member.replicas.replicas);
+    args.coordination.apply(&mut settings.node);
+    settings.entries = entries(&args.capacity);
+    settings.limits = args.limits.resp();
+    settings.discover = discover;
+    let node = &mut settings.node;
+    node.is_seed_list = member.join || member.cluster.is_none();
+    if let Some(rate) = member.fetch_rate {
+        node.fetch_rate = rate as u64;
+    }
+    if let Some(touches) = member.max_touches {
+        node.max_touches = touches;
+    }
+    if let Some(percent) = member.max_tombstones {
+        node.max_tombstones = percent;
+    }
+    if let Some(patience) = member.join_patience {
+        node.join_patience = patience;
+    }
+    settings
+}
+
+/// The member list; if there is none, those who can tell it.
+fn known_members(cluster: Option<&Members>, seeds: Option<&Seeds>) -> Members {
+    if let Some(members) = cluster {
+        return members.clone();
+    }
+    let seeds = seeds.into_iter().flat_map(|seeds| &seeds.0);
+    let seeds = seeds.map(|seed| NodeAddress {
+        id: seed.clone(),
+        address: seed.clone(),
+    });
+    Members(seeds.collect())
+}
+
 /// Runs `gateway`.
 pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let host = args.listen.bind.as_deref().unwrap_or(HOST);
     let listener = listen::listen(host, args.listen.port.unwrap_or(PORT))?;
     let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
-    let members = &args.cluster.cluster;
-    let replicas = args.cluster.replicas.replicas;
+    let served = &args.cluster;
+    let members = &known_members(served.cluster.as_ref(), served.discover.as_ref());
+    let replicas = served.replicas.replicas;
     let name = format!("gateway-{:08x}", fastrand::u32(..));
     let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
     settings.limits = args.limits.resp();
     args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
-    let members = members.to_words().join(",");
+    settings.node.is_seed_list = served.cluster.is_none();
+    let cluster = which(served.cluster.as_ref(), served.discover.as_ref());
     let kind = if args.kind.plain_redis {
         " plain-redis"
     } else {
@@ -91,7 +132,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     };
     announce(
         &listener,
-        &format!("gateway cluster={members} replicas={replicas}{kind}"),
+        &format!("gateway {cluster} replicas={replicas}{kind}"),
     );
     let role = Role::Cluster(Box::new(settings));
     run(listener, role, (1, Io::Auto), &args.limits, shutdown)
@@ -193,15 +234,24 @@ fn what(args: &Serve, place: &Place) -> String {
     let entries = args.capacity.max_entries;
     let entries = entries.map_or_else(|| "none".to_owned(), |entries| entries.to_string());
     let limits = format!("max-memory=\"{memory}\" max-entries={entries}");
-    match (&args.member.cluster, &place.own) {
-        (Some(members), Some(own)) => format!(
-            "member node={} cluster={} replicas={} {limits}",
+    let member = &args.member;
+    match &place.own {
+        Some(own) => format!(
+            "member node={} {} replicas={} {limits}",
             word(own),
-            members.to_words().join(","),
-            args.member.replicas.replicas
+            which(member.cluster.as_ref(), member.discover.as_ref()),
+            member.replicas.replicas
         ),
-        _ => format!("node alone threads={} {limits}", args.capacity.threads),
+        None => format!("node alone threads={} {limits}", args.capacity.threads),
     }
+}
+
+/// Which cluster a node was told of, for the log.
+fn which(cluster: Option<&Members>, seeds: Option<&Seeds>) -> String {
+    let cluster = cluster.map(|members| format!("cluster={}", members.to_words().join(",")));
+    let seeds = seeds.map(|seeds| format!("discover={}", seeds.0.join(",")));
+    let words: Vec<String> = [cluster, seeds].into_iter().flatten().collect();
+    words.join(" ")
 }
 
 fn announce(listener: &TcpListener, what: &str) {

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod cluster;
+mod discovery;
 mod exact_lru;
 mod kill_nodes;
 mod members;

@@ -14,7 +14,8 @@ use super::thread::{self, Readiness};
 use super::{Client, Shared};
 use crate::driver::{NodeAddress, Settings};
 
-/// Describes a cluster and how to use it. Everything but [`cluster`](Self::cluster) has a default.
+/// Describes a cluster and how to use it. Everything but [`cluster`](Self::cluster) or
+/// [`discover`](Self::discover) has a default.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before connect()"]
 pub struct Builder {
@@ -44,6 +45,16 @@ impl Builder {
     /// any order; the same in every process.
     pub fn cluster<N: Into<String>>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
         self.cluster = nodes.into_iter().map(N::into).collect();
+        self.settings.node.is_seed_list = false;
+        self
+    }
+
+    /// One or more of the members, `host:port`, in place of all of them: they tell who the members are, how many
+    /// replicas there are per key, and where members are reached when that changes. When no member can be
+    /// reached any more, these are called again.
+    pub fn discover<N: Into<String>>(mut self, seeds: impl IntoIterator<Item = N>) -> Self {
+        self.cluster = seeds.into_iter().map(N::into).collect();
+        self.settings.node.is_seed_list = true;
         self
     }
 

@@ -58,7 +58,7 @@ fn millis(time: Duration) -> u32 {
 }
 
 /// The addresses behind a name, asked on a thread of their own, as the system's resolver blocks.
-async fn resolve(address: &str) -> Result<Vec<SocketAddr>, LinkError> {
+pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, LinkError> {
     if let Ok(literal) = address.parse() {
         return Ok(vec![literal]);
     }

@@ -22,7 +22,7 @@ impl Driver {
     }
 
     /// Starts a task; `None` if the executor is gone.
-    fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
         let executor = self.0.executor.upgrade()?;
         Some(executor.spawn(future))
     }
@@ -128,11 +128,15 @@ impl Driver {
                 peers.know(peer.index, peer.id, peer.address);
             }
         }
+        if let Event::Moved { node, address } = event {
+            self.0.peers.borrow_mut().moved(node, address);
+        }
         self.0.peers.borrow_mut().note(event);
         let level = match event {
             Event::Up { .. }
             | Event::Rejoined { .. }
             | Event::StateChanged { .. }
+            | Event::Moved { .. }
             | Event::MembersChanged { .. } => log::Level::Info,
             _ => log::Level::Warn,
         };
@@ -143,7 +147,7 @@ impl Driver {
     }
 
     fn connect(&self, node: NodeIndex) {
-        let address = self.0.peers.borrow().address(node);
+        let address = self.0.peers.borrow_mut().address_to_call(node);
         let timeout = self.0.connect_timeout;
         let patience = self.inspect(|node| node.config().down_after);
         let weak = self.downgrade();

@@ -19,6 +19,7 @@
 mod address;
 mod alarm;
 mod connect;
+mod discover;
 mod drive;
 mod latency;
 mod link;
@@ -42,10 +43,11 @@ use memvault::resp::Limits;
 use memvault::time::Timestamp;
 
 pub use address::{AddressError, NodeAddress};
+pub use discover::DiscoverError;
 pub use latency::Latency;
 pub use peer::PeerReport;
 pub use requests::Caller;
-pub use settings::Settings;
+pub use settings::{Discover, Settings};
 
 use crate::clock::Clock;
 use alarm::Alarm;

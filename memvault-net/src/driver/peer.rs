@@ -47,6 +47,10 @@ pub struct PeerReport {
 struct Peer {
     id: String,
     address: String,
+    /// Where it was reached before it was found elsewhere.
+    former_address: Option<String>,
+    /// Calls since the last one that was answered.
+    calls: u32,
     requests: u64,
     in_flight: u64,
     failures: u64,
@@ -89,9 +93,27 @@ impl PeerLog {
         }
     }
 
-    pub(super) fn address(&self, node: NodeIndex) -> String {
-        let peer = self.peers.get(node.as_usize());
-        peer.map_or_else(String::new, |peer| peer.address.clone())
+    /// Notes that a member is reached elsewhere than the member list, or that of this process, says.
+    pub(super) fn moved(&mut self, id: &str, address: &str) {
+        self.addresses.remove(id);
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == id) {
+            let former = std::mem::replace(&mut peer.address, address.to_owned());
+            peer.former_address = Some(former);
+            peer.calls = 0;
+        }
+    }
+
+    /// Where to call a member: by turns where it was found and where it was before, as what others say need not
+    /// hold from here.
+    pub(super) fn address_to_call(&mut self, node: NodeIndex) -> String {
+        let Some(peer) = self.peers.get_mut(node.as_usize()) else {
+            return String::new();
+        };
+        peer.calls = peer.calls.wrapping_add(1);
+        match &peer.former_address {
+            Some(former) if peer.calls % 2 == 0 => former.clone(),
+            _ => peer.address.clone(),
+        }
     }
 
     pub(super) fn sent(&mut self, now: Now, node: NodeIndex, message: &Message) {
@@ -161,6 +183,7 @@ impl PeerLog {
     pub(super) fn connected(&mut self, node: NodeIndex) {
         if let Some(peer) = self.peers.get_mut(node.as_usize()) {
             peer.connects += 1;
+            peer.calls = 0;
             peer.is_explained = false;
             peer.questions = Questions::default();
         }

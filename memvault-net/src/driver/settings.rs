@@ -1,11 +1,21 @@
 //! How a driver is set up.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use memvault::replication::Config;
 use memvault::resp::Limits;
 use memvault::store;
+
+/// How a member finds the others; see [`discovery`](crate::discovery).
+#[derive(Clone, Debug)]
+pub struct Discover {
+    /// Members to ask first: `host:port`. Names are resolved anew while nobody answers.
+    pub seeds: Vec<String>,
+    /// Where others reach this member, by TCP and by UDP.
+    pub address: SocketAddr,
+}
 
 /// How a [`Driver`](super::Driver) and its node are set up.
 #[derive(Clone, Debug)]
@@ -17,6 +27,10 @@ pub struct Settings {
     /// Where members are reached, as `host:port`, by their id; a member that is not named here has its
     /// address as its id. Host names are resolved anew for each attempt.
     pub addresses: BTreeMap<String, String>,
+    /// How a member finds the others' addresses; default `None`, by `addresses` and the member list alone. The
+    /// server then uses UDP on its port as well. Ignored for a coordinator, which learns addresses from the
+    /// members.
+    pub discover: Option<Discover>,
     /// How long a connection attempt may take, name resolution included; default 1 s.
     pub connect_timeout: Duration,
     /// Silence after which a connection that somebody opened to this node is closed; default 60 s. Nodes give
@@ -37,6 +51,7 @@ impl Settings {
             node,
             entries: store::Config::default(),
             addresses: BTreeMap::new(),
+            discover: None,
             connect_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(60),
             max_link_buffer: 64 << 20,

@@ -29,7 +29,7 @@ mod task;
 
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ use memvault::connection;
 use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
-use crate::driver;
+use crate::driver::{self, DiscoverError};
 use backend::Backend;
 use clients::Clients;
 use seats::Seats;
@@ -142,6 +142,7 @@ impl Server {
         let backend = Backend::new(&executor, &config.role).map_err(Error::Config)?;
         // Without an address of its own the server still serves; it only has less to tell.
         let address = listener.local_addr().ok();
+        discover(&config.role, &backend, address).map_err(Error::Discover)?;
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let seats = Arc::new(Seats::new(config.max_clients));
@@ -175,6 +176,24 @@ impl Server {
     }
 }
 
+/// Has a member that is set up so discover others through UDP, on the port that it listens on.
+fn discover(
+    role: &Role,
+    backend: &Backend,
+    address: Option<SocketAddr>,
+) -> Result<(), DiscoverError> {
+    let (Role::Cluster(settings), Some(driver)) = (role, backend.driver()) else {
+        return Ok(());
+    };
+    match (&settings.discover, address) {
+        (Some(discover), Some(address)) => {
+            let socket = UdpSocket::bind(address).map_err(DiscoverError::Socket)?;
+            driver.discover(discover.clone(), socket)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Passes the id on if another process has it and this one has to end.
 fn end_if_told(event: &Event, tell: &async_channel::Sender<String>) {
     if let Event::SameId {
@@ -203,6 +222,8 @@ pub enum Error {
     Panic,
     /// Another process with this node's id was there first, and is alive.
     SameId(String),
+    /// The member cannot discover others.
+    Discover(DiscoverError),
     /// The listening socket cannot be used.
     Listener(io::Error),
     /// The operating system does not let the server wait for its clients.
@@ -226,6 +247,7 @@ impl fmt::Display for Error {
                 "another process with the id {id} is alive in this cluster: stop it first, or give this one an id of its \
                  own (--node-id)"
             ),
+            Self::Discover(error) => write!(f, "--discover: {error}"),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
         }
@@ -236,6 +258,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
+            Self::Discover(error) => Some(error),
             Self::Listener(error) | Self::Spawn(error) | Self::Wait(error) => Some(error),
             Self::Threads(_) | Self::Epoll(_) | Self::Panic | Self::SameId(_) => None,
         }

@@ -93,6 +93,13 @@ pub enum Event {
         /// The change under way, such as `joining=d`; empty if there is none.
         change: String,
     },
+    /// A member is reached elsewhere than before.
+    Moved {
+        /// The member's id.
+        node: String,
+        /// Where it is reached now.
+        address: String,
+    },
     /// A member has another list of the same epoch, or one that cannot be: it is ignored.
     BadMemberList {
         /// The sender's id, if known.
@@ -164,6 +171,7 @@ impl core::fmt::Display for Event {
                     write!(f, " {change}")
                 }
             }
+            Self::Moved { node, address } => write!(f, "moved node={node} address={address}"),
             Self::BadMemberList { node, reason } => {
                 write!(f, "bad-member-list node={node} reason=\"{reason}\"")
             }

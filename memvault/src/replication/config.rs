@@ -106,7 +106,8 @@ pub enum Role {
 pub struct Config {
     /// The members, in any order; the same in every process that is started with them.
     pub members: Vec<Member>,
-    /// Whether `members` only says whom to ask for the member list. For a node that waits for being added.
+    /// Whether `members` only says whom to ask for the member list: for a node that waits for being added, or
+    /// finds that it is a member, and for a coordinator, which calls these again when it has lost everyone.
     pub is_seed_list: bool,
     /// The part that this node plays.
     pub role: Role,
@@ -230,6 +231,8 @@ pub enum ConfigError {
     FloorBuckets(usize),
     /// A member of a cluster whose members speak plain Redis: only a coordinator can have one.
     PlainMember(String),
+    /// A list of seeds of plain Redis servers, which cannot tell who the members are.
+    PlainSeeds,
     /// A level that nodes which speak plain Redis cannot give.
     PlainLevel(Level),
 }
@@ -252,6 +255,10 @@ impl core::fmt::Display for ConfigError {
             Self::PlainMember(id) => write!(
                 f,
                 "{id} cannot be a member of a cluster of plain Redis servers (--plain-redis): use a gateway or a client"
+            ),
+            Self::PlainSeeds => write!(
+                f,
+                "plain Redis servers (--plain-redis) do not know each other: name all of them (--cluster)"
             ),
             Self::PlainLevel(level) => write!(f, "{}", NoVersions(*level)),
         }

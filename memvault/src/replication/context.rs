@@ -65,9 +65,9 @@ impl Context {
         }
     }
 
-    /// The id that a member is expected to have; empty where the list only says whom to ask.
+    /// The id that a member is expected to have; empty for one of whom only the address is known.
     pub(super) fn called_as(&self, node: NodeIndex) -> String {
-        if self.document.epoch == 0 {
+        if self.document.epoch == 0 || !self.peers.is_active(node) {
             String::new()
         } else {
             self.peers.id(node)

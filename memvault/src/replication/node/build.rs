@@ -64,6 +64,9 @@ fn check_plain(config: &Config) -> Result<(), ConfigError> {
     if let Role::Member(id) = &config.role {
         return Err(ConfigError::PlainMember(id.clone()));
     }
+    if config.is_seed_list {
+        return Err(ConfigError::PlainSeeds);
+    }
     let levels = [config.write_level, config.read_level];
     let refused = levels.into_iter().find(|level| level.needs_versions());
     refused.map_or(Ok(()), |level| Err(ConfigError::PlainLevel(level)))

@@ -82,11 +82,6 @@ impl Node {
         }
     }
 
-    fn send_document(&mut self, to: Link, id: u64) {
-        let document = self.cx.document.clone();
-        self.cx.answer(to, id, Body::Document(document));
-    }
-
     /// Answers a question.
     fn serve(&mut self, now: Now, from: Link, id: u64, question: Body) {
         let caller = self.caller(from);
@@ -193,7 +188,7 @@ impl Node {
         }
         let answer = self.pong(now);
         self.cx.answer(from, id, answer);
-        if epoch < self.cx.document.epoch {
+        if epoch < self.cx.document.epoch || self.has_news_for(from) {
             self.send_document(from, 0);
         }
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::super::Now;
 use super::super::action::{Action, Event, Link};
 use super::super::document::{Change, Document};
-use super::super::message::{Body, NodeState, Progress};
+use super::super::message::{NodeState, Progress};
 use super::super::placement::Placement;
 use super::super::warm_up::WarmUp;
 use super::Node;
@@ -22,7 +22,9 @@ impl Node {
             return;
         }
         if document.epoch == mine.epoch {
-            if document.digest() != mine.digest() {
+            if document.digest() == mine.digest() {
+                self.learn_addresses(now, &document);
+            } else {
                 self.report_bad_list(from, "it is another one of the same epoch");
             }
             return;
@@ -95,8 +97,7 @@ impl Node {
         let callers = self.inbound.keys().copied().map(Link::Inbound);
         let links: Vec<Link> = peers.chain(callers).collect();
         for link in links {
-            let document = self.cx.document.clone();
-            self.cx.answer(link, 0, Body::Document(document));
+            self.send_document(link, 0);
         }
     }
 

@@ -3,6 +3,7 @@
 //! After every input, and before the next, drain [`Node::poll_action`]; then arrange for
 //! [`Node::handle_timeout`] to be called at [`Node::poll_timeout`].
 
+mod addresses;
 mod build;
 mod change;
 mod conduct;

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::super::action::{Action, DownReason, Event, Link};
+use super::super::document::Document;
 use super::super::message::{Body, Message, NodeState};
 use super::super::plain::PlainQuestion;
 use super::{Greeting, Peers, Progression};
@@ -62,6 +63,37 @@ impl Peers {
         {
             *retry_at = now.min(*retry_at);
         }
+    }
+
+    /// From now on the address in the document no longer counts for this member.
+    pub(in super::super) fn keep_address(&mut self, node: NodeIndex) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.keeps_address = true;
+        }
+    }
+
+    /// The member is reached at `address`, and may be called at once. Returns whether that is news.
+    pub(in super::super) fn relocate(
+        &mut self,
+        now: Instant,
+        node: NodeIndex,
+        address: &str,
+    ) -> bool {
+        self.called_by(now, node);
+        let Some(peer) = self.peer_mut(node).filter(|peer| peer.address != address) else {
+            return false;
+        };
+        peer.address = address.into();
+        true
+    }
+
+    /// Whether a member is reached elsewhere than `document` says.
+    pub(in super::super) fn has_moved(&self, document: &Document) -> bool {
+        let mut kept = self.peers.iter().filter(|peer| peer.keeps_address);
+        kept.any(|peer| {
+            let mut nodes = document.nodes();
+            nodes.any(|member| member.id == peer.id && member.address != peer.address)
+        })
     }
 
     /// Any message came from the member.
@@ -146,10 +178,8 @@ impl Peers {
         now: Instant,
         out: &mut VecDeque<Action>,
     ) -> Vec<NodeIndex> {
-        let me = self.me;
-        let others = self.indices().into_iter();
-        others
-            .filter(|node| me != Some(*node))
+        let called = self.called().into_iter();
+        called
             .filter(|node| self.tick_one(now, *node, out))
             .collect()
     }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::action::{Action, Event};
 use super::clocks::{Clock, Clocks};
-use super::config::{Config, Member};
+use super::config::{Config, Member, Role};
 use super::document::Document;
 use super::message::{NodeState, Progress};
 use super::missed::Missed;
@@ -34,6 +34,8 @@ enum Progression {
 pub(super) struct Peer {
     pub(super) id: String,
     pub(super) address: String,
+    /// Whether this node found the address out by itself: it counts more than that in the document.
+    keeps_address: bool,
     /// Whether it has a part in the present document. One that has none keeps its number, so that late
     /// answers find nobody else.
     is_active: bool,
@@ -90,6 +92,9 @@ pub(super) struct Peers {
     /// Of the present document.
     epoch: u64,
     me: Option<NodeIndex>,
+    /// Whom to call when nobody else can be reached: those that a coordinator was started with, if they only
+    /// say whom to ask for the member list.
+    seeds: Vec<NodeIndex>,
     heartbeat: Duration,
     suspect_after: Duration,
     down_after: Duration,
@@ -112,6 +117,7 @@ impl Peers {
             peers: Vec::new(),
             epoch: 0,
             me: None,
+            seeds: Vec::new(),
             heartbeat: config.heartbeat,
             suspect_after: config.suspect_after,
             down_after: config.down_after,
@@ -121,6 +127,9 @@ impl Peers {
             chance,
         };
         peers.follow(document);
+        if config.is_seed_list && matches!(config.role, Role::Coordinator(_)) {
+            peers.seeds = peers.indices();
+        }
         peers
     }
 
@@ -137,7 +146,9 @@ impl Peers {
                 .unwrap_or_else(|| self.add(member));
             if let Some(peer) = self.peer_mut(at) {
                 peer.is_active = true;
-                peer.address.clone_from(&member.address);
+                if !peer.keeps_address {
+                    peer.address.clone_from(&member.address);
+                }
             }
         }
         self.count_clocks();
@@ -195,6 +206,25 @@ impl Peers {
         let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
         let active = numbered.filter(|(_, peer)| peer.is_active);
         active.map(|(node, _)| node).collect()
+    }
+
+    /// Everyone to whom a link is kept up, in order; not this node itself.
+    fn called(&self) -> Vec<NodeIndex> {
+        let mut called = self.indices();
+        called.extend(self.called_seeds());
+        called.sort_unstable();
+        called.dedup();
+        called.retain(|node| self.me != Some(*node));
+        called
+    }
+
+    /// The seeds, if none of those in the document can be reached.
+    fn called_seeds(&self) -> Vec<NodeIndex> {
+        let is_up = |node: &NodeIndex| self.is_up(*node);
+        if self.seeds.is_empty() || self.indices().iter().any(is_up) {
+            return Vec::new();
+        }
+        self.seeds.clone()
     }
 
     /// Whether it has a part in the document.
@@ -291,9 +321,11 @@ impl Peers {
     /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
     pub(super) fn retire(&mut self, now: Instant) -> Vec<NodeIndex> {
         let mut retired = Vec::new();
+        let seeds = self.called_seeds();
         for (node, peer) in (0..=u16::MAX).map(NodeIndex).zip(&mut self.peers) {
             let is_connected = !matches!(peer.progress, Progression::Idle { .. });
-            if !peer.is_active && is_connected && now - peer.heard_at > self.down_after {
+            let is_left = !peer.is_active && !seeds.contains(&node);
+            if is_left && is_connected && now - peer.heard_at > self.down_after {
                 peer.progress = Progression::Idle { retry_at: now };
                 retired.push(node);
             }
@@ -431,6 +463,7 @@ impl Peer {
         Self {
             id: member.id.clone(),
             address: member.address.clone(),
+            keeps_address: false,
             is_active: false,
             state: NodeState::Warming,
             boot: 0,
