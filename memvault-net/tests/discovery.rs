@@ -225,6 +225,20 @@ fn two_sides_find_each_other_again() {
 }
 
 #[test]
+fn two_that_are_alone_find_each_other_without_the_seed_that_is_gone() {
+    let mut network = cluster(10, 0, 3);
+    network.run(5 * SECOND);
+    network.kill(1);
+    network.far = [address(3)].into();
+    network.run(20 * SECOND);
+    assert!(network.seen_by(2).is_empty() && network.seen_by(3).is_empty());
+    network.far.clear();
+    network.run(3 * SECOND);
+    assert_eq!(network.seen_by(2), ["n3@3"]);
+    assert_eq!(network.seen_by(3), ["n2@2"]);
+}
+
+#[test]
 fn who_is_alone_asks_again_until_its_seed_is_there() {
     let mut network = Network::new(5, 0);
     network.start("n2", 1, 2, 1);
