@@ -95,6 +95,12 @@ impl<T> Arena<T> {
             .map(|position| Index(position as u32))
     }
 
+    /// The tenant at a position, which may lead nowhere: one comparison for both.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, position: u32) -> Option<&mut T> {
+        self.slots.get_mut(position as usize)
+    }
+
     /// All tenants in the order of their positions.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Index, &T)> {
         (0..).map(Index).zip(&self.slots)
