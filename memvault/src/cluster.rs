@@ -114,7 +114,8 @@ impl<C> Waiting<C> {
             (Answer::Done, Form::Flag) => encode::integer(out, 1),
             (Answer::NotDone, Form::Flag) => encode::integer(out, 0),
             (Answer::Done, _) => encode::ok(out),
-            (Answer::NotDone, _) => encode::null(out, self.protocol),
+            // No command asks for a lease.
+            (Answer::NotDone | Answer::Leased(_), _) => encode::null(out, self.protocol),
             (Answer::Value(value), Form::Length) => {
                 encode::integer(out, value.as_ref().map_or(0, |value| value.len() as i64));
             }

@@ -10,6 +10,7 @@ const LINEARIZABLE: Promises = Promises {
     linearizable: true,
     durable: false,
     atomic: false,
+    fresh: false,
     available: false,
 };
 
@@ -119,6 +120,7 @@ fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
         linearizable: false,
         durable: true,
         atomic: false,
+        fresh: false,
         available: true,
     };
     let total = for_seeds("kills", promises);
@@ -196,9 +198,20 @@ fn kills_alone_count_nothing_twice_at_the_default_level() {
         linearizable: false,
         durable: true,
         atomic: true,
+        fresh: false,
         available: false,
     };
     let total = for_seeds("counting-kills", promises);
     assert!(total.updates > 10_000 && total.crashes > 40, "{total:?}");
     assert!(total.unknown_updates < total.crashes, "{total:?}");
+}
+
+#[test]
+fn what_is_loaded_before_a_change_is_not_left_behind_after_it() {
+    let promises = Promises {
+        fresh: true,
+        ..LINEARIZABLE
+    };
+    let total = for_seeds("loading", promises);
+    assert!(total.hits > 1000 && total.crashes > 40, "{total:?}");
 }

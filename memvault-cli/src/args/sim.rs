@@ -122,7 +122,7 @@ pub(crate) struct World {
     /// What becomes of a write of unknown fate: retag (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
-    /// What must hold: linearizable, durable, atomic, available; separated by commas
+    /// What must hold: linearizable, durable, atomic, fresh, available; separated by commas
     /// [default: what the protocol promises under these flags]
     #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
@@ -137,15 +137,18 @@ pub(crate) enum Promise {
     Durable,
     /// No change of a present value is lost or done twice.
     Atomic,
+    /// Nothing stale is left by those who load what is missing.
+    Fresh,
     /// No request fails.
     Available,
 }
 
 impl Promise {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Linearizable,
         Self::Durable,
         Self::Atomic,
+        Self::Fresh,
         Self::Available,
     ];
 
@@ -154,6 +157,7 @@ impl Promise {
             Self::Linearizable => "linearizable",
             Self::Durable => "durable",
             Self::Atomic => "atomic",
+            Self::Fresh => "fresh",
             Self::Available => "available",
         }
     }
@@ -199,6 +203,7 @@ Checks, of which each scenario gets those that the protocol promises under its c
   linearizable   acknowledged writes and reads that find a value fit into one order in real time
   durable        after the first acknowledged write of a key no read misses
   atomic         no increment is lost or counted twice, no lock is taken twice
+  fresh          what was loaded before a change, and deleted after it, is not found any more
   available      no request fails
 
 Exit code 1 if a check failed, with the command that repeats the run; 130 after Ctrl-C, with the
@@ -244,7 +249,7 @@ fn scenario(text: &str) -> Result<String, String> {
 
 fn promise(text: &str) -> Result<Promise, String> {
     let found = Promise::ALL.into_iter().find(|known| known.name() == text);
-    found.ok_or_else(|| "expected linearizable, durable, atomic or available".to_owned())
+    found.ok_or_else(|| "expected linearizable, durable, atomic, fresh or available".to_owned())
 }
 
 fn nodes(text: &str) -> Result<usize, String> {

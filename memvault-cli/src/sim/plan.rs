@@ -76,6 +76,7 @@ impl Plan {
             linearizable: checks.contains(&Promise::Linearizable),
             durable: checks.contains(&Promise::Durable),
             atomic: checks.contains(&Promise::Atomic),
+            fresh: checks.contains(&Promise::Fresh),
             available: checks.contains(&Promise::Available),
         }
     }

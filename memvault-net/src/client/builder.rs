@@ -176,6 +176,7 @@ impl Builder {
                 orders,
                 in_flight: Arc::new(Semaphore::new(self.max_requests.max(1))),
                 subscribers,
+                flights: Arc::default(),
                 max_key_len: limits.max_key_len,
                 max_value_len: limits.max_bulk_len,
             }),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use memvault::replication::{Answer, ConfigError, Failure};
@@ -43,6 +44,9 @@ pub enum Error {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The loader of [`get_or_load`](super::Client::get_or_load) failed; all who waited for it get the same error.
+    /// Nothing was stored.
+    Load(Arc<dyn std::error::Error + Send + Sync>),
     /// The client's thread has ended. Only a bug ends it while there are handles.
     Closed,
     /// The cluster answered something else than was asked. A bug.
@@ -122,6 +126,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Json { key, source } => write!(f, "JSON of key {key:?}: {source}"),
+            Self::Load(error) => write!(f, "it could not be loaded: {error}"),
             Self::Closed => write!(f, "the client's thread has ended; make a new client"),
             Self::Unexpected(what) => write!(f, "internal error: {what}"),
         }
@@ -146,6 +151,7 @@ impl std::error::Error for Error {
             Self::Thread(error) => Some(error),
             Self::Failed(failure) => Some(failure),
             Self::Json { source, .. } => Some(source),
+            Self::Load(error) => Some(&**error),
             _ => None,
         }
     }

@@ -32,7 +32,9 @@
 mod builder;
 mod error;
 mod events;
+mod flights;
 mod json;
+mod load;
 mod promise;
 mod thread;
 
@@ -47,10 +49,12 @@ use smol::lock::Semaphore;
 pub use builder::Builder;
 pub use error::{Error, NodeProblem};
 pub use events::{ClusterEvent, Events};
+pub use load::{Fetched, Source, Stored};
 
 use crate::clock::wall;
 use crate::driver::PeerReport;
 use events::Subscribers;
+use flights::Flights;
 use promise::promise;
 use thread::Order;
 
@@ -69,6 +73,7 @@ struct Shared {
     /// One permit for each request that may be in flight.
     in_flight: Arc<Semaphore>,
     subscribers: Arc<Subscribers>,
+    flights: Arc<Flights>,
     max_key_len: usize,
     max_value_len: usize,
 }

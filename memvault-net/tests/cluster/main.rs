@@ -2,6 +2,7 @@
 
 mod failures;
 mod hostile;
+mod loads;
 mod requests;
 mod strangers;
 mod support;

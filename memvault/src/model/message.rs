@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use crate::replication::{
     Ballot, Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind,
-    OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
+    OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal, TurnReply, Write,
+    WriteReply,
 };
 use crate::resp::{Args, Span};
 use crate::time::Timestamp;
@@ -154,6 +155,14 @@ impl Source<'_> {
         Version::new(self.u64(), self.u32())
     }
 
+    fn prepare(&mut self) -> Prepare {
+        let prepare = match self.flag() {
+            true => Prepare::Update,
+            false => Prepare::Fill,
+        };
+        prepare(self.version())
+    }
+
     fn option<T>(&mut self, some: impl FnOnce(&mut Self) -> T) -> Option<T> {
         self.flag().then(|| some(self))
     }
@@ -213,6 +222,7 @@ impl Source<'_> {
                 need: self.u8(),
                 next_need: self.u8(),
                 first: self.flag(),
+                is_fill: self.flag(),
                 deadline: Timestamp::from_millis(self.u64()),
             }),
             5 => Body::Wrote(self.write_reply()),
@@ -224,7 +234,7 @@ impl Source<'_> {
             7 => Body::Offered(self.offer_reply()),
             8 => Body::Read {
                 key: self.bytes(),
-                promise: self.option(Self::version),
+                promise: self.option(Self::prepare),
             },
             9 => Body::Held(self.read_reply()),
             10 => Body::Pull {
@@ -293,7 +303,8 @@ impl Source<'_> {
     }
 
     fn offer_kind(&mut self) -> OfferKind {
-        match self.u8() % 4 {
+        match self.u8() % 5 {
+            4 => OfferKind::Fill,
             0 => OfferKind::Write,
             1 => OfferKind::Fence,
             2 => OfferKind::Repair,

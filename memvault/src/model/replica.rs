@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::hash::token;
 use crate::replication::{
-    Bytes, Config, Entry, Member, NodeState, Now, OfferKind, OfferReply, ReadReply, Refusal,
-    Replica, Role,
+    Bytes, Config, Entry, Member, NodeState, Now, OfferKind, OfferReply, Prepare, ReadReply,
+    Refusal, Replica, Role,
 };
 use crate::store::{self, Entries};
 use crate::time::{Duration, Timestamp};
@@ -61,7 +61,7 @@ fn check_promises_under_eviction(operations: &[Operation]) {
                         !acknowledged.contains(&tag),
                         "an acknowledgement sticks: {operation:?}"
                     );
-                    if matches!(kind, OfferKind::Write | OfferKind::Fence) {
+                    if matches!(kind, OfferKind::Write | OfferKind::Fill | OfferKind::Fence) {
                         refused.insert(tag);
                     }
                 }
@@ -117,7 +117,7 @@ enum Operation {
         kind: OfferKind,
     },
     /// A read that asks for a promise.
-    Promise(&'static [u8], Version),
+    Promise(&'static [u8], Prepare),
     Forget(&'static [u8]),
     /// What a warm-up does with an entry; nothing any more once the replica serves.
     Mark(&'static [u8], bool),
@@ -136,7 +136,13 @@ impl Operation {
             1 => Self::Mark(key, bytes[2].is_multiple_of(2)),
             2 if bytes[2].is_multiple_of(4) => Self::Flush(tag),
             3 => Self::Serve,
-            4 => Self::Promise(key, tag),
+            4 => Self::Promise(key, Prepare::Update(tag)),
+            5 => Self::Promise(key, Prepare::Fill(tag)),
+            6 => Self::Offer {
+                key,
+                tag,
+                kind: OfferKind::Fill,
+            },
             code => Self::Offer {
                 key,
                 tag,
@@ -156,8 +162,8 @@ impl Operation {
                 let reply = replica.offer(NOW, key, &entry(tag), kind);
                 return Some(Answer::Offered(reply));
             }
-            Self::Promise(key, tag) => {
-                return Some(Answer::Held(replica.read(NOW, key, Some(tag))));
+            Self::Promise(key, prepare) => {
+                return Some(Answer::Held(replica.read(NOW, key, Some(prepare))));
             }
             Self::Forget(key) => replica.forget(NOW, key),
             Self::Mark(key, unconfirmed) => {
@@ -205,6 +211,7 @@ struct Naive {
     accepted: BTreeSet<Version>,
     refused: BTreeSet<Version>,
     promised: BTreeMap<&'static [u8], Version>,
+    leased: BTreeMap<&'static [u8], Version>,
 }
 
 impl Naive {
@@ -217,7 +224,9 @@ impl Naive {
             Operation::Offer { key, tag, kind } => {
                 return Some(Answer::Offered(self.offer(key, tag, kind)));
             }
-            Operation::Promise(key, tag) => return Some(Answer::Held(self.promise(key, tag))),
+            Operation::Promise(key, prepare) => {
+                return Some(Answer::Held(self.promise(key, prepare)));
+            }
             Operation::Forget(key) => self.forget(key),
             Operation::Mark(key, unconfirmed) => {
                 if let Some((_, doubt)) = self.held.get_mut(key).filter(|_| !self.serves) {
@@ -269,7 +278,8 @@ impl Naive {
     }
 
     /// Nothing older than a promise is stored, and no promise is given that is broken already.
-    fn promise(&mut self, key: &'static [u8], tag: Version) -> ReadReply {
+    fn promise(&mut self, key: &'static [u8], prepare: Prepare) -> ReadReply {
+        let tag = prepare.tag();
         if !self.serves {
             return ReadReply::Loading;
         }
@@ -280,15 +290,34 @@ impl Naive {
             Some((entry, true)) => entry.version.max(floor),
             None => floor,
         };
-        let promised = self.promised.entry(key).or_insert(Version::ZERO);
-        if tag <= current || tag < *promised {
-            let current = current.max(*promised);
+        let is_fill = matches!(prepare, Prepare::Fill(_));
+        let promised = self.promised(key, is_fill);
+        if tag <= current || tag < promised {
+            let current = current.max(promised);
             return ReadReply::Overtaken { current };
         }
         if tag.hlc() >> 16 <= WALL_MS + Hlc::MAX_SKEW_MS {
-            *promised = tag;
+            let promises = if is_fill {
+                &mut self.leased
+            } else {
+                &mut self.promised
+            };
+            let known = promises.entry(key).or_insert(tag);
+            *known = tag.max(*known);
         }
         self.read(key)
+    }
+
+    /// The lowest tag that may be stored: a fill does not care for those of other fills.
+    fn promised(&self, key: &[u8], is_fill: bool) -> Version {
+        let at = |promises: &BTreeMap<&[u8], Version>| {
+            promises.get(key).copied().unwrap_or(Version::ZERO)
+        };
+        if is_fill {
+            at(&self.promised)
+        } else {
+            at(&self.promised).max(at(&self.leased))
+        }
     }
 
     fn offer(&mut self, key: &'static [u8], tag: Version, kind: OfferKind) -> OfferReply {
@@ -328,11 +357,11 @@ impl Naive {
             self.refused.insert(tag);
             return nack;
         }
-        let promised = self.promised.get(key).copied();
-        if promised.is_some_and(|promised| tag < promised) {
-            self.refuse(tag, kind);
+        let promised = self.promised(key, kind == OfferKind::Fill);
+        if tag < promised {
+            self.refuse_for_a_promise(key, (tag, kind), current);
             return OfferReply::Nack {
-                current: promised.unwrap_or(current).max(current),
+                current: promised.max(current),
                 held: false,
                 counted,
                 refusal: Refusal::Promised,
@@ -353,8 +382,24 @@ impl Naive {
         nack
     }
 
+    /// A deletion that only a lease is in the way of takes away what is older.
+    fn refuse_for_a_promise(
+        &mut self,
+        key: &'static [u8],
+        (tag, kind): (Version, OfferKind),
+        current: Version,
+    ) {
+        self.refuse(tag, kind);
+        let is_deletion = entry(tag).value.is_none();
+        if is_deletion && tag >= self.promised(key, true) && tag > current {
+            self.forget(key);
+            let floor = self.floor(key);
+            *floor = tag.max(*floor);
+        }
+    }
+
     fn refuse(&mut self, tag: Version, kind: OfferKind) {
-        if kind == OfferKind::Write {
+        if matches!(kind, OfferKind::Write | OfferKind::Fill) {
             self.refused.insert(tag);
         }
     }

@@ -28,7 +28,7 @@ struct Pending {
     reply_to: Option<(Link, u64)>,
     write: Write,
     replicas: Preference,
-    /// Offered as a write, or only asked about because this node refused it itself.
+    /// Offered as a write or a fill, or only asked about because this node refused it itself.
     kind: OfferKind,
     /// Who has it, and whose word counts.
     acks: ReplicaSet,
@@ -116,12 +116,17 @@ impl Leader {
     ) -> Option<Pending> {
         let me = replicas.set_of(cx.me?);
         let existed = replica.existed_before(now, &write.key, &write.entry);
-        let reply = replica.offer(now, &write.key, &write.entry, OfferKind::Write);
+        let kind = if write.is_fill {
+            OfferKind::Fill
+        } else {
+            OfferKind::Write
+        };
+        let reply = replica.offer(now, &write.key, &write.entry, kind);
         let mut pending = Pending {
             reply_to: Some(from),
             write,
             replicas,
-            kind: OfferKind::Write,
+            kind,
             acks: ReplicaSet::EMPTY,
             counted_acks: ReplicaSet::EMPTY,
             nacks: ReplicaSet::EMPTY,

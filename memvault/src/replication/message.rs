@@ -66,8 +66,8 @@ pub enum Body {
     Read {
         /// The key.
         key: Bytes,
-        /// If set, a promise is asked for as well: to store nothing older than this from now on.
-        promise: Option<Version>,
+        /// If set, a promise is asked for as well.
+        promise: Option<Prepare>,
     },
     /// Answers a [`Read`](Self::Read).
     Held(ReadReply),
@@ -132,6 +132,27 @@ pub enum Body {
         /// What it voted for before.
         before: Option<Ballot>,
     },
+}
+
+/// What a reader asks a replica to promise, by the tag of the write to come: to store nothing older from now
+/// on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepare {
+    /// Nothing at all: what will be written follows from what is read now.
+    Update(Version),
+    /// Nothing but fills: what will be written is loaded from elsewhere, after this. Fills do not stand in each
+    /// other's way, or clients that load the same would keep each other from filling it in.
+    Fill(Version),
+}
+
+impl Prepare {
+    /// The tag of the write to come.
+    #[must_use]
+    pub const fn tag(self) -> Version {
+        match self {
+            Self::Update(tag) | Self::Fill(tag) => tag,
+        }
+    }
 }
 
 /// A vote for a document.
@@ -217,6 +238,8 @@ pub struct Write {
     pub next_need: u8,
     /// Whether this tag has never been sent to anyone before.
     pub first: bool,
+    /// Whether it fills in what was loaded from elsewhere.
+    pub is_fill: bool,
     /// After this time nobody waits for the answer, and the leader must not begin.
     pub deadline: Timestamp,
 }
@@ -261,6 +284,8 @@ pub enum WriteReply {
 pub enum OfferKind {
     /// Part of a write: a refusal is for ever.
     Write,
+    /// Part of a write that fills in what was loaded from elsewhere: a refusal is for ever.
+    Fill,
     /// Was it ever accepted? If not, it never will be.
     Fence,
     /// A reader brings replicas up to date.

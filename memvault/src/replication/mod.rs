@@ -78,14 +78,14 @@ pub use coordinator::Levels;
 pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use message::{
-    Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Progress, PullReply,
+    Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, Progress, PullReply,
     PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
 pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
-pub use request::{Answer, ChangeError, Failure, Outcome, Request};
+pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
 #[cfg(test)]
 pub(crate) use rules::Rule;
 pub use wire::{HELLO, WireError};

@@ -27,7 +27,8 @@ impl Replica {
     /// - A tag seen before is acknowledged again, even if overwritten since: retries are idempotent.
     /// - An older tag is refused, and a refusal of a write is for ever (within the window of retries).
     /// - What may be older than something forgotten is refused as well.
-    /// - What is older than a [promise](super::promises) is refused.
+    /// - What is older than a [promise](super::promises) is refused. Where only a lease is in the way of a deletion,
+    ///   what it deletes goes all the same: others may have acknowledged it, and the lease may never be used.
     pub(crate) fn offer(
         &mut self,
         now: Now,
@@ -72,10 +73,19 @@ impl Replica {
         if self.refused.contains(tag) && rules.keep(Rule::RefusedTagsAreRemembered) {
             return stale;
         }
-        let promised = self.promises.at(token(key));
+        let is_write = matches!(kind, OfferKind::Write | OfferKind::Fill);
+        let updated = self.promises.at(token(key));
+        let promised = match kind {
+            OfferKind::Fill => updated,
+            _ => self.promised(token(key)),
+        };
         if tag < promised && rules.keep(Rule::PromisesAreKept) {
-            if kind == OfferKind::Write {
+            if is_write {
                 self.refused.insert(now.instant, tag);
+            }
+            if entry.value.is_none() && tag >= updated && tag > present.current {
+                // As if it had been stored and evicted; but it must not be acknowledged when it comes again.
+                self.forget_up_to(now, key, tag);
             }
             let current = promised.max(present.current);
             return refuse(current, false, counted, Refusal::Promised);
@@ -86,7 +96,7 @@ impl Replica {
                 Err(_) => refuse(present.current, present.held, counted, Refusal::TooLarge),
             };
         }
-        if kind == OfferKind::Write {
+        if is_write {
             if !rules.keep(Rule::OlderTagsAreRefused) {
                 return OfferReply::Ack { counted };
             }

@@ -1,5 +1,8 @@
 //! What a replica has promised to those who read, modify and write: nothing older than their tag.
 //!
+//! Those who fill in what they load elsewhere are promised the same, of plain writes alone: see
+//! [`Prepare`](super::message::Prepare).
+//!
 //! The first half of CASPaxos (Rystsov, 2018), a compare-and-set register without a log: whoever means to
 //! change a value announces the tag of the change to a read quorum before it decides. From then on a write
 //! with a lower tag cannot reach a quorum any more, so that what the reader saw is still the newest when
@@ -21,8 +24,9 @@ pub(super) struct Promises {
     tags: BTreeMap<Token, Version>,
     /// Invariant: every entry of `tags` is among these; one that was raised since is met earlier as well.
     order: VecDeque<(Instant, Token, Version)>,
-    /// Promises that went early for lack of room bind all keys.
+    /// Promises that went early for lack of room bind all keys, for as long as they would have lasted.
     everywhere: Version,
+    everywhere_until: Instant,
 }
 
 impl Promises {
@@ -33,6 +37,7 @@ impl Promises {
             tags: BTreeMap::new(),
             order: VecDeque::new(),
             everywhere: Version::ZERO,
+            everywhere_until: Instant::ZERO,
         }
     }
 
@@ -51,6 +56,9 @@ impl Promises {
         {
             self.pop();
         }
+        if self.everywhere_until < now {
+            self.everywhere = Version::ZERO;
+        }
         if self.at(token) >= tag {
             return;
         }
@@ -60,6 +68,7 @@ impl Promises {
             && let Some(dropped) = self.pop()
         {
             self.everywhere = self.everywhere.max(dropped);
+            self.everywhere_until = now + self.keep;
         }
     }
 
@@ -104,5 +113,8 @@ mod tests {
         }
         assert_eq!(promises.at(Token(1)), tag(1));
         assert_eq!(promises.at(Token(99)), tag(1));
+        promises.raise(Instant::from_millis(1001), Token(4), tag(4));
+        assert_eq!(promises.at(Token(99)), Version::ZERO, "its time is over");
+        assert_eq!(promises.at(Token(4)), tag(4));
     }
 }

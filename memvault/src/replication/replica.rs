@@ -6,12 +6,12 @@ use super::Now;
 use super::config::Config;
 use super::entry::{Bytes, Entry};
 use super::floors::Floors;
-use super::message::{NodeState, OfferKind, ReadReply};
+use super::message::{NodeState, OfferKind, Prepare, ReadReply};
 use super::promises::Promises;
 use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
 use super::tombstones::Tombstones;
-use crate::hash::token;
+use crate::hash::{Token, token};
 use crate::store::{Entries, EntryRef, Meta, TooLarge};
 use crate::time::{Duration, Timestamp};
 use crate::version::{Hlc, Version};
@@ -26,6 +26,8 @@ pub(crate) struct Replica {
     /// Deletions that found a value.
     removed: RecentTags,
     pub(super) promises: Promises,
+    /// What was promised to those who fill in what they load: of plain writes alone.
+    pub(super) leases: Promises,
     pub(super) rules: Rules,
     pub(super) tombstones: Tombstones,
     pub(super) tombstone_grace: Duration,
@@ -46,6 +48,7 @@ impl Replica {
             refused: RecentTags::new(tag_window, config.max_tags),
             removed: RecentTags::new(tag_window, config.max_tags),
             promises: Promises::new(tag_window, config.max_tags),
+            leases: Promises::new(tag_window, config.max_tags),
             rules: Rules::of(config),
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
@@ -69,13 +72,13 @@ impl Replica {
     ///
     /// With a `promise` nothing older than that tag is stored from now on; if something as new is here
     /// already, or was promised to another, the promise is not given.
-    pub(crate) fn read(&mut self, now: Now, key: &[u8], promise: Option<Version>) -> ReadReply {
+    pub(crate) fn read(&mut self, now: Now, key: &[u8], promise: Option<Prepare>) -> ReadReply {
         if self.state == NodeState::Warming && self.rules.keep(Rule::WarmingDoesNotRead) {
             return ReadReply::Loading;
         }
         self.purge(now, key);
-        if let Some(tag) = promise
-            && let Err(current) = self.promise(now, key, tag)
+        if let Some(prepare) = promise
+            && let Err(current) = self.promise(now, key, prepare)
         {
             return ReadReply::Overtaken { current };
         }
@@ -95,25 +98,30 @@ impl Replica {
         &mut self,
         now: Now,
         key: &[u8],
-        promise: Option<Version>,
+        promise: Option<Prepare>,
     ) -> ReadReply {
-        let promised = promise.map_or(Ok(()), |tag| self.promise(now, key, tag));
+        let promised = promise.map_or(Ok(()), |prepare| self.promise(now, key, prepare));
         match promised {
             Ok(()) => ReadReply::Gaining,
             Err(current) => ReadReply::Overtaken { current },
         }
     }
 
-    /// Promises that nothing older than `tag` will be stored, or says what is in the way.
-    fn promise(&mut self, now: Now, key: &[u8], tag: Version) -> Result<(), Version> {
-        let token = token(key);
+    /// Promises that nothing older than the tag will be stored, or says what is in the way.
+    fn promise(&mut self, now: Now, key: &[u8], prepare: Prepare) -> Result<(), Version> {
+        let (token, tag) = (token(key), prepare.tag());
         let current = self.present(key, OfferKind::Write).current;
-        if tag <= current || tag < self.promises.at(token) {
-            return Err(current.max(self.promises.at(token)));
+        let (promised, promises) = match prepare {
+            Prepare::Update(_) => (self.promised(token), &mut self.promises),
+            // Of two who fill in, neither has to wait for the other.
+            Prepare::Fill(_) => (self.promises.at(token), &mut self.leases),
+        };
+        if tag <= current || tag < promised {
+            return Err(current.max(promised));
         }
         // A tag from too far in the future would lock the key; nothing with it will be stored anyway.
         if Hlc::is_believable(tag.hlc(), now.wall) {
-            self.promises.raise(now.instant, token, tag);
+            promises.raise(now.instant, token, tag);
         }
         Ok(())
     }
@@ -122,6 +130,16 @@ impl Replica {
     pub(super) fn touch(&mut self, keys: &[Bytes]) -> u64 {
         let here = keys.iter().filter(|key| self.entries.get(key).is_some());
         here.count() as u64
+    }
+
+    /// The lowest tag of a plain write that may still be stored under this token.
+    pub(super) fn promised(&self, token: Token) -> Version {
+        let leased = if self.rules.keep(Rule::LeasesAreKept) {
+            self.leases.at(token)
+        } else {
+            Version::ZERO
+        };
+        self.promises.at(token).max(leased)
     }
 
     /// Tags that were forgotten early for lack of room.
@@ -196,6 +214,13 @@ impl Replica {
         self.remember_accepted(now, &meta);
         self.changes += 1;
         self.entries.remove(key);
+    }
+
+    /// Forgets a key as if it had held `version` last.
+    pub(super) fn forget_up_to(&mut self, now: Now, key: &[u8], version: Version) {
+        self.changes += 1;
+        self.forget(now, key);
+        self.floors.raise(token(key), version);
     }
 
     /// Forgets an entry that is past its time, or a tombstone past its grace.

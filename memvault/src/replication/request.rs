@@ -7,6 +7,7 @@ use super::config::{Level, Member, NoVersions};
 use super::entry::Bytes;
 use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
 use crate::time::Timestamp;
+use crate::version::Version;
 
 /// A request of a caller. Those with several keys are carried out key by key, in parallel, not atomically.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +65,22 @@ pub enum Request {
         /// When it expires; `None` for never. A time in the past deletes it.
         at: Option<Timestamp>,
     },
+    /// The value of a key, or leave to fill it in: [`Answer::Value`] if there is one, else [`Answer::Leased`].
+    ///
+    /// What is loaded from elsewhere *after* the answer may be filled in with [`Fill`](Self::Fill).
+    Lease(Bytes),
+    /// Sets a key to what was loaded from elsewhere: [`Answer::Done`], or [`Answer::NotDone`] if the key was set,
+    /// deleted or changed by a request that began after the lease was given.
+    Fill {
+        /// The key that was leased.
+        key: Bytes,
+        /// What was loaded.
+        value: Bytes,
+        /// When it expires; `None` for never.
+        expire_at: Option<Timestamp>,
+        /// The lease, of the same node. It is good for one fill.
+        lease: Lease,
+    },
     /// Makes every node in view forget all keys: [`Answer::Done`].
     Flush,
     /// Begins to make a node that waits for it a member: [`Answer::Done`]. Of a member only.
@@ -85,6 +102,13 @@ impl Request {
     }
 }
 
+/// Leave to fill in one key. It does not end, but every newer write takes it away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The tag of the fill to come.
+    pub(super) tag: Version,
+}
+
 /// The answer to a [`Request`] that was carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -100,6 +124,8 @@ pub enum Answer {
     Values(Vec<Option<Bytes>>),
     /// How many.
     Count(i64),
+    /// Nothing is there, and what is loaded from now on may be filled in.
+    Leased(Lease),
     /// `None`: no such key; `Some(None)`: it never expires.
     Expiry(Option<Option<Timestamp>>),
 }

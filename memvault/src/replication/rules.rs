@@ -36,6 +36,10 @@ pub(crate) enum Rule {
     RepairsRespectFloors,
     /// A replica that promised to wait for a tag stores nothing older.
     PromisesAreKept,
+    /// One that promised to wait for a fill stores no plain write that is older.
+    LeasesAreKept,
+    /// A fill has the tag of its lease, however long it took to load.
+    FillsKeepTheirTag,
     /// A change that may have been stored is looked for, not repeated.
     DoubtIsLookedInto,
     /// Versions from too far in the future are refused.

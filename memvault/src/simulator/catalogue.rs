@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 18] = [
+pub const CATALOGUE: [Named; 19] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -107,6 +107,11 @@ pub const CATALOGUE: [Named; 18] = [
         name: "fleeting",
         about: "stormy; values expire, deletions are forgotten, members evict and coordinate",
         scenario: fleeting,
+    },
+    Named {
+        name: "loading",
+        about: "every fault; rows of a database are loaded and filled in: nothing stale is left behind",
+        scenario: loading,
     },
 ];
 
@@ -245,6 +250,16 @@ const fn fleeting(seed: u64) -> Scenario {
         tombstone_grace: Duration::from_millis(100),
         through_members: 300,
         max_entries: Some(6),
+        ..Scenario::stormy(seed)
+    }
+}
+
+/// Deletions are soon forgotten, and members evict: what protects from late fills then are the floors.
+const fn loading(seed: u64) -> Scenario {
+    Scenario {
+        loads: 1000,
+        tombstone_grace: Duration::from_millis(100),
+        max_entries: Some(3),
         ..Scenario::stormy(seed)
     }
 }

@@ -39,6 +39,10 @@ pub(super) enum Event {
         question: u64,
         boot: u32,
     },
+    /// The database looks up a row, or its answer arrives.
+    Database {
+        visit: u64,
+    },
     /// The faults end.
     Calm,
     Crash,

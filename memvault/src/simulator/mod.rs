@@ -19,6 +19,7 @@ mod catalogue;
 mod event;
 mod faults;
 pub mod history;
+mod loads;
 #[cfg(test)]
 mod mutants;
 mod network;

@@ -142,6 +142,8 @@ mutants! {
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
+    leases_are_broken: LeasesAreKept in loading, shows FreshLoads within 60;
+    fills_have_new_tags: FillsKeepTheirTag in loading, shows FreshLoads within 20;
     changes_in_doubt_are_repeated: DoubtIsLookedInto in counting, shows AtomicUpdates within 20;
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
     refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 200;

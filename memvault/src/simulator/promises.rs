@@ -17,6 +17,8 @@ pub struct Promises {
     pub durable: bool,
     /// No increment of a counter is lost or counted twice, and no lock is taken twice.
     pub atomic: bool,
+    /// What was loaded before a change, and deleted after it, is not found any more.
+    pub fresh: bool,
     /// No request fails.
     pub available: bool,
 }
@@ -49,8 +51,10 @@ impl Scenario {
             linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
             durable,
             atomic: durable && self.updates > 0,
+            fresh: strict && self.loads > 0,
             available: has_started
                 && self.updates == 0
+                && self.loads == 0
                 && (self.faults.are_none()
                     || crashes_alone
                         && in_budget

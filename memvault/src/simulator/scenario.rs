@@ -35,6 +35,8 @@ pub struct Scenario {
     pub deletes: u64,
     /// Requests that read, modify and write, per thousand: they increment counters and take locks.
     pub updates: u64,
+    /// Requests that keep rows of a database in the cache, per thousand.
+    pub loads: u64,
     /// Level of writes.
     pub write_level: Level,
     /// Level of reads.
@@ -81,6 +83,7 @@ impl Scenario {
             writes: 400,
             deletes: 200,
             updates: 0,
+            loads: 0,
             write_level: Level::Quorum,
             read_level: Level::Quorum,
             on_ambiguous: OnAmbiguous::Error,

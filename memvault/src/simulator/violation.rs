@@ -21,6 +21,8 @@ pub enum Promise {
     Deadline,
     /// No increment of a counter is lost or counted twice, and no lock is taken twice.
     AtomicUpdates,
+    /// What was loaded before a change, and deleted after it, is not found any more.
+    FreshLoads,
     /// No value is read after its time.
     Expiry,
     /// Once faults have stopped, all replicas of a key come to hold the same; within the budget of crashes.
@@ -64,6 +66,7 @@ impl Promise {
             Self::Availability => "availability",
             Self::Deadline => "deadline",
             Self::AtomicUpdates => "atomic updates",
+            Self::FreshLoads => "fresh loads",
             Self::Expiry => "expiry",
             Self::Convergence => "convergence",
             Self::Rest => "rest",

@@ -51,6 +51,9 @@ impl World<'_> {
         if self.now >= self.end_of_faults() {
             return;
         }
+        if self.scenario.loads > 0 && self.chance.one_in_thousand(self.scenario.loads) {
+            return self.ask_load(client);
+        }
         if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
             return self.ask_update(client);
         }
@@ -185,7 +188,7 @@ impl World<'_> {
     }
 
     pub(super) fn complete(&mut self, id: u64, outcome: Outcome) {
-        if self.complete_update(id, &outcome) {
+        if self.complete_update(id, &outcome) || self.complete_load(id, &outcome) {
             return;
         }
         self.check_in_time(id, outcome.is_ok());

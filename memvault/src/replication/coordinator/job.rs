@@ -144,6 +144,20 @@ fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
         Request::Edit { key, edit, max_len } => {
             one(key, Task::Update(Update::Edit { edit, max_len }))
         }
+        Request::Lease(key) => one(key, Task::Lease),
+        Request::Fill {
+            key,
+            value,
+            expire_at,
+            lease,
+        } => one(
+            key,
+            Task::Fill {
+                value,
+                expire_at,
+                lease,
+            },
+        ),
         Request::GetAndDelete(key) => one(key, Task::Update(Update::Delete)),
         Request::GetAndExpire { key, at } => one(key, Task::Update(Update::GetAndExpire { at })),
         Request::GetMany(keys) => (

@@ -5,6 +5,7 @@
 
 mod flush;
 mod job;
+mod lease;
 mod operation;
 mod plain;
 mod read;

@@ -6,7 +6,8 @@ use super::super::Now;
 use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::preference::{Preference, ReplicaSet};
-use super::super::request::{Answer, Failure};
+use super::super::request::{Answer, Failure, Lease};
+use super::super::rules::Rule;
 use super::super::update::Update;
 use super::plain::PlainPhase;
 use super::read::{Found, ReadPhase};
@@ -30,6 +31,13 @@ pub(super) enum Task {
     },
     Delete,
     Update(Update),
+    /// The value, or leave to fill it in.
+    Lease,
+    Fill {
+        value: Bytes,
+        expire_at: Option<Timestamp>,
+        lease: Lease,
+    },
 }
 
 /// Where an operation is.
@@ -44,6 +52,16 @@ pub(super) enum Phase {
     Repair(RepairPhase),
     /// A command to nodes that speak plain Redis.
     Plain(PlainPhase),
+}
+
+/// What replicas are asked for beside what they hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AsksFor {
+    Nothing,
+    /// [`Prepare::Update`](super::super::message::Prepare::Update)
+    Promises,
+    /// [`Prepare::Fill`](super::super::message::Prepare::Fill)
+    Leases,
 }
 
 /// One request on one key.
@@ -61,8 +79,8 @@ pub(super) struct Operation {
     pub(super) phase: Phase,
     /// The turn it has or has asked for.
     pub(super) ticket: Option<Ticket>,
-    /// Whether it asks for promises when it reads.
-    pub(super) promises: bool,
+    /// What it asks for when it reads.
+    pub(super) asks_for: AsksFor,
     pub(super) attempts: Attempts,
 }
 
@@ -75,7 +93,11 @@ impl Operation {
         task: Task,
         levels: Levels,
     ) -> Self {
-        let promises = matches!(task, Task::Update(_));
+        let asks_for = match task {
+            Task::Update(_) => AsksFor::Promises,
+            Task::Lease => AsksFor::Leases,
+            _ => AsksFor::Nothing,
+        };
         Self {
             request,
             slot,
@@ -87,7 +109,7 @@ impl Operation {
             round: 0,
             phase: Phase::Idle,
             ticket: None,
-            promises,
+            asks_for,
             attempts: Attempts::default(),
         }
     }
@@ -105,7 +127,24 @@ impl Operation {
         }
         match &self.task {
             Task::Update(_) => self.ask_for_turn(cx, timers, now, id),
-            Task::Get | Task::Exists | Task::Expiry => self.begin_read(cx, timers, now, id),
+            Task::Get | Task::Exists | Task::Expiry | Task::Lease => {
+                self.begin_read(cx, timers, now, id)
+            }
+            Task::Fill {
+                value,
+                expire_at,
+                lease,
+            } => {
+                let keeps = cx.rules.keep(Rule::FillsKeepTheirTag);
+                let change = Change {
+                    value: Some(value.clone()),
+                    expire_at: *expire_at,
+                    tag: keeps.then_some(lease.tag),
+                    is_effect: true,
+                    answer: Answer::Done,
+                };
+                self.begin_write(cx, timers, now, id, change)
+            }
             Task::Set { value, expire_at } => {
                 let (value, expire_at) = (Some(value.clone()), *expire_at);
                 let change = Change {
@@ -184,11 +223,14 @@ impl Operation {
         id: u64,
     ) -> Step {
         self.replicas = cx.preference(&self.key);
+        let is_fill = self.is_fill();
         match &mut self.phase {
             // A cluster of plain Redis nodes has no epochs.
             Phase::Idle | Phase::Plain(_) => Step::Wait,
             Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
-            Phase::Write(write) if write.is_promised => self.look_again(cx, timers, now, id),
+            Phase::Write(write) if write.is_promised && !is_fill => {
+                self.look_again(cx, timers, now, id)
+            }
             Phase::Write(write) => {
                 write.forget_attempts();
                 self.send_write(cx, timers, now, id)
@@ -256,7 +298,8 @@ impl Operation {
                 let update = update.clone();
                 return self.decide(cx, timers, now, id, &update, found);
             }
-            Task::Set { .. } | Task::Delete => Answer::Done,
+            Task::Lease => return self.finish_lease(cx, timers, now, id, found),
+            Task::Set { .. } | Task::Delete | Task::Fill { .. } => Answer::Done,
         };
         match answer {
             Answer::Value(None) => cx.statistics.misses += 1,

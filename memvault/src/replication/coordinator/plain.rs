@@ -14,12 +14,13 @@ use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::plain::{PlainCommand, PlainQuestion, PlainRefusal};
 use super::super::preference::ReplicaSet;
-use super::super::request::{Answer, Failure};
+use super::super::request::{Answer, Failure, Lease};
 use super::super::update::Update;
 use super::operation::{Operation, Phase, Task};
 use super::{Coordinator, Step, join_id};
 use crate::command::{Condition, Edit, ExpireCondition, Expiry};
 use crate::ring::NodeIndex;
+use crate::version::Version;
 
 /// A command under way, as far as it has come.
 pub(super) struct PlainPhase {
@@ -204,6 +205,10 @@ impl Operation {
             text,
         })?;
         match (&self.task, &answer) {
+            (Task::Lease, Answer::Value(None)) => {
+                let tag = Version::ZERO;
+                return Ok(Answer::Leased(Lease { tag }));
+            }
             (Task::Get, Answer::Value(None)) => cx.statistics.misses += 1,
             (Task::Get, Answer::Value(Some(_))) => cx.statistics.hits += 1,
             _ => {}
@@ -241,7 +246,7 @@ impl Context {
 fn command(key: &Bytes, task: &Task) -> PlainCommand {
     let key = Bytes::clone(key);
     match task.clone() {
-        Task::Get => PlainCommand::Get(key),
+        Task::Get | Task::Lease => PlainCommand::Get(key),
         Task::Exists => PlainCommand::Exists(key),
         Task::Expiry => PlainCommand::Expiry(key),
         Task::Delete => PlainCommand::Delete(key),
@@ -250,6 +255,16 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
             value,
             expiry: expire_at.map_or(Expiry::None, Expiry::At),
             condition: Condition::Always,
+            return_old: false,
+        },
+        // The best that can be had without versions: it replaces nothing.
+        Task::Fill {
+            value, expire_at, ..
+        } => PlainCommand::Set {
+            key,
+            value,
+            expiry: expire_at.map_or(Expiry::None, Expiry::At),
+            condition: Condition::IfAbsent,
             return_old: false,
         },
         Task::Update(Update::Set {

@@ -11,12 +11,12 @@ use super::super::Now;
 use super::super::config::{Level, quorum};
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
-use super::super::message::{Body, NodeState, OfferKind, ReadReply};
+use super::super::message::{Body, NodeState, OfferKind, Prepare, ReadReply};
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::Failure;
 use super::super::resolve::{Resolution, Vote, resolve};
 use super::super::rules::Rule;
-use super::operation::{Operation, Phase};
+use super::operation::{AsksFor, Operation, Phase};
 use super::{Coordinator, Levels, Step, join_id};
 use crate::ring::NodeIndex;
 use crate::version::Version;
@@ -37,8 +37,8 @@ enum Mode {
 /// A read, as far as it has come.
 pub(super) struct ReadPhase {
     mode: Mode,
-    /// The tag of the write to come: those asked promise to store nothing older.
-    promise: Option<Version>,
+    /// What those asked are to promise.
+    promise: Option<Prepare>,
     /// Who was asked and has not answered.
     pub(super) asked: ReplicaSet,
     /// Who answered that it is starting up, or did not answer at ONE.
@@ -112,7 +112,7 @@ impl Operation {
             .any(|node| cx.peers.is_settling(now.instant, *node, settle))
             || cx.changed_at.is_some_and(|at| now.instant - at < settle);
         let mode = match self.levels.read {
-            _ if self.promises => self.promise_mode(cx),
+            _ if self.asks_for != AsksFor::Nothing => self.promise_mode(cx),
             Level::Quorum => Mode::Quorum,
             Level::All => Mode::All,
             Level::One | Level::Auto if settling && cx.rules.keep(Rule::LeadersSettle) => {
@@ -121,7 +121,11 @@ impl Operation {
             Level::One | Level::Auto => Mode::One,
         };
         self.stage = self.stage.wrapping_add(1);
-        let promise = self.promises.then(|| cx.hlc.tick(now.wall));
+        let promise = match self.asks_for {
+            AsksFor::Nothing => None,
+            AsksFor::Promises => Some(Prepare::Update(cx.hlc.tick(now.wall))),
+            AsksFor::Leases => Some(Prepare::Fill(cx.hlc.tick(now.wall))),
+        };
         self.phase = Phase::Read(ReadPhase {
             mode,
             promise,
@@ -412,7 +416,7 @@ impl ReadPhase {
         Found {
             entry,
             settled,
-            promised: self.promise,
+            promised: self.promise.map(Prepare::tag),
             newest: newest.unwrap_or(Version::ZERO),
         }
     }

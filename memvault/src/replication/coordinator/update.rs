@@ -19,7 +19,7 @@ use super::super::message::ReadReply;
 use super::super::request::{Answer, Failure};
 use super::super::rules::Rule;
 use super::super::update::{Decision, Update};
-use super::operation::{Operation, Phase, Task};
+use super::operation::{AsksFor, Operation, Phase, Task};
 use super::read::Found;
 use super::write::Change;
 use super::{Coordinator, Step};
@@ -147,7 +147,7 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
-        self.promises = true;
+        self.asks_for = AsksFor::Promises;
         self.begin_read(cx, timers, now, id)
     }
 
@@ -176,7 +176,7 @@ impl Operation {
         };
         let harmless = matches!(failure, Failure::ClockSkew | Failure::TooLarge);
         let in_doubt = sent > 1 || sent == 1 && !harmless || !self.attempts.0.is_empty();
-        if self.is_update() && in_doubt {
+        if (self.is_update() || self.is_fill()) && in_doubt {
             Failure::Indeterminate
         } else {
             failure

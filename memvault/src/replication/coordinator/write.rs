@@ -121,6 +121,9 @@ impl Operation {
             self.retag(cx, now);
         }
         if self.is_undecided() {
+            if self.is_fill() {
+                return Step::Done(Err(Failure::Indeterminate));
+            }
             if self.is_promised() {
                 return self.look_again(cx, timers, now, id);
             }
@@ -131,6 +134,7 @@ impl Operation {
         }
         let candidates = self.candidates(cx, now);
         let (key, replicas) = (self.key.clone(), self.replicas);
+        let is_fill = self.is_fill();
         let Phase::Write(write) = &mut self.phase else {
             return Step::Wait;
         };
@@ -143,7 +147,10 @@ impl Operation {
         write.asked = replicas.set_of(leader);
         write.degraded = need.is_degraded;
         self.stage = self.stage.wrapping_add(1);
-        let message = write.message(cx, now, key, need);
+        let message = Write {
+            is_fill,
+            ..write.message(cx, now, key, need)
+        };
         cx.send(leader, join_id(id, self.stage), Body::Write(message));
         timers.attempts.start(now.instant, self.timer(id));
         Step::Wait
@@ -225,6 +232,7 @@ impl Operation {
         reply: WriteReply,
     ) -> Step {
         let (current_stage, who) = (self.stage, self.replicas.set_of(from));
+        let is_fill = self.is_fill();
         let Phase::Write(write) = &mut self.phase else {
             return Step::Wait;
         };
@@ -247,6 +255,9 @@ impl Operation {
                     // It holds something from a wrong clock.
                     write.avoid = write.avoid.or(who);
                     return self.send_write(cx, timers, now, id);
+                }
+                if is_fill {
+                    return Step::Done(Ok(Answer::NotDone));
                 }
                 if write.is_promised && untouched {
                     return self.begin_read(cx, timers, now, id);
@@ -357,6 +368,7 @@ impl WritePhase {
             need: need.current,
             next_need: need.next,
             first,
+            is_fill: false,
             deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(patience)),
         }
     }

@@ -8,7 +8,8 @@ use super::super::context::Context;
 use super::super::coordinator::is_operation;
 use super::super::entry::Entry;
 use super::super::message::{
-    Body, Hello, Message, NodeState, OfferKind, OfferReply, PullReply, ReadReply, TurnReply,
+    Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, PullReply, ReadReply,
+    TurnReply,
 };
 use super::super::peers::Greeting;
 use super::super::pull::{Position, pull};
@@ -366,10 +367,10 @@ impl Member {
         cx: &mut Context,
         now: Now,
         key: &[u8],
-        promise: Option<Version>,
+        promise: Option<Prepare>,
     ) -> ReadReply {
-        if let Some(tag) = promise {
-            cx.observe(now, tag);
+        if let Some(prepare) = promise {
+            cx.observe(now, prepare.tag());
         }
         if self.gains.is_some() && cx.gains(key) {
             return self.replica.read_before_taking_over(now, key, promise);

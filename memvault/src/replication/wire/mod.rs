@@ -122,6 +122,7 @@ const fn kind_code(kind: OfferKind) -> u8 {
         OfferKind::Fence => 1,
         OfferKind::Repair => 2,
         OfferKind::Hint => 3,
+        OfferKind::Fill => 4,
     }
 }
 
@@ -131,6 +132,7 @@ const fn kind(code: u8) -> Result<OfferKind, WireError> {
         1 => OfferKind::Fence,
         2 => OfferKind::Repair,
         3 => OfferKind::Hint,
+        4 => OfferKind::Fill,
         _ => return Err(WireError::BadValue),
     })
 }

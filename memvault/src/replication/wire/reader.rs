@@ -7,7 +7,7 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{
-    Ballot, Body, Hello, OfferReply, Progress, PullReply, PulledEntry, ReadReply, Refusal,
+    Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal,
     TurnReply, Write, WriteReply,
 };
 use super::{HELLO, WireError, kind, state};
@@ -64,10 +64,14 @@ impl<'a> Header<'a> {
         self.take::<VERSION_LEN>().map(Version::from_bytes)
     }
 
-    fn promise(&mut self) -> Result<Option<Version>, WireError> {
-        let given = self.flag()?;
-        let version = self.version()?;
-        Ok(given.then_some(version))
+    fn promise(&mut self) -> Result<Option<Prepare>, WireError> {
+        let (kind, tag) = (self.u8()?, self.version()?);
+        Ok(match kind {
+            0 => None,
+            1 => Some(Prepare::Update(tag)),
+            2 => Some(Prepare::Fill(tag)),
+            _ => return Err(WireError::BadValue),
+        })
     }
 
     fn entry(&mut self, rest: &mut Rest<'a>) -> Result<Entry, WireError> {
@@ -142,14 +146,7 @@ pub(super) fn read_body<'a>(
             gaining: progress(header)?,
             wall: Timestamp::from_millis(header.u64()?),
         },
-        b"NODE.WRITE" => Body::Write(Write {
-            need: header.u8()?,
-            next_need: header.u8()?,
-            first: header.flag()?,
-            deadline: Timestamp::from_millis(header.u64()?),
-            key: rest.bytes()?,
-            entry: header.entry(rest)?,
-        }),
+        b"NODE.WRITE" => Body::Write(write_request(header, rest)?),
         b"NODE.WROTE" => Body::Wrote(write_reply(header)?),
         b"NODE.OFFER" => Body::Offer {
             kind: kind(header.u8()?)?,
@@ -272,6 +269,22 @@ fn member(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Member, WireEr
         weight: header.u32()?,
         id: rest.text()?,
         address: rest.text()?,
+    })
+}
+
+fn write_request<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<Write, WireError> {
+    let (need, next_need, flags) = (header.u8()?, header.u8()?, header.u8()?);
+    if flags > 0b11 {
+        return Err(WireError::BadValue);
+    }
+    Ok(Write {
+        need,
+        next_need,
+        first: flags & 1 != 0,
+        is_fill: flags & 2 != 0,
+        deadline: Timestamp::from_millis(header.u64()?),
+        key: rest.bytes()?,
+        entry: header.entry(rest)?,
     })
 }
 

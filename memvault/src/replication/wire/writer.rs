@@ -6,8 +6,8 @@ use super::super::config::Member;
 use super::super::document::{Change, Document};
 use super::super::entry::Entry;
 use super::super::message::{
-    Ballot, Body, Hello, OfferReply, Progress, PullReply, ReadReply, Refusal, TurnReply, Write,
-    WriteReply,
+    Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, ReadReply, Refusal, TurnReply,
+    Write, WriteReply,
 };
 use super::{kind_code, state_code};
 use crate::resp::encode;
@@ -63,9 +63,13 @@ impl<'a> Parts<'a> {
         self.header.extend_from_slice(&version.to_bytes());
     }
 
-    fn promise(&mut self, promise: Option<Version>) {
-        self.u8(u8::from(promise.is_some()));
-        self.version(promise.unwrap_or(Version::ZERO));
+    fn promise(&mut self, promise: Option<Prepare>) {
+        self.u8(match promise {
+            None => 0,
+            Some(Prepare::Update(_)) => 1,
+            Some(Prepare::Fill(_)) => 2,
+        });
+        self.version(promise.map_or(Version::ZERO, Prepare::tag));
     }
 
     /// Version, expiry and whether there is a value; the value itself is a part of its own.
@@ -204,7 +208,7 @@ impl<'a> Parts<'a> {
     fn write_request(&mut self, write: &'a Write) {
         self.u8(write.need);
         self.u8(write.next_need);
-        self.u8(u8::from(write.first));
+        self.u8(u8::from(write.is_fill) << 1 | u8::from(write.first));
         self.u64(write.deadline.as_millis());
         self.rest.push(&write.key);
         self.entry(&write.entry);

@@ -13,6 +13,7 @@ use core::hash::Hasher;
 use super::agenda::Agenda;
 use super::audit::Audit;
 use super::event::Event;
+use super::loads::Loads;
 use super::network::Network;
 use super::process::{Process, config, sibling};
 use super::promises::Promises;
@@ -37,6 +38,7 @@ pub(super) struct World<'a> {
     pub(super) processes: Vec<Process>,
     pub(super) workload: Workload,
     pub(super) updates: Updates,
+    pub(super) loads: Loads,
     pub(super) report: Report,
     pub(super) audit: Audit,
     trace: Option<Trace>,
@@ -82,6 +84,7 @@ impl<'a> World<'a> {
             processes: (0..total).map(|_| Process::new()).collect(),
             workload: Workload::default(),
             updates: Updates::default(),
+            loads: Loads::default(),
             report: Report::default(),
             audit: Audit::new(scenario, &config(scenario, 0)),
             trace,
@@ -157,6 +160,7 @@ impl<'a> World<'a> {
             Event::Wake { process, boot } => self.wake_up(process, boot),
             Event::Ask { client } => self.ask(client),
             Event::Request { question, boot } => self.request(question, boot),
+            Event::Database { visit } => self.database(visit),
             Event::Restart { process } => self.restart(process),
             Event::Heal => self.heal(),
             Event::Cut { from, to, is_cut } => self.network.set_cut(from, to, is_cut),

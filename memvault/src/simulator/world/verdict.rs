@@ -19,6 +19,7 @@ impl World<'_> {
     pub(super) fn finish(mut self) -> (Report, Vec<String>) {
         self.check_rest();
         self.check_convergence();
+        self.check_rows();
         for question in core::mem::take(&mut self.workload.questions).into_values() {
             let (key, asked) = (question.key, question.asked);
             let what = format!(
@@ -133,7 +134,7 @@ impl World<'_> {
     }
 
     /// The members that are replicas of a key, by the latest member list that anyone alive goes by.
-    pub(super) fn replicas_of(&self, key: &[u8]) -> Vec<usize> {
+    pub(in super::super) fn replicas_of(&self, key: &[u8]) -> Vec<usize> {
         let processes = (0..self.processes.len()).filter_map(|number| {
             let node = self.node(number)?;
             Some((node.document().epoch, number, node))
@@ -156,7 +157,7 @@ impl World<'_> {
             .filter_map(|process| process.node.as_ref())
     }
 
-    pub(super) fn node(&self, number: usize) -> Option<&Node> {
+    pub(in super::super) fn node(&self, number: usize) -> Option<&Node> {
         self.processes.get(number)?.node.as_ref()
     }
 }
