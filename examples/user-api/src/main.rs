@@ -1,0 +1,35 @@
+//! Users over HTTP: a database that is slow, with MemVault in front of it.
+//!
+//! ```text
+//! connection --server--> request --routes--> cache ------ hit ------> answer
+//!                                              '- miss --> database --> fill --> answer
+//! ```
+//!
+//! `routes` says what a request means, `service` what is done about it, in which order: database first, then cache.
+
+mod args;
+mod cache;
+mod database;
+mod error;
+mod pending;
+mod routes;
+mod seed;
+mod server;
+mod service;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Args;
+
+fn main() -> ExitCode {
+    match smol::block_on(server::run(Args::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("user-api: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
