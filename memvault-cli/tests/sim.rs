@@ -145,7 +145,7 @@ fn a_wrong_flag_is_named_with_what_it_expects() {
         ("--hours", "0", "such as 11 or 0.5"),
         ("--duration", "20", "20s or 20ms?"),
         ("--threads", "0", "1 to 1024"),
-        ("--nodes", "11", "1 to 10"),
+        ("--nodes", "101", "1 to 100"),
         ("--scenario", "sunny", "calm, stormy"),
         (
             "--faults",

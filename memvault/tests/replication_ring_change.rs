@@ -20,13 +20,18 @@ fn changing(seed: u64, faults: Faults) -> Scenario {
 }
 
 fn for_seeds(scenario: impl Fn(u64) -> Scenario) -> Report {
+    for_some_seeds(20, scenario)
+}
+
+/// As [`for_seeds`], with so many unless the environment says how many.
+fn for_some_seeds(some: u64, scenario: impl Fn(u64) -> Scenario) -> Report {
     let number = |name: &str| {
         let text = std::env::var(name).ok()?;
         text.parse::<u64>().ok()
     };
     let seeds = match number("MEMVAULT_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(20),
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(some),
     };
     let mut total = Report::default();
     for seed in seeds {
@@ -95,4 +100,25 @@ fn hits_are_linearizable_in_small_and_hasty_clusters() {
         think: Duration::from_millis(3),
         ..changing(seed, Scenario::hasty(seed).faults)
     });
+}
+
+#[test]
+fn updates_are_atomic() {
+    let total = for_some_seeds(8, |seed| Scenario {
+        updates: 700,
+        ..changing(seed, Faults::all())
+    });
+    assert!(total.updates > 10_000 && total.changes > 0, "{total:?}");
+}
+
+#[test]
+fn what_expires_does_not_come_back() {
+    let total = for_some_seeds(8, |seed| Scenario {
+        expiring: 500,
+        deletes: 200,
+        tombstone_grace: Duration::from_millis(100),
+        through_members: 300,
+        ..changing(seed, Faults::all())
+    });
+    assert!(total.changes > 0, "{total:?}");
 }

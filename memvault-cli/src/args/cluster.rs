@@ -73,6 +73,17 @@ pub(crate) struct Coordination {
         help_heading = "Cluster"
     )]
     pub(crate) max_requests: usize,
+    /// Pings per second to all other nodes together, as long as these answer: with more than
+    /// 100 of them, silence is noticed later
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "N",
+        default_value = "1000",
+        value_parser = count,
+        help_heading = "Cluster"
+    )]
+    pub(crate) ping_rate: usize,
 }
 
 impl Coordination {
@@ -80,6 +91,7 @@ impl Coordination {
     pub(crate) const fn apply(self, config: &mut Config) {
         config.on_ambiguous = self.on_ambiguous;
         config.max_requests = self.max_requests;
+        config.ping_rate = self.ping_rate as u64;
     }
 }
 

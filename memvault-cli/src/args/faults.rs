@@ -44,7 +44,7 @@ enum Place {
     Switch(fn(&mut Faults) -> &mut bool),
 }
 
-const NAMES: [(&str, Place); 18] = [
+const NAMES: [(&str, Place); 19] = [
     ("delay", Place::Length(|faults| &mut faults.delay)),
     ("loss", Place::Share(|faults| &mut faults.loss)),
     ("duplicate", Place::Share(|faults| &mut faults.duplicate)),
@@ -54,6 +54,10 @@ const NAMES: [(&str, Place); 18] = [
         Place::Length(|faults| &mut faults.straggle_max),
     ),
     ("crash", Place::Every(|faults| &mut faults.crash_every)),
+    (
+        "crash-after-write",
+        Place::Share(|faults| &mut faults.crash_after_write),
+    ),
     (
         "crash-any",
         Place::Switch(|faults| &mut faults.crash_beyond_budget),
@@ -157,8 +161,10 @@ mod tests {
 
     #[test]
     fn only_what_is_named_happens() {
-        let read = parse("loss=0.5%, crash=2.5s,crash-any,skew=200ms").expect("right");
+        let read = parse("loss=0.5%, crash=2.5s,crash-after-write=2%,crash-any,skew=200ms")
+            .expect("right");
         assert_eq!((read.loss, read.duplicate), (5, 0));
+        assert_eq!(read.crash_after_write, 20);
         assert_eq!(read.crash_every, Some(Duration::from_millis(2500)));
         assert!(read.crash_beyond_budget && read.partition_every.is_none());
         assert_eq!(read.skew, Duration::from_millis(200));

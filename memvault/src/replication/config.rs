@@ -131,6 +131,11 @@ pub struct Config {
     pub suspect_after: Duration,
     /// Silence after which a link is closed; default 1.5 s, above `suspect_after`.
     pub down_after: Duration,
+    /// Pings per second that a node sends at most to members that answer, all together; default 1000. Where
+    /// `heartbeat` would take more, as with more than 100 others, pings are further apart, and `suspect_after`
+    /// and `down_after` are longer by the difference. A member that owes an answer is always pinged at
+    /// `heartbeat`.
+    pub ping_rate: u64,
     /// Longest wait before a new connection attempt; default 5 s.
     pub reconnect_max: Duration,
     /// After a change of leader, reads at ONE ask a quorum for this long; default 1 s.
@@ -187,6 +192,7 @@ impl Config {
             heartbeat: Duration::from_millis(100),
             suspect_after: Duration::from_millis(400),
             down_after: Duration::from_millis(1500),
+            ping_rate: 1000,
             reconnect_max: Duration::from_secs(5),
             settle: Duration::from_secs(1),
             warm_max: Duration::from_secs(10),

@@ -56,6 +56,8 @@ pub(crate) enum Rule {
     RefusedWriteBackIsMiss,
     /// After a change of leader, reads at ONE ask a quorum for a while.
     LeadersSettle,
+    /// A change of the members ends only when everyone has what it gains.
+    ChangesWaitForGainers,
 }
 
 /// Which rules a node keeps: all of them.

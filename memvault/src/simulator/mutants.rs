@@ -141,6 +141,7 @@ mutants! {
     retries_have_new_tags: RetriesKeepTheirTag in hasty, shows LinearizableHits within 10;
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
+    changes_end_before_keys_are_taken_over: ChangesWaitForGainers in changing, shows Durability within 5;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
     leases_are_broken: LeasesAreKept in loading, shows FreshLoads within 60;
     fills_have_new_tags: FillsKeepTheirTag in loading, shows FreshLoads within 20;

@@ -15,6 +15,7 @@ use super::super::config::Member as MemberEntry;
 use super::super::document::{Change, Document};
 use super::super::message::{Ballot, Body, NodeState};
 use super::super::request::{Answer, ChangeError, Failure};
+use super::super::rules::Rule;
 use super::Node;
 use crate::ring::NodeIndex;
 
@@ -208,6 +209,9 @@ impl Node {
     }
 
     fn all_have_gained(&self) -> bool {
+        if !self.cx.rules.keep(Rule::ChangesWaitForGainers) {
+            return true;
+        }
         let has_gained = |node: &NodeIndex| {
             if self.cx.me == Some(*node) {
                 self.has_gained()

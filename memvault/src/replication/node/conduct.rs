@@ -101,7 +101,7 @@ impl Node {
         if self.cx.me == Some(node) {
             return (boot != self.boot).then_some(Other::Me);
         }
-        let fresh = |at: Instant| now.instant - at < self.cx.config.suspect_after;
+        let fresh = |at: Instant| now.instant - at < self.cx.peers.suspect_after();
         let of_node = self.conduct.lives.iter();
         let mut others = of_node.filter(|(link, life)| {
             **link != from && life.node == node && life.boot != boot && fresh(life.heard_at)
@@ -147,7 +147,7 @@ impl Node {
         );
         self.cx.event(Event::Rejected { node, reason });
         // A former life of this very node would have fallen silent by now.
-        if now.instant - since >= self.cx.config.down_after {
+        if now.instant - since >= self.cx.peers.down_after() {
             self.change_state(now, NodeState::Leaving);
             self.report_same_id(self.name.clone(), true);
         }

@@ -50,11 +50,11 @@ impl Node {
     /// Goes by `document` from now on, and tells everyone.
     pub(super) fn follow(&mut self, now: Now, document: Document) {
         let before = self.cx.document.clone();
-        self.cx.peers.follow(&document);
+        self.cx.peers.follow(&self.cx.config, &document);
         let placement = Placement::new(&document, |id| self.cx.peers.index_of(id));
         let Ok(placement) = placement else {
             // It was looked at before; only a process that has seen 65 535 nodes comes here.
-            self.cx.peers.follow(&before);
+            self.cx.peers.follow(&self.cx.config, &before);
             return;
         };
         for caller in self.inbound.values_mut() {

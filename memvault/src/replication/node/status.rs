@@ -11,6 +11,7 @@ use super::Node;
 use crate::hash::token;
 use crate::ring::{NodeIndex, Ring};
 use crate::store::{Entries, EntryRef};
+use crate::time::Duration;
 use crate::version::Version;
 
 /// Counters of a [`Node`] since its start.
@@ -123,6 +124,11 @@ impl Node {
         let members: usize = lists.into_iter().map(member_bytes).sum();
         let inbound = self.inbound.len() * size_of::<(u64, Option<NodeIndex>)>();
         self.cx.peers.heap_bytes() + members + inbound
+    }
+
+    /// Silence after which this node closes the link to a member, among as many as there are.
+    pub(crate) fn down_after(&self) -> Duration {
+        self.cx.peers.down_after()
     }
 
     /// Operations in flight.

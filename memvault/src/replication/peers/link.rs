@@ -133,6 +133,7 @@ impl Peers {
         out: &mut VecDeque<Action>,
     ) -> Greeting {
         let changed = self.set_state(now, node, state);
+        let first_ping = self.first_ping(now, node);
         let Some(peer) = self.peer_mut(node) else {
             return Greeting::Known;
         };
@@ -155,6 +156,9 @@ impl Peers {
         let id = peer.id.clone();
         let was_down = peer.downs.iter().any(Option::is_some);
         peer.progress = Progression::Up;
+        if let Some(at) = first_ping {
+            peer.pinged_at = at;
+        }
         peer.suspect = false;
         peer.rejected = None;
         peer.failures = 0;
@@ -198,8 +202,8 @@ impl Peers {
                 return false;
             }
             Progression::Connecting => return false,
-            Progression::Greeting { since } => now - since > self.down_after,
-            Progression::Up => silence > self.down_after,
+            Progression::Greeting { since } => now - since > self.pace.greeting(),
+            Progression::Up => silence > self.pace.down_after(),
         };
         if is_too_late {
             out.push_back(Action::Disconnect(Link::Peer(node)));
@@ -209,7 +213,7 @@ impl Peers {
             return false;
         }
         self.ping(now, node, out);
-        let newly_silent = silence > self.suspect_after && !suspect;
+        let newly_silent = silence > self.pace.suspect_after() && !suspect;
         if newly_silent {
             self.suspect(now, node, out);
         }
@@ -224,11 +228,11 @@ impl Peers {
     }
 
     fn ping(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
-        let (heartbeat, epoch, plain_redis) = (self.heartbeat, self.epoch, self.plain_redis);
+        let (pace, epoch, plain_redis) = (self.pace, self.epoch, self.plain_redis);
         let Some(peer) = self.peer_mut(node) else {
             return;
         };
-        if now - peer.pinged_at >= heartbeat {
+        if pace.is_due(now, peer.pinged_at, peer.heard_at) {
             peer.pinged_at = now;
             if plain_redis {
                 return out.push_back(Action::Ask(node, PlainQuestion::Ping));
@@ -240,6 +244,14 @@ impl Peers {
                 out.push_back(Action::Send(Link::Peer(node), message));
             }
         }
+    }
+
+    /// When a member that comes up now counts as pinged, if that matters.
+    fn first_ping(&mut self, now: Instant, node: NodeIndex) -> Option<Instant> {
+        let peer = self.peer(node)?;
+        let comes_up = matches!(peer.progress, Progression::Greeting { .. });
+        let pace = self.pace;
+        comes_up.then(|| pace.first_ping(now, &mut self.chance))?
     }
 
     /// Full jitter: anything between nothing and a bound that doubles with each failure.

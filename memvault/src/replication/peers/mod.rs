@@ -4,6 +4,7 @@
 //! nodes may differ; safety does not depend on them.
 
 mod link;
+mod pace;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -19,6 +20,7 @@ use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use crate::version::Version;
+use pace::Pace;
 
 /// How far the connection to a member has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,9 +97,7 @@ pub(super) struct Peers {
     /// Whom to call when nobody else can be reached: those that a coordinator was started with, if they only
     /// say whom to ask for the member list.
     seeds: Vec<NodeIndex>,
-    heartbeat: Duration,
-    suspect_after: Duration,
-    down_after: Duration,
+    pace: Pace,
     reconnect_max: Duration,
     plain_redis: bool,
     pub(super) clocks: Clocks,
@@ -118,15 +118,13 @@ impl Peers {
             epoch: 0,
             me: None,
             seeds: Vec::new(),
-            heartbeat: config.heartbeat,
-            suspect_after: config.suspect_after,
-            down_after: config.down_after,
+            pace: Pace::of(config, 0),
             reconnect_max: config.reconnect_max,
             plain_redis: config.plain_redis,
             clocks: Clocks::default(),
             chance,
         };
-        peers.follow(document);
+        peers.follow(config, document);
         if config.is_seed_list && matches!(config.role, Role::Coordinator(_)) {
             peers.seeds = peers.indices();
         }
@@ -134,7 +132,7 @@ impl Peers {
     }
 
     /// Notes who has a part in `document`. Returns those that have none any more.
-    pub(super) fn follow(&mut self, document: &Document) -> Vec<NodeIndex> {
+    pub(super) fn follow(&mut self, config: &Config, document: &Document) -> Vec<NodeIndex> {
         self.epoch = document.epoch;
         let before = self.indices();
         for peer in &mut self.peers {
@@ -152,6 +150,7 @@ impl Peers {
             }
         }
         self.count_clocks();
+        self.pace = Pace::of(config, document.nodes().count().saturating_sub(1));
         let is_gone = |node: &NodeIndex| !self.peer(*node).is_some_and(|peer| peer.is_active);
         before.into_iter().filter(is_gone).collect()
     }
@@ -225,6 +224,16 @@ impl Peers {
             return Vec::new();
         }
         self.seeds.clone()
+    }
+
+    /// Silence after which a member is no longer chosen.
+    pub(super) fn suspect_after(&self) -> Duration {
+        self.pace.suspect_after()
+    }
+
+    /// Silence after which a link is closed.
+    pub(super) fn down_after(&self) -> Duration {
+        self.pace.down_after()
     }
 
     /// Whether it has a part in the document.
@@ -321,11 +330,11 @@ impl Peers {
     /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
     pub(super) fn retire(&mut self, now: Instant) -> Vec<NodeIndex> {
         let mut retired = Vec::new();
-        let seeds = self.called_seeds();
+        let (seeds, down_after) = (self.called_seeds(), self.pace.down_after());
         for (node, peer) in (0..=u16::MAX).map(NodeIndex).zip(&mut self.peers) {
             let is_connected = !matches!(peer.progress, Progression::Idle { .. });
             let is_left = !peer.is_active && !seeds.contains(&node);
-            if is_left && is_connected && now - peer.heard_at > self.down_after {
+            if is_left && is_connected && now - peer.heard_at > down_after {
                 peer.progress = Progression::Idle { retry_at: now };
                 retired.push(node);
             }

@@ -90,8 +90,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a cluster of this size without requests. Deterministic.
 ///
-/// Costs about a million events for every hundred milliseconds of a cluster of 1000 members, and some
-/// hundred kilobytes of memory for each member.
+/// Costs about two million events per simulated second of a cluster of 1000 members, and most of a megabyte of
+/// memory for each member.
 ///
 /// # Errors
 /// See [`ScaleError`].
@@ -106,7 +106,7 @@ pub fn measure(scale: &Scale) -> Result<Growth, ScaleError> {
     swarm.run_for(Duration::from_millis(100));
     growth.killed = swarm.noticed_down();
     swarm.unplug(UNPLUGGED);
-    swarm.run_for(Duration::from_secs(2));
+    swarm.run_for(swarm.down_after() + Duration::from_millis(500));
     growth.suspected = swarm.noticed_silence();
     growth.down = swarm.noticed_down();
     growth.events = swarm.events();

@@ -248,6 +248,12 @@ impl Swarm {
         }
     }
 
+    /// Silence after which links are closed.
+    pub(super) fn down_after(&self) -> Duration {
+        let node = self.nodes.iter().flatten().next();
+        node.map_or(Duration::ZERO, Node::down_after)
+    }
+
     pub(super) const fn events(&self) -> u64 {
         self.events
     }
