@@ -597,3 +597,78 @@ fn a_request_with_more_keys_than_may_be_under_way_is_refused_whole() {
     let again = cluster.ask(client, Request::GetMany(keys(3)), Levels::default());
     assert_eq!(again.outcome, none);
 }
+
+/// The replicas of a key, in order.
+fn replicas_of(cluster: &Cluster, key: &str) -> Vec<usize> {
+    let node = cluster.node(cluster.client(0));
+    let number = |index| {
+        let id = node.ring().node_id(index).expect("it is named");
+        id.trim_start_matches("node-").parse().expect("a number")
+    };
+    node.ring()
+        .replicas(key.as_bytes(), 3)
+        .map(number)
+        .collect()
+}
+
+#[test]
+fn what_a_leader_told_only_one_follower_before_it_died_reaches_the_other() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let [leader, late, _] = replicas_of(&cluster, "k")[..] else {
+        panic!("three replicas");
+    };
+    assert_eq!(cluster.set(client, "k", "old").outcome, DONE);
+    // Too short for anyone to notice.
+    cluster.pause(late);
+    assert_eq!(cluster.set(client, "k", "new").outcome, DONE);
+    cluster.kill(leader);
+    cluster.resume(late);
+    cluster.run(Duration::from_millis(100));
+    let entries = cluster.node(late).entries().expect("a member");
+    let held = entries.peek(b"k").expect("it holds the key");
+    assert_eq!(held.value, b"new");
+    assert_eq!(cluster.node(late).state(), NodeState::Serving);
+}
+
+#[test]
+fn replicas_that_are_late_with_an_answer_still_count_at_the_default_level() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let [leader, second, third] = replicas_of(&cluster, "k")[..] else {
+        panic!("three replicas");
+    };
+    cluster.pause(second);
+    cluster.pause(third);
+    let write = cluster.begin(client, set("k", "v"), Levels::default());
+    cluster.run(Duration::from_millis(250));
+    cluster.resume(second);
+    assert_eq!(cluster.finish(write).outcome, DONE);
+    for number in [client, leader, second] {
+        assert_eq!(cluster.node(number).statistics().degraded_writes, 0);
+    }
+    let entries = cluster.node(second).entries().expect("a member");
+    assert!(entries.peek(b"k").is_some(), "two have it");
+    // Once nothing was heard of them for a while, the one that is left has to do.
+    cluster.run(Duration::from_secs(1));
+    cluster.pause(second);
+    let write = cluster.set(client, "k", "w");
+    assert_eq!(write.outcome, DONE);
+    assert!(write.took < Duration::from_millis(600), "{write:?}");
+    assert_eq!(cluster.node(client).statistics().degraded_writes, 1);
+}
+
+#[test]
+fn a_member_that_stood_still_for_a_moment_does_not_trust_its_own_memory() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let leader = replicas_of(&cluster, "k")[0];
+    assert_eq!(cluster.set(client, "k", "old").outcome, DONE);
+    cluster.run(Duration::from_secs(2));
+    cluster.pause(leader);
+    assert_eq!(cluster.set(client, "k", "new").outcome, DONE);
+    cluster.run(Duration::from_millis(100));
+    cluster.resume(leader);
+    // It has not read yet what came meanwhile.
+    assert_eq!(cluster.get(leader, "k").outcome, value("new"));
+}

@@ -92,7 +92,7 @@ impl Context {
 
     /// Whether an acknowledgement of `node` would count for a write.
     pub(super) fn acknowledges(&self, list: &Preference, node: NodeIndex) -> bool {
-        self.peers.counts(node) || list.gains(node) && self.peers.is_live(node)
+        self.peers.counts(node) || list.gains(node) && self.peers.is_in_view(node)
     }
 
     /// Goes by another document from now on.

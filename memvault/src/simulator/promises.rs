@@ -58,6 +58,8 @@ impl Scenario {
                 && (self.faults.are_none()
                     || crashes_alone
                         && in_budget
+                        // A client whose coordinator is a member loses its request with that.
+                        && self.through_members == 0
                         && self.on_ambiguous == OnAmbiguous::Retag
                         && self.write_level != Level::All
                         && self.read_level != Level::All),

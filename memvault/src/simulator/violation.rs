@@ -25,7 +25,8 @@ pub enum Promise {
     FreshLoads,
     /// No value is read after its time.
     Expiry,
-    /// Once faults have stopped, all replicas of a key come to hold the same; within the budget of crashes.
+    /// Once faults have stopped, all replicas of a key come to hold the same, or know that they have forgotten
+    /// it.
     Convergence,
     /// Once faults have stopped, all members serve, and nothing is left of requests that have ended.
     Rest,

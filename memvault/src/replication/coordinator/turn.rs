@@ -6,7 +6,6 @@ use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::message::{Body, NodeState, TurnReply};
 use super::super::preference::ReplicaSet;
-use super::super::request::Failure;
 use super::operation::{Operation, Phase};
 use super::{Coordinator, Step, join_id};
 use crate::ring::NodeIndex;
@@ -35,7 +34,7 @@ impl Operation {
         id: u64,
     ) -> Step {
         if self.is_hopeless(cx) {
-            return Step::Done(Err(Failure::Unavailable));
+            return Step::Done(Err(cx.unavailable(&self.replicas)));
         }
         let leader = self.candidates(cx, now).first().copied();
         let asked = leader.map_or(ReplicaSet::EMPTY, |leader| self.replicas.set_of(leader));

@@ -336,6 +336,7 @@ impl Operation {
         for node in replicas.members(write.asked) {
             cx.suspect(now, node);
         }
+        write.avoid = write.avoid.or(write.asked);
         write.undecided += 1;
         cx.statistics.failovers += 1;
         self.send_write(cx, timers, now, id)

@@ -333,13 +333,22 @@ impl Node {
             .cx
             .peers
             .greeted(now.instant, from, (boot, state), &mut self.cx.out);
-        if matches!(greeting, Greeting::Up { .. }) {
+        if greeting != Greeting::Known {
             self.conduct.accepted();
             self.turn_away_impostors(now, from, boot);
         }
-        if greeting == (Greeting::Up { same_boot: true }) {
+        match greeting {
             // It ran on while the two could not talk: it may hold what this node missed.
-            self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
+            Greeting::Back { same_boot: true } => {
+                self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
+            }
+            // Its former life may have led meanwhile, and whoever could hear it may hold what this node missed.
+            Greeting::Back { same_boot: false } => self.note_bereft(now, silence),
+            // Nothing was heard of it in this life: one that serves already, served without it.
+            Greeting::Up if self.state() != NodeState::Warming => {
+                self.note_bereft(now, now.instant - self.started);
+            }
+            Greeting::Known | Greeting::Up => {}
         }
     }
 }

@@ -45,6 +45,7 @@ pub struct Node {
     coordinator: Coordinator,
     member: Option<Member>,
     boot: u32,
+    started: Instant,
     name: String,
     /// Who opened which connection, once it has said so.
     inbound: BTreeMap<u64, Caller>,
@@ -75,6 +76,9 @@ struct Member {
     turns: Turns,
     touches: Touches,
     warm_up: Option<WarmUp>,
+    /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
+    /// may have it.
+    bereft_since: Option<u64>,
     /// While this node has keys to take over: its floors at the beginning of the change.
     gains: Option<Floors>,
     /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
@@ -130,6 +134,7 @@ impl Node {
             touches: Touches::new(Chance::new(!seed)),
             // One that is no member yet has nothing to fetch.
             warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
+            bereft_since: None,
             gains: None,
             sweep: None,
             sweep_from: now.instant,
@@ -139,6 +144,7 @@ impl Node {
             cx,
             member,
             boot,
+            started: now.instant,
             name,
             inbound: BTreeMap::new(),
             acceptor: Acceptor::default(),
@@ -321,6 +327,9 @@ impl Node {
     /// Whether this process stood still, so that what it has not read yet may be old.
     fn notice_pause(&mut self, now: Now) -> bool {
         let gap = now.instant - self.last_tick;
+        if gap > self.cx.config.read_attempt + TICK {
+            self.cx.peers.note_absence(now.instant);
+        }
         if gap <= PAUSE_FENCE {
             return false;
         }
@@ -343,16 +352,41 @@ impl Node {
         let Some(member) = &mut self.member else {
             return;
         };
-        let back = millis.saturating_add(CATCH_UP_MARGIN_MS);
-        let since = now.wall.as_millis().saturating_sub(back) << 16;
+        let since = long_before(now, millis);
+        let state = member.replica.state;
         // Taking keys over starts anew afterwards: what a serving member missed comes first.
-        match (&mut member.warm_up, member.replica.state) {
-            (Some(warm_up), _) if warm_up.catches_up() => warm_up.extend(now, since),
-            (_, NodeState::Serving) => {
-                member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
-                self.change_state(now, NodeState::CatchingUp);
+        match &mut member.warm_up {
+            Some(warm_up) if warm_up.catches_up() => warm_up.extend(now, since),
+            warm_up if state == NodeState::Serving => {
+                *warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
             }
             _ => {}
+        }
+        if state == NodeState::Serving {
+            self.change_state(now, NodeState::CatchingUp);
+        }
+    }
+
+    /// A member is gone that was heard last `silence` ago, and with it what it knew of who has confirmed its
+    /// writes.
+    fn note_bereft(&mut self, now: Now, silence: Duration) {
+        let millis = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+        if let Some(member) = &mut self.member {
+            member.note_bereft(long_before(now, millis));
+        }
+    }
+
+    /// Fetches from those who are left what a member that is gone may have led, and goes on serving meanwhile.
+    fn fetch_from_survivors(&mut self, now: Now) {
+        let Some(member) = &mut self.member else {
+            return;
+        };
+        let is_busy = member.warm_up.as_ref().is_some_and(WarmUp::catches_up);
+        if member.replica.state == NodeState::Serving
+            && !is_busy
+            && let Some(since) = member.bereft_since.take()
+        {
+            member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
         }
     }
 
@@ -376,6 +410,7 @@ impl Node {
     }
 
     fn drive_warm_up(&mut self, now: Now) {
+        self.fetch_from_survivors(now);
         let Some(member) = &mut self.member else {
             return;
         };
@@ -391,7 +426,11 @@ impl Node {
             if !warm_up.catches_up() {
                 member.gains = None;
             }
+            let lacks_since = warm_up.lacks_since();
             member.warm_up = None;
+            if let Some(since) = lacks_since {
+                member.note_bereft(since);
+            }
         }
         let state = member.replica.state;
         if serves && !matches!(state, NodeState::Serving | NodeState::Leaving) {
@@ -419,6 +458,9 @@ impl Node {
                 warm_up.handle_lost(peer);
             }
         }
+        if !self.cx.peers.is_up(peer) {
+            self.note_bereft(now, self.cx.peers.silence(now.instant, peer));
+        }
     }
 
     fn report_few_nodes(&mut self) {
@@ -441,4 +483,18 @@ impl Node {
             }
         }
     }
+}
+
+impl Member {
+    /// What was written since then may have been told to others only.
+    fn note_bereft(&mut self, since: u64) {
+        let earlier = self.bereft_since.unwrap_or(since);
+        self.bereft_since = Some(since.min(earlier));
+    }
+}
+
+/// The hybrid logical time `millis` milliseconds and a margin ago.
+const fn long_before(now: Now, millis: u64) -> u64 {
+    let back = millis.saturating_add(CATCH_UP_MARGIN_MS);
+    now.wall.as_millis().saturating_sub(back) << 16
 }

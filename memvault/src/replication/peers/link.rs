@@ -107,6 +107,7 @@ impl Peers {
             return;
         };
         peer.heard_at = now;
+        peer.silent = false;
         if peer.suspect {
             peer.suspect = false;
             peer.changed_at = Some(now);
@@ -160,6 +161,7 @@ impl Peers {
             peer.pinged_at = at;
         }
         peer.suspect = false;
+        peer.silent = false;
         peer.rejected = None;
         peer.failures = 0;
         peer.changed_at = Some(now);
@@ -167,13 +169,12 @@ impl Peers {
             node: id.clone(),
             state,
         }));
+        self.count_clock(node);
         if was_down {
             out.push_back(Action::Event(Event::Rejoined { node: id }));
+            return Greeting::Back { same_boot };
         }
-        self.count_clock(node);
-        Greeting::Up {
-            same_boot: same_boot && was_down,
-        }
+        Greeting::Up
     }
 
     /// Connects, pings, and notices silence. Returns the members that were lost.
@@ -193,7 +194,7 @@ impl Peers {
         let Some(peer) = self.peer(node) else {
             return false;
         };
-        let (progress, suspect, silence) = (peer.progress, peer.suspect, now - peer.heard_at);
+        let (progress, silent, silence) = (peer.progress, peer.silent, now - peer.heard_at);
         let is_too_late = match progress {
             Progression::Idle { retry_at } => {
                 if retry_at <= now {
@@ -213,8 +214,11 @@ impl Peers {
             return false;
         }
         self.ping(now, node, out);
-        let newly_silent = silence > self.pace.suspect_after() && !suspect;
+        let newly_silent = silence > self.pace.suspect_after() && !silent;
         if newly_silent {
+            if let Some(peer) = self.peer_mut(node) {
+                peer.silent = true;
+            }
             self.suspect(now, node, out);
         }
         newly_silent

@@ -48,8 +48,10 @@ pub(super) struct Peer {
     /// When it was last heard before the link was lost.
     lost_at: Instant,
     pinged_at: Instant,
-    /// Silent for too long; cleared by the first sign of life.
+    /// Did not answer in time, or is silent: not the first choice until the first sign of life.
     suspect: bool,
+    /// Nothing was heard of it for `suspect_after`.
+    silent: bool,
     /// Connection attempts in a row that came to nothing.
     failures: u32,
     /// When this view last changed, for reads that must not trust a new leader at once.
@@ -81,9 +83,11 @@ pub(super) struct Peer {
 pub(super) enum Greeting {
     /// Nothing new.
     Known,
-    /// The link has come up.
-    Up {
-        /// The member runs since before the link was lost: it may hold what this node missed.
+    /// The link has come up for the first time.
+    Up,
+    /// The link has come up again.
+    Back {
+        /// Whether the member runs since before the link was lost.
         same_boot: bool,
     },
 }
@@ -355,9 +359,15 @@ impl Peers {
         self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.suspect)
     }
 
-    /// Whether it is live and its answers count.
+    /// Whether it is up and was heard lately. One that was late with an answer need not be gone: nothing is
+    /// done without it on that account.
+    pub(super) fn is_in_view(&self, node: NodeIndex) -> bool {
+        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.silent)
+    }
+
+    /// Whether it is in view and its answers count.
     pub(super) fn counts(&self, node: NodeIndex) -> bool {
-        self.is_live(node) && self.state(node) != Some(NodeState::Warming)
+        self.is_in_view(node) && self.state(node) != Some(NodeState::Warming)
     }
 
     /// This node itself, if it is a member.
@@ -394,6 +404,14 @@ impl Peers {
         self.peer(node)
             .and_then(|peer| peer.changed_at)
             .is_some_and(|at| now - at < settle)
+    }
+
+    /// This node stood still for so long that others may have gone on without it: it does not trust its own
+    /// word at once.
+    pub(super) fn note_absence(&mut self, now: Instant) {
+        if let Some(me) = self.me.and_then(|me| self.peer_mut(me)) {
+            me.changed_at = Some(now);
+        }
     }
 
     /// Notes the state of a member; this node's own included. Returns whether it is a new one.
@@ -483,6 +501,7 @@ impl Peer {
             lost_at: Instant::ZERO,
             pinged_at: Instant::ZERO,
             suspect: false,
+            silent: false,
             failures: 0,
             changed_at: None,
             downs: [None; FLAPS],
@@ -503,6 +522,7 @@ impl Peer {
         self.changed_at = Some(now);
         self.lost_at = self.heard_at;
         self.suspect = false;
+        self.silent = false;
         self.downs.rotate_left(1);
         if let Some(last) = self.downs.last_mut() {
             *last = Some(now);

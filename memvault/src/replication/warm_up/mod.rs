@@ -58,6 +58,8 @@ pub(super) struct WarmUp {
     floors_before: Option<Floors>,
     throttle: Throttle,
     entries: u64,
+    /// Whether it ended with too few sources.
+    is_degraded: bool,
 }
 
 /// One member as a source.
@@ -148,7 +150,14 @@ impl WarmUp {
             floors_before: None,
             throttle: Throttle::new(cx.config.fetch_rate),
             entries: 0,
+            is_degraded: false,
         }
+    }
+
+    /// Where it ended with too few sources: the hybrid logical time from which on whoever was out of reach may
+    /// hold what this node would accept.
+    pub(super) fn lacks_since(&self) -> Option<u64> {
+        self.is_degraded.then(|| self.boot_floor.hlc())
     }
 
     pub(super) fn takes_over(&self) -> bool {
@@ -229,6 +238,7 @@ impl WarmUp {
                 if progress.contains(&Stage::Waiting) {
                     return false;
                 }
+                self.is_degraded = progress.contains(&Stage::Degraded);
                 self.finish(cx, replica, now, &progress);
                 true
             }
@@ -281,7 +291,7 @@ impl WarmUp {
     fn may_answer(&self, cx: &Context, node: NodeIndex) -> bool {
         let gains = || self.lists.iter().any(|list| list.gains(node));
         cx.peers.counts(node)
-            || self.purpose == Purpose::WarmUp && cx.peers.is_live(node) && gains()
+            || self.purpose == Purpose::WarmUp && cx.peers.is_in_view(node) && gains()
     }
 
     /// Takes in one answer.
@@ -444,7 +454,7 @@ impl WarmUp {
         } else {
             counting
         };
-        let unreachable = list.filter(|node| !cx.peers.is_live(node)).and(missing);
+        let unreachable = list.filter(|node| !cx.peers.is_in_view(node)).and(missing);
         let patience_over = now.instant - self.last_progress > cx.config.warm_max;
         if !counting.is_empty() && !patience_over {
             return Stage::Waiting;

@@ -92,13 +92,8 @@ impl World<'_> {
         }
     }
 
-    /// Promised within the budget of crashes: beyond it nobody may be left who knows what a replica has missed,
-    /// and only the next write or quorum read brings it up to date. Nor where most is short-lived: there it
-    /// is known to happen that a leader dies with what it knew of a follower that had stood still.
+    /// All replicas of a key have come to agree.
     fn check_convergence(&mut self) {
-        if self.scenario.faults.crash_beyond_budget || self.scenario.expiring > 0 {
-            return;
-        }
         for key in 0..self.scenario.keys {
             if let Some(what) = self.disagreement(&key_name(key)) {
                 self.violate(Promise::Convergence, Some(key), what);
