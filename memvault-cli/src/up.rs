@@ -9,6 +9,7 @@ use futures_lite::{StreamExt, future};
 use log::LevelFilter;
 use smol::Timer;
 
+use crate::args::admin::AdminAddress;
 use crate::args::local::Up;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::local::{HOST, Plan, Startup, check_free};
@@ -58,17 +59,51 @@ fn plan(args: &Up, log_level: Option<LevelFilter>) -> Result<Plan, Error> {
     }
     for &port in &ports {
         let offset = usize::from(port) - base;
-        check_free(port, &format!("--base-port {base} + {offset}"))?;
+        check_free(HOST, port, &format!("--base-port {base} + {offset}"))?;
     }
-    check_free(args.port, &format!("--port {}, the gateway", args.port))?;
+    check_free(
+        HOST,
+        args.port,
+        &format!("--port {}, the gateway", args.port),
+    )?;
+    if let Some(admin) = &args.admin {
+        check_admin(admin, args.count, (&ports, args.port))?;
+    }
     Ok(Plan {
         ports,
         replicas: args.replicas.replicas,
         coordination: Some(args.coordination),
         max_memory: args.max_memory,
+        admin: args.admin.clone(),
         node_log: log_level.unwrap_or(LevelFilter::Warn),
         gateway_log: log_level.unwrap_or(LevelFilter::Info),
     })
+}
+
+/// Checks that the gateway and all nodes can tell of themselves: one port each, from `first` on.
+fn check_admin(
+    first: &AdminAddress,
+    count: usize,
+    (nodes, gateway): (&[u16], u16),
+) -> Result<(), Error> {
+    for offset in 0..=count {
+        let Some(AdminAddress { host, port }) = first.plus(offset).filter(|_| first.port > 0)
+        else {
+            return Err(Error::usage(format_args!(
+                "--admin {first} and --count {count}: expected a port from 1 on that is followed by {count} more, up to \
+                 65535"
+            )));
+        };
+        if nodes.contains(&port) || port == gateway {
+            return Err(Error::usage(format_args!(
+                "--admin {first} + {offset}: port {port} is the gateway's or a node's (--port, --base-port); choose a \
+                 range of {} ports of its own",
+                count + 1
+            )));
+        }
+        check_free(&host, port, &format!("--admin {first} + {offset}"))?;
+    }
+    Ok(())
 }
 
 /// Starts nodes and gateway, and waits until the gateway reaches the nodes.
@@ -97,7 +132,10 @@ fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> Str
         style.bold("MemVault is up"),
         plan.ports.len(),
     );
-    let mut row = |name: &str, port: u16, process: &Process, note: &str| {
+    let mut row = |name: &str, (port, offset): (u16, usize), process: &Process, note: &str| {
+        let admin = plan.admin_of(offset);
+        let admin = admin.map(|admin| format!("http://{admin}/metrics  "));
+        let note = format!("{}{note}", admin.unwrap_or_default());
         let address = format!("{HOST}:{port}");
         let address = style.bold(format_args!("{address:<16}"));
         let pid = style.dim(format_args!("pid {:<8}", process.pid()));
@@ -105,10 +143,11 @@ fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> Str
     };
     if let Some(process) = processes.last() {
         let note = "any Redis client, for the whole cluster";
-        row("gateway", gateway, process, note);
+        row("gateway", (gateway, 0), process, note);
     }
     for (number, (&port, process)) in plan.ports.iter().zip(processes).enumerate() {
-        row(&format!("node {}", number + 1), port, process, "");
+        let node = number + 1;
+        row(&format!("node {node}"), (port, node), process, "");
     }
     let first = processes.first().map_or(0, Process::pid);
     let list = plan.list();
@@ -183,8 +222,10 @@ fn obituary(plan: &Plan, process: &Process, how: &str) -> String {
     };
     let memory = plan.max_memory;
     let memory = memory.map_or_else(String::new, |bytes| format!(" --max-memory {bytes}"));
+    let admin = plan.admin_of(number + 1);
+    let admin = admin.map_or_else(String::new, |admin| format!(" --admin {admin}"));
     format!(
-        "{headline}. The others serve its keys. To bring it back:\n  {} serve --port {} --cluster {}{replicas}{memory}",
+        "{headline}. The others serve its keys. To bring it back:\n  {} serve --port {} --cluster {}{replicas}{memory}{admin}",
         program(),
         plan.ports[number],
         plan.list()

@@ -20,8 +20,9 @@ struct Up {
 
 impl Up {
     fn start() -> Self {
-        let base = free_ports(4);
+        let base = free_ports(8);
         let (nodes, gateway) = (base.to_string(), (base + 3).to_string());
+        let admin = format!("127.0.0.1:{}", base + 4);
         let mut process = Running::start(&[
             "up",
             "--count",
@@ -30,8 +31,16 @@ impl Up {
             &nodes,
             "--port",
             &gateway,
+            "--admin",
+            &admin,
         ]);
         process.wait_for("Ctrl-C stops all");
+        for (offset, name) in [(4, "gateway "), (5, "node 1 "), (7, "node 3 ")] {
+            let page = format!("http://127.0.0.1:{}/metrics", base + offset);
+            let is_told = |line: &String| line.contains(name) && line.contains(&page);
+            assert!(process.seen.iter().any(is_told), "{:#?}", process.seen);
+            assert!(!is_silent(base + offset), "{page}");
+        }
         let pid = |line: &String| {
             line.split_once("pid ")?
                 .1
@@ -60,7 +69,7 @@ impl Up {
     }
 
     fn nothing_is_left(&self) -> bool {
-        (0..4).all(|offset| is_silent(self.base + offset))
+        (0..8).all(|offset| is_silent(self.base + offset))
             && self.pids.iter().all(|&pid| has_ended(pid))
     }
 }

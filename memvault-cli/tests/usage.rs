@@ -13,6 +13,7 @@ const SUBCOMMANDS: [(&str, &[&str]); 12] = [
             "[default: 7001]",
             "[default: 6379]",
             "256mb",
+            "--admin <HOST:PORT>",
         ],
     ),
     (
@@ -24,6 +25,7 @@ const SUBCOMMANDS: [(&str, &[&str]); 12] = [
             "MEMVAULT_PORT",
             "--node-id",
             "--discover <LIST>",
+            "--admin <HOST:PORT>",
         ],
     ),
     (

@@ -62,6 +62,26 @@ impl<C> Requests<C> {
         self.waiting.remove(&id)
     }
 
+    /// The state of `node`, whose requests these are, in numbers: its counters, and its entries if it has any.
+    #[must_use]
+    pub fn facts(&self, node: &Node) -> Facts {
+        let counted = node.statistics();
+        let statistics = Statistics {
+            hits: counted.hits,
+            misses: counted.misses,
+            expired: counted.expired,
+            evicted: counted.evicted,
+            commands: self.commands,
+        };
+        match node.entries() {
+            Some(entries) => Facts::of_entries(entries, statistics),
+            None => Facts {
+                statistics,
+                ..Facts::default()
+            },
+        }
+    }
+
     /// How many requests of clients are under way.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -238,20 +258,7 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
 impl<C> ClusterEngine<'_, C> {
     fn facts(&self) -> Facts {
-        let counted = self.node.statistics();
-        let statistics = Statistics {
-            hits: counted.hits,
-            misses: counted.misses,
-            commands: self.requests.commands,
-            ..Statistics::default()
-        };
-        match self.node.entries() {
-            Some(entries) => Facts::of_entries(entries, statistics),
-            None => Facts {
-                statistics,
-                ..Facts::default()
-            },
-        }
+        self.requests.facts(self.node)
     }
 
     /// The members and the change under way, one a line.

@@ -104,12 +104,15 @@ def start_serve(*flags):
 class Cluster:
     """Members and a gateway, all ready."""
 
-    def __init__(self, count=3):
+    def __init__(self, count=3, flags=()):
+        """`flags` are one more flag for each member, and one for the gateway; none by default."""
+        *flags, last = [[flag] for flag in flags] or [[]] * (count + 1)
         *ports, gateway = free_ports(count + 1)
         members = ",".join(f"127.0.0.1:{port}" for port in ports)
         self.members = [
-            Server([BINARY, "serve", "--port", str(port), "--cluster", members], port) for port in ports]
-        self.gateway = Server([BINARY, "gateway", "--port", str(gateway), "--cluster", members], gateway)
+            Server([BINARY, "serve", "--port", str(port), "--cluster", members, *flag], port)
+            for port, flag in zip(ports, flags)]
+        self.gateway = Server([BINARY, "gateway", "--port", str(gateway), "--cluster", members, *last], gateway)
         try:
             for server in [*self.members, self.gateway]:
                 server.wait_until(b"SET a-probe x\r\n", b"+OK\r\n")

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::admin::{self, AdminAddress};
 use super::cluster::{Coordination, Replicas};
 use super::count;
 use super::duration::positive_duration;
@@ -35,6 +36,10 @@ pub(crate) struct Up {
         default_value_t = 6379
     )]
     pub(crate) port: u16,
+    /// Tell of the servers over HTTP: the gateway there, node 1 on the next port, and so on
+    /// [default: nowhere]
+    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = admin::address)]
+    pub(crate) admin: Option<AdminAddress>,
     #[command(flatten)]
     pub(crate) coordination: Coordination,
     /// Memory of each node for keys and values: 256mb, 1gb [default: no limit]

@@ -2,6 +2,7 @@
 //!
 //! Order of what counts: a flag, else the environment variable named in its help, else the default.
 
+pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod cluster;
 pub(crate) mod duration;

@@ -7,6 +7,7 @@ use memvault::connection;
 use memvault::resp::Limits;
 use memvault_net::server::Io;
 
+use super::admin::Admin;
 use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
 use super::duration::positive_duration;
@@ -36,6 +37,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
     #[command(flatten)]
+    pub(crate) admin: Admin,
+    #[command(flatten)]
     pub(crate) lifeline: Lifeline,
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct Gateway {
     pub(crate) coordination: Coordination,
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     #[command(flatten)]
     pub(crate) lifeline: Lifeline,
 }

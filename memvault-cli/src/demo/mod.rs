@@ -39,6 +39,7 @@ pub(crate) fn run(args: &Demo, log_level: Option<LevelFilter>) -> Outcome {
         replicas: args.replicas.replicas,
         coordination: None,
         max_memory: None,
+        admin: None,
         node_log: log_level.unwrap_or(LevelFilter::Warn),
         gateway_log: LevelFilter::Off,
     };

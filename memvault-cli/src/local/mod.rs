@@ -5,6 +5,7 @@ mod start;
 
 use log::LevelFilter;
 
+use crate::args::admin::AdminAddress;
 use crate::args::cluster::Coordination;
 
 pub(crate) use ports::{check_free, pick_free, unusable};
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) coordination: Option<Coordination>,
     /// Memory of each node in bytes.
     pub(crate) max_memory: Option<usize>,
+    /// Where the gateway tells of itself; the nodes do on the ports that follow.
+    pub(crate) admin: Option<AdminAddress>,
     /// What the nodes log.
     pub(crate) node_log: LevelFilter,
     /// What a gateway logs.
@@ -51,12 +54,26 @@ impl Plan {
         if let Some(bytes) = self.max_memory {
             args.extend(["--max-memory".to_owned(), bytes.to_string()]);
         }
+        args.extend(self.admin_args(number + 1));
         args
+    }
+
+    /// Where the gateway, with offset 0, or the node after it with this offset tells of itself.
+    pub(crate) fn admin_of(&self, offset: usize) -> Option<AdminAddress> {
+        self.admin.as_ref()?.plus(offset)
+    }
+
+    fn admin_args(&self, offset: usize) -> impl Iterator<Item = String> + use<> {
+        let address = self.admin_of(offset);
+        let words = address.map(|address| ["--admin".to_owned(), address.to_string()]);
+        words.into_iter().flatten()
     }
 
     /// Arguments that start a gateway.
     pub(crate) fn gateway_args(&self, port: u16) -> Vec<String> {
-        self.server_args("gateway", port, self.gateway_log)
+        let mut args = self.server_args("gateway", port, self.gateway_log);
+        args.extend(self.admin_args(0));
+        args
     }
 
     fn server_args(&self, subcommand: &str, port: u16, log: LevelFilter) -> Vec<String> {

@@ -7,10 +7,10 @@ use super::HOST;
 use crate::error::Error;
 
 /// Checks that nobody listens on a port; `flag` is what chose it.
-pub(crate) fn check_free(port: u16, flag: &str) -> Result<(), Error> {
-    match TcpListener::bind((HOST, port)) {
+pub(crate) fn check_free(host: &str, port: u16, flag: &str) -> Result<(), Error> {
+    match TcpListener::bind((host, port)) {
         Ok(_) => Ok(()),
-        Err(error) => Err(unusable(HOST, port, flag, &error)),
+        Err(error) => Err(unusable(host, port, flag, &error)),
     }
 }
 

@@ -1,20 +1,41 @@
-//! The listening socket of a server.
+//! The listening sockets of a server.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
 
+use crate::args::admin::AdminAddress;
 use crate::error::Error;
 use crate::local::unusable;
 
-/// Listens on a host or address and a port; port 0 lets the system choose.
+/// Listens where a server's clients and nodes connect; port 0 lets the system choose.
 pub(super) fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
+    bind(
+        host,
+        port,
+        &format!("--bind {host}"),
+        &format!("--port {port}"),
+    )
+}
+
+/// Listens where `--admin` says, if it was given.
+pub(super) fn listen_for_admin(
+    at: Option<&AdminAddress>,
+) -> Result<Option<Arc<TcpListener>>, Error> {
+    at.map(|at| {
+        let flag = format!("--admin {at}");
+        bind(&at.host, at.port, &flag, &flag).map(Arc::new)
+    })
+    .transpose()
+}
+
+fn bind(host: &str, port: u16, host_flag: &str, port_flag: &str) -> Result<TcpListener, Error> {
     let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
             return Err(Error::failed(format_args!(
-                "--bind {host}: expected an address or host name of this machine: {error}"
+                "{host_flag}: expected an address or host name of this machine: {error}"
             )));
         }
     };
-    TcpListener::bind(&addresses[..])
-        .map_err(|error| unusable(host, port, &format!("--port {port}"), &error))
+    TcpListener::bind(&addresses[..]).map_err(|error| unusable(host, port, port_flag, &error))
 }

@@ -6,6 +6,7 @@ mod listen;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use log::{info, warn};
 use memvault::replication::{self, Member};
@@ -39,6 +40,7 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
     }
     let mut place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
+    let admin = listen::listen_for_admin(args.admin.admin.as_ref())?;
     let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
     let member = &args.member;
     let discover = member.discover.as_ref();
@@ -53,13 +55,10 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         None => Role::Single(entries(&args.capacity)),
     };
     announce(&listener, &what(args, &place));
-    run(
-        listener,
-        role,
-        (threads, args.capacity.io),
-        &args.limits,
-        shutdown,
-    )
+    let mut config = config(role, &args.limits, admin);
+    config.threads = threads;
+    config.io = args.capacity.io;
+    run(listener, config, shutdown)
 }
 
 /// A node that knows its address only now that it listens.
@@ -114,6 +113,7 @@ fn known_members(cluster: Option<&Members>, seeds: Option<&Seeds>) -> Members {
 pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let host = args.listen.bind.as_deref().unwrap_or(HOST);
     let listener = listen::listen(host, args.listen.port.unwrap_or(PORT))?;
+    let admin = listen::listen_for_admin(args.admin.admin.as_ref())?;
     let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
     let served = &args.cluster;
     let members = &known_members(served.cluster.as_ref(), served.discover.as_ref());
@@ -135,23 +135,23 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
         &format!("gateway {cluster} replicas={replicas}{kind}"),
     );
     let role = Role::Cluster(Box::new(settings));
-    run(listener, role, (1, Io::Auto), &args.limits, shutdown)
+    run(listener, config(role, &args.limits, admin), shutdown)
 }
 
-/// Serves until `shutdown` gives a reason to end.
-fn run(
-    listener: TcpListener,
-    role: Role,
-    (threads, io): (usize, Io),
-    limits: &ClientLimits,
-    shutdown: Receiver<&'static str>,
-) -> Outcome {
+fn config(role: Role, limits: &ClientLimits, admin: Option<Arc<TcpListener>>) -> Config {
     let mut config = Config::new(role);
-    config.threads = threads;
-    config.io = io;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;
+    config.admin = admin;
+    config
+}
+
+/// Serves until `shutdown` gives a reason to end.
+fn run(listener: TcpListener, config: Config, shutdown: Receiver<&'static str>) -> Outcome {
+    if let Some(admin) = &config.admin {
+        announce_admin(admin);
+    }
     let told_to_stop = async move {
         let reason = shutdown.recv().await;
         info!("stopping: {}", reason.unwrap_or("no more signals"));
@@ -266,6 +266,19 @@ fn announce(listener: &TcpListener, what: &str) {
     if !address.ip().is_loopback() {
         warn!(
             "{address} can be reached from other machines, and there is no password: keep it behind a firewall"
+        );
+    }
+}
+
+fn announce_admin(listener: &TcpListener) {
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
+    info!("admin address=http://{address} paths=/metrics,/healthz,/readyz");
+    if !address.ip().is_loopback() {
+        warn!(
+            "admin address={address} can be reached from other machines, and there is no password: whoever does sees \
+             the members and the counters (--admin)"
         );
     }
 }

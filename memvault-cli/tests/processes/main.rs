@@ -1,6 +1,7 @@
 //! Real processes of the command `memvault`, as clients see them: some are killed, some stand still.
 #![cfg(unix)]
 
+mod admin;
 mod cluster;
 mod discovery;
 mod exact_lru;

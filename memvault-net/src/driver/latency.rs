@@ -43,6 +43,19 @@ impl Latency {
         self.count
     }
 
+    /// Their sum.
+    #[must_use]
+    pub const fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum)
+    }
+
+    /// How many took less than `2^power` microseconds, for 2 and more.
+    #[must_use]
+    pub fn below(&self, power: u32) -> u64 {
+        let end = (power as usize - 1) * 4;
+        self.counts.iter().take(end).sum()
+    }
+
     /// Their mean; zero if there are none.
     #[must_use]
     pub fn mean(&self) -> Duration {
@@ -111,6 +124,15 @@ mod tests {
             assert!(micros <= upper_bound(bucket), "{micros}");
             assert!(bucket == 0 || micros > upper_bound(bucket - 1), "{micros}");
         }
+    }
+
+    #[test]
+    fn powers_of_two_are_ends_of_buckets() {
+        let mut latency = Latency::default();
+        (0..100).for_each(|micros| latency.record(Duration::from_micros(micros)));
+        let below: Vec<u64> = (2..8).map(|power| latency.below(power)).collect();
+        assert_eq!(below, [4, 8, 16, 32, 64, 100]);
+        assert_eq!(latency.sum(), Duration::from_micros(99 * 50));
     }
 
     #[test]

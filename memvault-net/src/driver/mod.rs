@@ -36,6 +36,7 @@ use std::time::Duration;
 use async_executor::LocalExecutor;
 use futures_lite::{AsyncRead, AsyncWrite};
 use memvault::cluster::ClusterEngine;
+use memvault::connection::Facts;
 use memvault::replication::{
     ConfigError, Event, Levels, Node, NodeState, NodeStatistics, Outcome, Request,
 };
@@ -244,6 +245,13 @@ impl Driver {
     #[must_use]
     pub fn statistics(&self) -> NodeStatistics {
         self.inspect(Node::statistics)
+    }
+
+    /// The state of the node in numbers, as `INFO` tells it.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let requests = self.0.requests.borrow();
+        requests.clients.facts(&self.0.node.borrow())
     }
 
     /// The members as this node sees them, and how it fared with each. O(members).

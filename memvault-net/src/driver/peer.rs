@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use memvault::replication::{
     Body, DownReason, Event, Message, NodeState, Now, PeerStatus, PlainQuestion, PlainReply,
+    Progress,
 };
 use memvault::ring::NodeIndex;
 use memvault::time::Instant;
@@ -26,6 +27,8 @@ pub struct PeerReport {
     pub is_suspect: bool,
     /// What it said last that it can be used for.
     pub state: NodeState,
+    /// How far it has come with fetching its keys; `None` if it has them all, or has not said.
+    pub gaining: Option<Progress>,
     /// Questions sent to it, without greetings and heartbeats.
     pub requests: u64,
     /// Of these, those that it has not answered yet.
@@ -228,6 +231,7 @@ impl PeerLog {
             is_up: status.is_up,
             is_suspect: status.is_suspect,
             state: status.state,
+            gaining: status.gaining,
             requests: peer.requests,
             in_flight: peer.in_flight,
             failures: peer.failures,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_executor::LocalExecutor;
-use memvault::connection::{Hosted, Progress};
+use memvault::connection::{Facts, Hosted, Progress};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
 
@@ -65,6 +65,15 @@ impl Backend {
                     connection.process(now, &mut Hosted { engine, host })
                 })
             }
+        }
+    }
+
+    /// The state of what is stored, in numbers.
+    pub(super) fn facts(&self) -> Facts {
+        match self {
+            Self::Single(store) => Facts::of_store(&store.borrow()),
+            Self::Shard(shard) => shard.facts(),
+            Self::Cluster { driver, .. } => driver.facts(),
         }
     }
 

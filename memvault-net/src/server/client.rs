@@ -13,6 +13,8 @@ pub(super) struct Client {
     pub(super) connection: RefCell<Connection>,
     /// When it last sent something.
     heard_at: Cell<Instant>,
+    /// How often it sent something.
+    turns: Cell<u64>,
     /// Whether a reply that was deferred has come since the task looked last.
     has_news: Cell<bool>,
     /// Whether the client is to be closed without another word.
@@ -25,6 +27,8 @@ impl Client {
         Self {
             connection: RefCell::new(Connection::new(id, address, config)),
             heard_at: Cell::new(Instant::now()),
+            // So that not all clients are measured at the same time, nor only those that stay.
+            turns: Cell::new(id),
             has_news: Cell::new(false),
             is_dismissed: Cell::new(false),
             waker: Cell::new(None),
@@ -34,6 +38,12 @@ impl Client {
     /// Notes that the client sent something.
     pub(super) fn hear(&self, now: Instant) {
         self.heard_at.set(now);
+        self.turns.set(self.turns.get().wrapping_add(1));
+    }
+
+    /// Whether it is to be measured how long the answer to what it just sent takes.
+    pub(super) fn is_sample(&self) -> bool {
+        self.turns.get().is_multiple_of(SAMPLING)
     }
 
     pub(super) fn heard_at(&self) -> Instant {
@@ -78,3 +88,6 @@ impl Caller for Client {
         self.wake();
     }
 }
+
+/// One in so many times that something was read from a client, it is measured how long the answer takes.
+const SAMPLING: u64 = 16;

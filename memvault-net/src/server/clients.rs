@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use async_executor::LocalExecutor;
+use async_executor::{LocalExecutor, Task};
 use async_io::Timer;
 use futures_lite::future::poll_fn;
 use futures_lite::{AsyncRead, AsyncWrite};
@@ -18,6 +18,7 @@ use memvault::replication::Event;
 use super::Config;
 use super::backend::Backend;
 use super::client::Client;
+use super::meter::Meter;
 use super::seats::{Seat, Seats};
 use super::task::ClientTask;
 
@@ -33,6 +34,8 @@ pub(super) struct Clients {
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
     /// How many clients there are on all threads.
     pub(super) seats: Arc<Seats>,
+    /// How long requests take, on all threads.
+    pub(super) meter: Arc<Meter>,
     is_stopping: Cell<bool>,
     /// Whoever waits for the last client to go.
     waker: Cell<Option<Waker>>,
@@ -44,7 +47,7 @@ impl Clients {
         config: Config,
         backend: Backend,
         address: Option<SocketAddr>,
-        seats: Arc<Seats>,
+        (seats, meter): (Arc<Seats>, Arc<Meter>),
     ) -> Self {
         Self {
             executor: Rc::downgrade(executor),
@@ -55,9 +58,15 @@ impl Clients {
             address,
             clients: RefCell::default(),
             seats,
+            meter,
             is_stopping: Cell::new(false),
             waker: Cell::new(None),
         }
+    }
+
+    /// Starts a task; `None` if the executor is gone.
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Option<Task<()>> {
+        Some(self.executor.upgrade()?.spawn(future))
     }
 
     /// Begins to serve a client.
@@ -65,20 +74,18 @@ impl Clients {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Some(executor) = self.executor.upgrade() else {
-            return;
-        };
         let id = seat.id();
         let client = Rc::new(Client::new(id, address, self.config.connection));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
         let entry = Entry { all, seat };
-        executor
-            .spawn(async move {
-                task.run().await;
-                drop(entry);
-            })
-            .detach();
+        let serving = self.spawn(async move {
+            task.run().await;
+            drop(entry);
+        });
+        if let Some(serving) = serving {
+            serving.detach();
+        }
     }
 
     fn remove(&self, id: u64) {

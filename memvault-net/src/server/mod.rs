@@ -17,11 +17,13 @@
 //!
 //! Limits: [`Config`] names them with their defaults.
 
+mod admin;
 mod backend;
 mod client;
 mod clients;
 mod host;
 mod listen;
+mod meter;
 mod seats;
 mod shards;
 mod sockets;
@@ -68,6 +70,11 @@ pub struct Config {
     /// How long a client may be silent before it is closed; default `None`, for ever. Flag
     /// `--idle-timeout`.
     pub idle_timeout: Option<Duration>,
+    /// Where metrics and health are told over HTTP; default `None`, nowhere. Flag `--admin`.
+    ///
+    /// Paths: `/metrics` for Prometheus, `/healthz`, and `/readyz`, which is 200 while this server does its part.
+    /// Whoever reaches it learns who the members are, and can change nothing.
+    pub admin: Option<Arc<TcpListener>>,
     /// How long the end of the server waits for answers that are under way; default 5 s.
     pub shutdown_timeout: Duration,
 }
@@ -92,6 +99,7 @@ impl Config {
             connection: connection::Config::default(),
             max_clients: 10_000,
             idle_timeout: None,
+            admin: None,
             shutdown_timeout: Duration::from_secs(5),
         }
     }
@@ -146,7 +154,8 @@ impl Server {
         let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let seats = Arc::new(Seats::new(config.max_clients));
-        let clients = Clients::new(&executor, config, backend, address, Arc::clone(&seats));
+        let shared = (Arc::clone(&seats), Arc::default());
+        let clients = Clients::new(&executor, config, backend, address, shared);
         let clients = Rc::new(clients);
         clients.dismiss_after_pauses();
         let welcome = {
@@ -155,6 +164,7 @@ impl Server {
         };
         let accepting = executor.spawn(listen::accept(listener, seats, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
+        let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let (tell, told) = async_channel::bounded(1);
         if let Some(driver) = clients.backend.driver() {
             let tell = tell.clone();
@@ -226,6 +236,8 @@ pub enum Error {
     Discover(DiscoverError),
     /// The listening socket cannot be used.
     Listener(io::Error),
+    /// The listening socket of [`Config::admin`] cannot be used.
+    Admin(io::Error),
     /// The operating system does not let the server wait for its clients.
     Wait(io::Error),
 }
@@ -249,6 +261,7 @@ impl fmt::Display for Error {
             ),
             Self::Discover(error) => write!(f, "--discover: {error}"),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
+            Self::Admin(error) => write!(f, "cannot use the listening socket of --admin: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
         }
     }
@@ -259,7 +272,9 @@ impl std::error::Error for Error {
         match self {
             Self::Config(error) => Some(error),
             Self::Discover(error) => Some(error),
-            Self::Listener(error) | Self::Spawn(error) | Self::Wait(error) => Some(error),
+            Self::Listener(error) | Self::Spawn(error) | Self::Admin(error) | Self::Wait(error) => {
+                Some(error)
+            }
             Self::Threads(_) | Self::Epoll(_) | Self::Panic | Self::SameId(_) => None,
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct ClientTask<S> {
     caller: Rc<dyn Caller>,
     stream: S,
     progress: Progress,
+    /// When the oldest request was read that is not answered yet, if it is one whose time is taken.
+    timed_since: Option<Instant>,
     /// Whether there may be something to execute.
     is_due: bool,
     /// Whether the client will send nothing more.
@@ -45,6 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             caller,
             stream,
             progress: Progress::NeedInput,
+            timed_since: None,
             is_due: false,
             is_at_end: false,
         }
@@ -152,6 +155,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut connection = self.client.connection.borrow_mut();
         let is_answered = connection.deferred() == 0;
+        if is_answered && let Some(since) = self.timed_since.take() {
+            self.clients.meter.record(since.elapsed());
+        }
         if self.is_at_end {
             return if is_answered {
                 Poll::Ready(Ok(true))
@@ -164,7 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             Poll::Ready(0) => self.is_at_end = true,
             Poll::Ready(read) => {
                 connection.commit(read);
-                self.client.hear(Instant::now());
+                let now = Instant::now();
+                self.client.hear(now);
+                if self.timed_since.is_none() && self.client.is_sample() {
+                    self.timed_since = Some(now);
+                }
                 self.is_due = true;
             }
             Poll::Pending if self.clients.is_stopping() && is_answered => {

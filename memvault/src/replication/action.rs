@@ -142,49 +142,74 @@ pub enum DownReason {
     Silent,
 }
 
+impl Event {
+    /// The event's name, which its text begins with.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Up { .. } => "up",
+            Self::Down { .. } => "down",
+            Self::Ejected { .. } => "ejected",
+            Self::Rejoined { .. } => "rejoined",
+            Self::StateChanged { .. } => "state",
+            Self::DegradedStart { .. } => "degraded-start",
+            Self::FewNodes { .. } => "few-nodes",
+            Self::DegradedWrites => "degraded-writes",
+            Self::MembersChanged { .. } => "members",
+            Self::Moved { .. } => "moved",
+            Self::BadMemberList { .. } => "bad-member-list",
+            Self::Rejected { .. } => "rejected",
+            Self::SameId { .. } => "same-id",
+            Self::ClockSkew { .. } => "clock-skew",
+            Self::Paused { .. } => "paused",
+        }
+    }
+}
+
 impl core::fmt::Display for Event {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())?;
         match self {
-            Self::Up { node, state } => write!(f, "up node={node} state={}", state.name()),
-            Self::Down { node, reason } => write!(f, "down node={node} reason={}", reason.name()),
-            Self::Ejected { node } => write!(f, "ejected node={node}"),
-            Self::Rejoined { node } => write!(f, "rejoined node={node}"),
+            Self::Up { node, state } => write!(f, " node={node} state={}", state.name()),
+            Self::Down { node, reason } => write!(f, " node={node} reason={}", reason.name()),
+            Self::Ejected { node } => write!(f, " node={node}"),
+            Self::Rejoined { node } => write!(f, " node={node}"),
             Self::StateChanged { node, state } => {
-                write!(f, "state node={node} state={}", state.name())
+                write!(f, " node={node} state={}", state.name())
             }
             Self::DegradedStart { unconfirmed } => {
-                write!(f, "degraded-start unconfirmed={unconfirmed}")
+                write!(f, " unconfirmed={unconfirmed}")
             }
             Self::FewNodes { live, replicas } => {
-                write!(f, "few-nodes live={live} replicas={replicas}")
+                write!(f, " live={live} replicas={replicas}")
             }
-            Self::DegradedWrites => write!(f, "degraded-writes"),
+            Self::DegradedWrites => Ok(()),
             Self::MembersChanged {
                 epoch,
                 members,
                 change,
             } => {
-                write!(f, "members epoch={epoch} members={members}")?;
+                write!(f, " epoch={epoch} members={members}")?;
                 if change.is_empty() {
                     Ok(())
                 } else {
                     write!(f, " {change}")
                 }
             }
-            Self::Moved { node, address } => write!(f, "moved node={node} address={address}"),
+            Self::Moved { node, address } => write!(f, " node={node} address={address}"),
             Self::BadMemberList { node, reason } => {
-                write!(f, "bad-member-list node={node} reason=\"{reason}\"")
+                write!(f, " node={node} reason=\"{reason}\"")
             }
             Self::Rejected { node, reason } => {
-                write!(f, "rejected node={node} reason=\"{reason}\"")
+                write!(f, " node={node} reason=\"{reason}\"")
             }
             Self::SameId { node, must_end } => write!(
                 f,
-                "same-id node={node} must-end={must_end} reason=\"two processes have this id: stop one of them, or give it \
+                " node={node} must-end={must_end} reason=\"two processes have this id: stop one of them, or give it \
                  an id of its own (--node-id)\""
             ),
-            Self::ClockSkew { node } => write!(f, "clock-skew node={node}"),
-            Self::Paused { millis } => write!(f, "paused millis={millis}"),
+            Self::ClockSkew { node } => write!(f, " node={node}"),
+            Self::Paused { millis } => write!(f, " millis={millis}"),
         }
     }
 }

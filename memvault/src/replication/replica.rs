@@ -34,6 +34,10 @@ pub(crate) struct Replica {
     tag_window: Duration,
     /// See [`changes`](Self::changes).
     changes: u64,
+    /// Values that went to make room.
+    evicted: u64,
+    /// Values that went because their time was over.
+    expired: u64,
 }
 
 impl Replica {
@@ -54,12 +58,24 @@ impl Replica {
             tombstone_grace: config.tombstone_grace,
             tag_window,
             changes: 0,
+            evicted: 0,
+            expired: 0,
         }
     }
 
     /// How often an entry or a floor has changed: who has looked since need not look again. Evictions count.
     pub(super) const fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// Values that went to make room, since the start.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Values that went because their time was over, since the start.
+    pub(super) const fn expired(&self) -> u64 {
+        self.expired
     }
 
     /// Raises the floor of a bucket.
@@ -182,12 +198,13 @@ impl Replica {
         };
         let value = entry.value.as_deref().unwrap_or(&[]);
         self.changes += 1;
-        let changes = &mut self.changes;
+        let (changes, gone) = (&mut self.changes, &mut self.evicted);
         let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
         let remembers = self.rules.keep(Rule::EvictionIsRemembered);
         self.entries
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
                 *changes += 1;
+                *gone += u64::from(!evicted.meta.tombstone);
                 let version = evicted.meta.version.unwrap_or(Version::ZERO);
                 if remembers {
                     floors.raise(token(evicted.key), version);
@@ -229,7 +246,11 @@ impl Replica {
             return;
         };
         let expired = held.meta.expire_at.is_some_and(|at| at <= now.wall);
-        let version = held.meta.version.unwrap_or(Version::ZERO);
+        let (version, has_value) = (
+            held.meta.version.unwrap_or(Version::ZERO),
+            !held.meta.tombstone,
+        );
+        self.expired += u64::from(expired && has_value);
         if expired || held.meta.tombstone && !is_recent(now, version, self.tombstone_grace) {
             self.forget(now, key);
         }

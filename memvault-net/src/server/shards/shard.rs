@@ -95,6 +95,12 @@ impl Shard {
         *lock(&self.shards.desks[self.number].facts) = Facts::of_store(store);
     }
 
+    /// The state of the stores of all threads.
+    pub(in crate::server) fn facts(&self) -> Facts {
+        self.publish(&self.store.borrow());
+        self.shards.facts()
+    }
+
     /// A name for a command under way that no other has.
     pub(super) fn next_request(&self) -> u64 {
         let request = self.last_request.get() + 1;

@@ -16,9 +16,10 @@ use super::shard::Shard;
 use crate::server::backend::Backend;
 use crate::server::clients::Clients;
 use crate::server::listen::{self, Arrival};
+use crate::server::meter::Meter;
 use crate::server::seats::Seats;
 use crate::server::sockets::Sockets;
-use crate::server::{Config, Error, Role};
+use crate::server::{Config, Error, Role, admin};
 
 /// Serves clients on as many threads as `config` says, the calling one included, until `shutdown` is done.
 ///
@@ -37,6 +38,7 @@ pub(in crate::server) fn run(
     let common = Common {
         shards: Arc::new(Shards::new(config.threads, limits)),
         seats: Arc::new(Seats::new(config.max_clients)),
+        meter: Arc::default(),
         config,
         address,
     };
@@ -48,6 +50,7 @@ pub(in crate::server) fn run(
 struct Common {
     shards: Arc<Shards>,
     seats: Arc<Seats>,
+    meter: Arc<Meter>,
     config: Config,
     address: Option<SocketAddr>,
 }
@@ -133,8 +136,8 @@ impl Worker {
         let limits = config.connection.limits;
         let shard = Rc::new(Shard::new(number, &common.shards, limits));
         let backend = Backend::Shard(Rc::clone(&shard));
-        let seats = Arc::clone(&common.seats);
-        let clients = Clients::new(&executor, config, backend, common.address, seats);
+        let shared = (Arc::clone(&common.seats), Arc::clone(&common.meter));
+        let clients = Clients::new(&executor, config, backend, common.address, shared);
         Ok(Self {
             executor,
             sockets,
@@ -159,6 +162,7 @@ impl Worker {
         let accepting = listen::accept(listener, seats, self.deal());
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
+        let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
         self.run(async move {
             shutdown.await;
             drop(accepting);
@@ -238,6 +242,7 @@ mod tests {
         Common {
             shards: Arc::new(Shards::new(threads, &memvault::store::Config::default())),
             seats: Arc::new(Seats::new(config.max_clients)),
+            meter: Arc::default(),
             config,
             address: None,
         }

@@ -39,6 +39,10 @@ pub struct NodeStatistics {
     pub touches_taken: u64,
     /// Versions from too far in the future.
     pub clock_skews: u64,
+    /// Values removed to make room.
+    pub evicted: u64,
+    /// Values removed because their time was over.
+    pub expired: u64,
     /// Tombstones forgotten early because they took more than their share.
     pub dropped_tombstones: u64,
     /// Tags forgotten early because there were more than `max_tags`.
@@ -111,6 +115,8 @@ impl Node {
         let replica = self.member.as_ref().map(|member| &member.replica);
         NodeStatistics {
             dropped_tags: replica.map_or(0, Replica::dropped_tags),
+            evicted: replica.map_or(0, Replica::evicted),
+            expired: replica.map_or(0, Replica::expired),
             dropped_tombstones: replica.map_or(0, |replica| replica.tombstones.dropped()),
             ..self.cx.statistics
         }

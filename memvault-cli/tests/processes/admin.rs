@@ -1,0 +1,290 @@
+//! The admin port of real processes: what it tells, and what it puts up with.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::process::{Process, free_ports};
+use crate::redis::Redis;
+use crate::support::{PATIENCE, Running, eventually, memvault};
+
+/// A response, taken apart.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+/// Sends bytes and reads until the server closes.
+fn send(port: u16, bytes: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(bytes)?;
+    read(stream)
+}
+
+fn read(mut stream: TcpStream) -> std::io::Result<Answer> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.strip_prefix("HTTP/1.1 ").expect("a status line");
+    Ok(Answer {
+        status: status[..3].parse().expect("a status"),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+fn get(port: u16, path: &str) -> Answer {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    send(port, request.as_bytes()).expect("an answer")
+}
+
+/// The value of a metric without labels, or with these: `name{label="value"}`.
+fn metric(port: u16, name: &str) -> Option<f64> {
+    let text = get(port, "/metrics").body;
+    let mut lines = text.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+/// A node alone with an admin port.
+fn node(arguments: &[&str]) -> (Process, u16) {
+    let [port, admin] = free_ports(2)[..] else {
+        panic!("two ports were asked for");
+    };
+    let address = format!("127.0.0.1:{admin}");
+    let arguments = [&["serve", "--admin", &address], arguments].concat();
+    (Process::start(&arguments, port), admin)
+}
+
+#[test]
+fn a_node_alone_counts_what_its_clients_do() {
+    for threads in ["1", "2"] {
+        let flags = ["--threads", threads, "--max-entries", "100"];
+        let (node, admin) = node(&flags);
+        let mut redis = Redis::connect(node.port).expect("it runs");
+        let sets: Vec<_> = (0..300)
+            .map(|key| vec!["SET".to_owned(), format!("k{key}"), "v".to_owned()])
+            .collect();
+        redis.pipeline(&sets).expect("replies");
+        for _ in 0..100 {
+            redis.ask(&["GET", "none"]);
+        }
+        redis.ask(&["GET", "k299"]);
+        // The present state of a connection is told, and a sample of one request in 16 was timed.
+        assert_eq!(metric(admin, "memvault_connected_clients"), Some(1.0));
+        assert!(metric(admin, "memvault_commands_total").expect("told") >= 401.0);
+        assert_eq!(metric(admin, "memvault_misses_total"), Some(100.0));
+        assert_eq!(metric(admin, "memvault_hits_total"), Some(1.0));
+        assert_eq!(metric(admin, "memvault_entries"), Some(100.0));
+        assert_eq!(metric(admin, "memvault_evictions_total"), Some(200.0));
+        assert_eq!(metric(admin, "memvault_max_entries"), Some(100.0));
+        let timed = metric(admin, "memvault_request_duration_seconds_count");
+        assert!((5.0..=8.0).contains(&timed.expect("told")), "{timed:?}");
+        let infinite = "memvault_request_duration_seconds_bucket{le=\"+Inf\"}";
+        assert_eq!(metric(admin, infinite), timed);
+        assert_eq!(get(admin, "/healthz").body, "ok\n");
+        assert_eq!(get(admin, "/readyz").body, "serving\n");
+    }
+}
+
+#[test]
+fn bad_requests_get_an_answer_that_says_what_is_wrong() {
+    let (_node, admin) = node(&[]);
+    let long = format!("GET /metrics HTTP/1.1\r\na: {}", "b".repeat(9000));
+    let many = format!("GET /metrics HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(100));
+    for (bytes, status, text) in [
+        ("GET / HTTP/1.1\r\n\r\n", 404, "/metrics, /healthz, /readyz"),
+        ("GET /metrics/ HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("GET /../metrics HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("GET /%2e%2e/etc/passwd HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("GET //metrics HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        (
+            "POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+            405,
+            "expected GET or HEAD",
+        ),
+        ("DELETE /healthz HTTP/1.1\r\n\r\n", 405, "GET or HEAD"),
+        ("GET /metrics HTTP/3.0\r\n\r\n", 505, "HTTP/1.1"),
+        ("SET a b\r\n", 505, "HTTP/1.1"),
+        ("\x16\x03\x01\r\n\r\n", 400, "HTTP/1.1"),
+        (&long, 431, "8192 bytes"),
+        (&many, 431, "64 lines"),
+    ] {
+        let answer = send(admin, bytes.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, status, "{bytes:.40}");
+        assert!(answer.body.contains(text), "{bytes:.40}: {}", answer.body);
+        let allows = answer.head.contains("\r\nAllow: GET, HEAD\r\n");
+        assert_eq!(allows, status == 405, "{}", answer.head);
+    }
+    let head = send(admin, b"HEAD /healthz HTTP/1.1\r\n\r\n").expect("an answer");
+    assert_eq!((head.status, &*head.body), (200, ""));
+    assert!(head.head.contains("\r\nContent-Length: 3\r\n"));
+}
+
+#[test]
+fn slow_and_many_connections_do_not_keep_others_out_for_long() {
+    let (node, admin) = node(&[]);
+    let open = || TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    let mut slow: Vec<_> = (0..32).map(|_| open()).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /metrics HT").expect("it reads");
+    }
+    let full = read(open()).expect("an answer");
+    assert_eq!(full.status, 503);
+    assert!(full.body.contains("32 connections"), "{}", full.body);
+    // Clients of the cache do not notice.
+    let mut redis = Redis::connect(node.port).expect("it runs");
+    redis.ask(&["PING"]);
+    // One that leaves makes room at once, the others after some seconds.
+    drop(slow.pop());
+    eventually("there is room again", || {
+        send(admin, b"GET /healthz HTTP/1.1\r\n\r\n").is_ok_and(|answer| answer.status == 200)
+    });
+    for stream in slow {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let answer = read(stream).expect("an answer");
+        assert_eq!(answer.status, 408, "{}", answer.body);
+    }
+}
+
+#[test]
+fn an_end_of_input_amid_a_request_does_no_harm() {
+    let (_node, admin) = node(&[]);
+    let mut stream = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    stream.write_all(b"GET /he").expect("it reads");
+    stream.shutdown(Shutdown::Write).expect("a socket");
+    let mut rest = Vec::new();
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.read_to_end(&mut rest).expect("it closes");
+    assert_eq!(rest, b"");
+    assert_eq!(get(admin, "/healthz").status, 200);
+}
+
+#[test]
+fn a_member_is_ready_when_it_serves_and_tells_of_the_others() {
+    let ports = free_ports(6);
+    let (ports, admin) = ports.split_at(3);
+    let list: Vec<_> = ports
+        .iter()
+        .map(|port| format!("127.0.0.1:{port}"))
+        .collect();
+    let list = list.join(",");
+    let start = |number: usize| {
+        let address = format!("127.0.0.1:{}", admin[number]);
+        let arguments = ["serve", "--cluster", &list, "--admin", &address];
+        Process::start(&arguments, ports[number])
+    };
+    // Alone it waits for the others: it turns, and is not ready.
+    let mut members = vec![start(0)];
+    assert_eq!(get(admin[0], "/healthz").status, 200);
+    let early = get(admin[0], "/readyz");
+    assert_eq!((early.status, &early.body[..7]), (503, "warming"));
+    members.extend([start(1), start(2)]);
+    for admin in admin {
+        eventually("all are ready", || get(*admin, "/readyz").status == 200);
+    }
+    let dead = format!("{{node=\"127.0.0.1:{}\"}}", ports[2]);
+    let told = |name: &str| metric(admin[0], &format!("{name}{dead}"));
+    eventually("the third is seen", || {
+        told("memvault_member_up") == Some(1.0)
+    });
+    let share = told("memvault_member_leader_ratio").expect("told");
+    assert!((0.2..0.5).contains(&share), "{share}");
+    assert_eq!(told("memvault_member_replica_ratio"), Some(1.0));
+
+    members[2].kill();
+    eventually("its death is seen", || {
+        told("memvault_member_up") == Some(0.0)
+    });
+    let down = metric(admin[0], "memvault_events_total{event=\"down\"}");
+    assert!(down.expect("told") >= 1.0);
+    members[2] = start(2);
+    eventually("its return is seen", || {
+        told("memvault_member_up") == Some(1.0)
+    });
+    let back = metric(admin[0], "memvault_events_total{event=\"rejoined\"}");
+    assert!(back.expect("told") >= 1.0);
+}
+
+#[test]
+fn evictions_and_expirations_of_a_member_are_counted() {
+    let ports = free_ports(2);
+    let (address, admin) = (format!("127.0.0.1:{}", ports[0]), ports[1]);
+    let admin_address = format!("127.0.0.1:{admin}");
+    let arguments = [
+        "serve",
+        "--cluster",
+        &address,
+        "--max-entries",
+        "100",
+        "--admin",
+        &admin_address,
+    ];
+    let member = Process::start(&arguments, ports[0]);
+    eventually("it serves", || get(admin, "/readyz").status == 200);
+    let mut redis = Redis::connect(member.port).expect("it runs");
+    for key in 0..150 {
+        redis.ask(&["SET", &format!("k{key}"), "v"]);
+    }
+    redis.ask(&["SET", "short", "v", "PX", "1"]);
+    thread::sleep(Duration::from_millis(5));
+    redis.ask(&["GET", "short"]);
+    let evicted = metric(admin, "memvault_evictions_total");
+    assert_eq!(evicted, Some(51.0));
+    assert_eq!(metric(admin, "memvault_expirations_total"), Some(1.0));
+    assert_eq!(redis.info("evicted_keys").as_deref(), Some("51"));
+    assert_eq!(redis.info("expired_keys").as_deref(), Some("1"));
+}
+
+#[test]
+fn a_gateway_is_ready_when_a_member_serves() {
+    let ports = free_ports(3);
+    let member_address = format!("127.0.0.1:{}", ports[0]);
+    let address = format!("127.0.0.1:{}", ports[2]);
+    let arguments = ["gateway", "--cluster", &member_address, "--admin", &address];
+    let _gateway = Process::start(&arguments, ports[1]);
+    let early = get(ports[2], "/readyz");
+    assert_eq!(early.status, 503);
+    assert_eq!(early.body, "no member that serves is in view\n");
+    let _member = Process::start(&["serve", "--cluster", &member_address], ports[0]);
+    eventually("it is ready", || get(ports[2], "/readyz").status == 200);
+    assert_eq!(get(ports[2], "/readyz").body, "serving\n");
+}
+
+#[test]
+fn wrong_flags_and_taken_ports_are_named() {
+    for (command, address) in [("serve", "9400"), ("gateway", "a:b"), ("up", "::1:9400")] {
+        let ran = memvault(&[command, "--admin", address]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--admin <HOST:PORT>"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("127.0.0.1:9400"), "{}", ran.stderr);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let ran = memvault(&["serve", "--port", "0", "--admin", &address]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("is in use (--admin 127.0.0.1:"),
+        "{}",
+        ran.stderr
+    );
+    let ran = memvault(&["up", "--count", "2", "--admin", "127.0.0.1:65534"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("--admin 127.0.0.1:65534"),
+        "{}",
+        ran.stderr
+    );
+    let ran = memvault(&["up", "--count", "3", "--admin", "127.0.0.1:7000"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("port 7001"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_address_that_others_reach_is_warned_about() {
+    let mut node = Running::start(&["serve", "--port", "0", "--admin", "0.0.0.0:0"]);
+    let line = node.wait_for("WARN");
+    assert!(line.contains("--admin"), "{line}");
+}

@@ -1,0 +1,103 @@
+//! All that a server tells of itself at one time: plain data, for every format.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use memvault::connection::Facts;
+use memvault::replication::{NodeStatistics, Role};
+
+use crate::driver::{Driver, Latency, PeerReport};
+use crate::server::backend::Backend;
+use crate::server::clients::Clients;
+
+/// A server at one time.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) uptime: Duration,
+    pub(super) clients: usize,
+    pub(super) max_clients: usize,
+    /// Clients since the start.
+    pub(super) connections: u64,
+    pub(super) facts: Facts,
+    pub(super) latency: Latency,
+    /// What only a node of a cluster has.
+    pub(super) cluster: Option<Cluster>,
+}
+
+/// A cluster, as one of its nodes sees it.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    /// The id of a member, or the name of a gateway.
+    pub(super) node: String,
+    pub(super) is_ready: bool,
+    pub(super) epoch: u64,
+    pub(super) replicas: u8,
+    pub(super) in_flight: usize,
+    pub(super) tombstones: usize,
+    pub(super) statistics: NodeStatistics,
+    pub(super) members: Vec<Seen>,
+    pub(super) events: Vec<(&'static str, u64)>,
+}
+
+/// A member as this node sees it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) report: PeerReport,
+    /// The fraction of the ring that it leads.
+    pub(super) leader_share: f64,
+    /// The fraction of the ring that it has a replica of, led or not.
+    pub(super) replica_share: f64,
+}
+
+impl Snapshot {
+    /// Looks at the server. O(virtual nodes of the ring).
+    pub(super) fn take(clients: &Clients, events: &BTreeMap<&'static str, u64>) -> Self {
+        Self {
+            uptime: clients.started_at.elapsed(),
+            clients: clients.seats.taken(),
+            max_clients: clients.config.max_clients,
+            connections: clients.seats.total(),
+            facts: clients.backend.facts(),
+            latency: clients.meter.latency(),
+            cluster: match &clients.backend {
+                Backend::Cluster { driver, .. } => Some(Cluster::seen_by(driver, events)),
+                Backend::Single(_) | Backend::Shard(_) => None,
+            },
+        }
+    }
+}
+
+impl Cluster {
+    fn seen_by(driver: &Driver, events: &BTreeMap<&'static str, u64>) -> Self {
+        let reports = driver.peers();
+        driver.inspect(|node| {
+            let (document, ring) = (node.document(), node.ring());
+            let shares: BTreeMap<_, _> = ring
+                .shares(document.replicas.into())
+                .into_iter()
+                .filter_map(|share| Some((ring.node_id(share.node)?, share)))
+                .collect();
+            let members = reports.into_iter().map(|report| {
+                // One that is joining has no share yet.
+                let share = shares.get(&*report.id);
+                Seen {
+                    leader_share: share.map_or(0.0, |share| share.leader),
+                    replica_share: share.map_or(0.0, |share| share.replica),
+                    report,
+                }
+            });
+            let (Role::Member(name) | Role::Coordinator(name)) = &node.config().role;
+            Self {
+                node: name.clone(),
+                is_ready: node.is_ready(),
+                epoch: document.epoch,
+                replicas: document.replicas,
+                in_flight: node.in_flight(),
+                tombstones: node.entries().map_or(0, |entries| entries.tombstones()),
+                statistics: node.statistics(),
+                members: members.collect(),
+                events: events.iter().map(|(name, count)| (*name, *count)).collect(),
+            }
+        })
+    }
+}
