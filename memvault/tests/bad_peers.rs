@@ -2,11 +2,12 @@
 
 use memvault::replication::{
     Action, Answer, Body, Config, Event, Failure, Hello, Level, Levels, Link, Member, Message,
-    Node, NodeState, Now, Request, Role,
+    Node, NodeState, Now, ReadReply, Request, Role, TurnReply,
 };
 use memvault::ring::NodeIndex;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
+use memvault::version::Version;
 
 const EPOCH_MS: u64 = 1_700_000_000_000;
 
@@ -22,6 +23,7 @@ struct Lone {
     sent: Vec<(Link, Message)>,
     closed: Vec<Link>,
     events: Vec<Event>,
+    done: Vec<(u64, Result<Answer, Failure>)>,
 }
 
 impl Lone {
@@ -37,6 +39,7 @@ impl Lone {
             sent: Vec::new(),
             closed: Vec::new(),
             events: Vec::new(),
+            done: Vec::new(),
         };
         lone.wait(0);
         lone
@@ -59,6 +62,7 @@ impl Lone {
                 Action::Send(link, message) => self.sent.push((link, message)),
                 Action::Disconnect(link) => self.closed.push(link),
                 Action::Event(event) => self.events.push(event),
+                Action::Complete(id, outcome) => self.done.push((id, outcome)),
                 _ => {}
             }
         }
@@ -371,4 +375,60 @@ fn a_request_names_what_is_wrong_where_all_replicas_refuse() {
     let text = failure.to_string();
     assert!(text.starts_with("CLUSTERDOWN no replica"), "{text}");
     assert!(text.contains(reason), "{text}");
+}
+
+/// Answers every question of a kind that was sent since the last look.
+fn answer(client: &mut Lone, reply: impl Fn(Link, &Body) -> Option<Body>) -> usize {
+    let sent = core::mem::take(&mut client.sent);
+    let answers = sent.into_iter().filter_map(|(link, message)| {
+        let body = reply(link, &message.body)?;
+        Some((link, message.id, body))
+    });
+    let answers: Vec<_> = answers.collect();
+    let count = answers.len();
+    for (link, id, body) in answers {
+        client.hear(link, id, body);
+    }
+    count
+}
+
+#[test]
+fn a_replica_that_claims_a_version_of_the_future_cannot_hinder_a_change() {
+    let mut client = Lone::new(Role::Coordinator("client".into()), 1);
+    for id in ["a", "b", "c"] {
+        let node = client.index(id);
+        client.connect(node);
+        client.pong(node, 1, 0);
+    }
+    let hostile = Link::Peer(client.index("b"));
+    let quorum = Levels {
+        write: Level::Quorum,
+        read: Level::Quorum,
+    };
+    let now = client.time();
+    let change = Request::GetAndDelete(b"k"[..].into());
+    client.node.handle_request(now, 1, change, quorum);
+    client.drain();
+    let turn = |_, body: &Body| {
+        let is_turn = matches!(body, Body::Turn { .. });
+        is_turn.then_some(Body::Turned(TurnReply::Granted))
+    };
+    assert_eq!(answer(&mut client, turn), 1);
+    let future = Version::new((EPOCH_MS + 3_600_000) << 16, 7);
+    let held = |link, body: &Body| {
+        let reply = if link == hostile {
+            ReadReply::Overtaken { current: future }
+        } else {
+            ReadReply::Holds {
+                entry: None,
+                unconfirmed: false,
+                floor: Version::ZERO,
+            }
+        };
+        matches!(body, Body::Read { .. }).then_some(Body::Held(reply))
+    };
+    assert!(answer(&mut client, held) >= 2);
+    client.wait(100);
+    answer(&mut client, held);
+    assert_eq!(client.done, [(1, Ok(Answer::Value(None)))]);
 }

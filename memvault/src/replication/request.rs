@@ -134,9 +134,11 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// No replica of the key can be reached. Nothing was done.
+    /// No replica of the key can be reached. A write was not done, unless it was sent before the last replica was
+    /// lost.
     Unavailable,
-    /// No replica of the key can be used, and one of them is there but goes by other rules. Nothing was done.
+    /// No replica of the key can be used, and one of them is there but goes by other rules. As for a write, see
+    /// [`Unavailable`](Self::Unavailable).
     Rejected {
         /// The node's id.
         node: String,

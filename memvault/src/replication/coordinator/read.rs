@@ -212,8 +212,12 @@ impl Operation {
         };
         read.asked = read.asked.without(who);
         match reply {
-            ReadReply::Overtaken { .. } => {
-                return self.handle_overtaken(cx, timers, now, id, &reply);
+            ReadReply::Overtaken { current } => {
+                if cx.observe(now, current) {
+                    return self.begin_read_after_pause(cx, timers, now, id);
+                }
+                // What overtook us is from a wrong clock, or does not exist: it is as good as silent.
+                read.passed = read.passed.or(who);
             }
             ReadReply::Loading => {
                 read.passed = read.passed.or(who);

@@ -15,7 +15,6 @@ use alloc::vec::Vec;
 
 use super::super::Now;
 use super::super::context::Context;
-use super::super::message::ReadReply;
 use super::super::request::{Answer, Failure};
 use super::super::rules::Rule;
 use super::super::update::{Decision, Update};
@@ -149,23 +148,6 @@ impl Operation {
     ) -> Step {
         self.asks_for = AsksFor::Promises;
         self.begin_read(cx, timers, now, id)
-    }
-
-    /// A replica could not give its promise: something newer is under way.
-    pub(super) fn handle_overtaken(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        reply: &ReadReply,
-    ) -> Step {
-        if let ReadReply::Overtaken { current } = reply
-            && !cx.observe(now, *current)
-        {
-            return Step::Done(Err(Failure::ClockSkew));
-        }
-        self.begin_read_after_pause(cx, timers, now, id)
     }
 
     /// The failure to answer with: one that may have been done is in doubt, whatever it failed of.
