@@ -274,7 +274,7 @@ fn announce_admin(listener: &TcpListener) {
     let Ok(address) = listener.local_addr() else {
         return;
     };
-    info!("admin address=http://{address} paths=/metrics,/healthz,/readyz");
+    info!("admin address=http://{address} paths=/metrics,/healthz,/readyz,/api/status,/api/where");
     if !address.ip().is_loopback() {
         warn!(
             "admin address={address} can be reached from other machines, and there is no password: whoever does sees \

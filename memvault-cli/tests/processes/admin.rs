@@ -5,6 +5,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::cluster::Cluster;
 use crate::process::{Process, free_ports};
 use crate::redis::Redis;
 use crate::support::{PATIENCE, Running, eventually, memvault};
@@ -87,6 +90,105 @@ fn a_node_alone_counts_what_its_clients_do() {
         assert_eq!(get(admin, "/healthz").body, "ok\n");
         assert_eq!(get(admin, "/readyz").body, "serving\n");
     }
+}
+
+fn json(port: u16, path: &str) -> Value {
+    let answer = get(port, path);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.head.contains("Content-Type: application/json"));
+    serde_json::from_str(&answer.body).expect("a document")
+}
+
+#[test]
+fn the_status_of_a_node_alone_is_a_document() {
+    let (node, admin) = node(&["--max-memory", "1mb"]);
+    let mut redis = Redis::connect(node.port).expect("it runs");
+    redis.ask(&["SET", "a", "b"]);
+    for key in ["a", "a", "a", "none"] {
+        redis.ask(&["GET", key]);
+    }
+    let status = json(admin, "/api/status");
+    assert_eq!(status["role"], "alone");
+    assert_eq!(
+        (&status["ready"], &status["state"]),
+        (&true.into(), &"serving".into())
+    );
+    assert_eq!(status["hit_ratio"], 0.75);
+    assert_eq!(status["entries"], 1);
+    assert_eq!(status["memory_limit_bytes"], 1 << 20);
+    assert!(status["memory_used_bytes"].as_u64().expect("told") > 0);
+    assert_eq!(status["cluster"], Value::Null);
+    assert_eq!(status["clients"]["connected"], 1);
+    eventually("what is recent becomes old", || {
+        json(admin, "/api/status")["recent"]["commands_per_second"] == 0.0
+    });
+    assert_eq!(
+        json(admin, "/api/where?key=a")["nodes"],
+        serde_json::json!([])
+    );
+    let answer = get(admin, "/api/where?kez=a");
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.body.contains("/api/where?key=KEY"),
+        "{}",
+        answer.body
+    );
+}
+
+#[test]
+fn a_gateway_tells_of_its_members_where_keys_are_and_what_happened() {
+    let mut cluster = Cluster::start_with_admin(4);
+    let admin = cluster.admin.expect("it was asked for");
+    let status = json(admin, "/api/status");
+    assert_eq!(
+        (&status["role"], &status["ready"]),
+        (&"gateway".into(), &true.into())
+    );
+    let members = status["cluster"]["members"].as_array().expect("a list");
+    let sum = |name: &str| {
+        members
+            .iter()
+            .filter_map(|member| member[name].as_f64())
+            .sum::<f64>()
+    };
+    assert!((sum("leader_ratio") - 1.0).abs() < 1e-9, "{status}");
+    assert!((sum("replica_ratio") - 3.0).abs() < 1e-9, "{status}");
+
+    // A key of three bytes, one of which must be encoded: the command `ring` says the same.
+    let place = json(admin, "/api/where?x=y&key=a%26+");
+    assert_eq!(place["key"], "a& ");
+    let ran = memvault(&["ring", "--cluster", &cluster.list, "--key", "a& ", "--json"]);
+    let nodes = place["nodes"].as_array().expect("a list");
+    assert_eq!(nodes.len(), 3);
+    let last = nodes.iter().fold(0, |from, node| {
+        let node = node.as_str().expect("an id");
+        let found = ran.stdout[from..].find(node);
+        from + found.unwrap_or_else(|| panic!("{node} is not next: {}", ran.stdout))
+    });
+    assert!(last > 0);
+
+    let dead = format!("127.0.0.1:{}", cluster.members[1].port);
+    cluster.members[1].kill();
+    eventually("the death is an event", || {
+        let status = json(admin, "/api/status");
+        let events = status["events"].as_array().expect("a list").iter();
+        let mut downs = events.filter(|event| event["event"] == "down");
+        downs.any(|event| {
+            event["text"]
+                .as_str()
+                .is_some_and(|text| text.contains(&dead))
+        })
+    });
+    let status = json(admin, "/api/status");
+    let mut members = status["cluster"]["members"]
+        .as_array()
+        .expect("a list")
+        .iter();
+    let seen = members
+        .find(|member| member["node"] == *dead)
+        .expect("it is a member");
+    assert_eq!(seen["up"], false);
+    assert!(status["events"][0]["time_ms"].as_u64().expect("a time") > 1_700_000_000_000);
 }
 
 #[test]

@@ -10,11 +10,22 @@ pub(crate) struct Cluster {
     pub(crate) list: String,
     pub(crate) members: Vec<Process>,
     pub(crate) gateway: Process,
+    /// The admin port of the gateway, if it has one.
+    pub(crate) admin: Option<u16>,
 }
 
 impl Cluster {
     /// Starts `count` members and a gateway, and waits until all of them serve.
     pub(crate) fn start(count: usize) -> Self {
+        Self::start_with(count, None)
+    }
+
+    /// The same, with an admin port of the gateway.
+    pub(crate) fn start_with_admin(count: usize) -> Self {
+        Self::start_with(count, free_ports(1).pop())
+    }
+
+    fn start_with(count: usize, admin: Option<u16>) -> Self {
         let ports = free_ports(count + 1);
         let (gateway, ports) = ports.split_last().expect("a cluster has members");
         let list: Vec<_> = ports
@@ -34,11 +45,17 @@ impl Cluster {
                 .collect::<Result<Vec<_>, _>>()
                 .expect("members start")
         });
-        let gateway = Process::start(&["gateway", "--cluster", &list], *gateway);
+        let address = admin.map(|port| format!("127.0.0.1:{port}"));
+        let mut arguments = vec!["gateway", "--cluster", &list];
+        if let Some(address) = &address {
+            arguments.extend(["--admin", address]);
+        }
+        let gateway = Process::start(&arguments, *gateway);
         let cluster = Self {
             list,
             members,
             gateway,
+            admin,
         };
         for number in 0..count {
             cluster.wait_until_serving(number);

@@ -43,6 +43,20 @@ impl Latency {
         self.count
     }
 
+    /// Those that were recorded after a copy was made, `earlier`. Their maximum is the bound of its bucket.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut later = self.clone();
+        for (count, before) in later.counts.iter_mut().zip(&earlier.counts) {
+            *count = count.saturating_sub(*before);
+        }
+        let last = later.counts.iter().rposition(|count| *count > 0);
+        later.count = later.counts.iter().sum();
+        later.sum = later.sum.saturating_sub(earlier.sum);
+        later.max = last.map_or(0, |bucket| upper_bound(bucket).min(self.max));
+        later
+    }
+
     /// Their sum.
     #[must_use]
     pub const fn sum(&self) -> Duration {

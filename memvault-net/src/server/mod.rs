@@ -72,7 +72,8 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// Where metrics and health are told over HTTP; default `None`, nowhere. Flag `--admin`.
     ///
-    /// Paths: `/metrics` for Prometheus, `/healthz`, and `/readyz`, which is 200 while this server does its part.
+    /// Paths: `/metrics` for Prometheus, `/healthz`, `/readyz`, which is 200 while this server does its part, and the
+    /// documents `/api/status` and `/api/where?key=KEY`.
     /// Whoever reaches it learns who the members are, and can change nothing.
     pub admin: Option<Arc<TcpListener>>,
     /// How long the end of the server waits for answers that are under way; default 5 s.

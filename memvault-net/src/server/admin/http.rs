@@ -98,6 +98,15 @@ impl Response {
         }
     }
 
+    /// A document for programs.
+    pub(super) fn json(document: &serde_json::Value) -> Self {
+        Self {
+            status: 200,
+            content_type: "application/json",
+            body: format!("{document}\n"),
+        }
+    }
+
     /// The response as it is sent; to a `HEAD` without its body.
     pub(super) fn encode(&self, method: Method) -> Vec<u8> {
         let Self {

@@ -12,12 +12,13 @@
 //! Limits: [`MAX_CONNECTIONS`], [`READ_TIMEOUT`], [`EXCHANGE_TIMEOUT`], [`http::MAX_HEAD_LEN`]; they are fixed. One
 //! request per connection.
 
+mod history;
 mod http;
 mod metrics;
 mod snapshot;
+mod status;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ use memvault::replication::{NodeState, Role};
 
 use super::backend::Backend;
 use super::clients::Clients;
+use crate::clock::wall;
+use history::History;
 use http::{Method, Request, Response};
 use snapshot::Snapshot;
 
@@ -45,8 +48,11 @@ const MAX_DRAINED: usize = 64 << 10;
 /// Pause after a failure to accept that is likely to last, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often the counters are remembered: what is told as recent is of the last one or two such times.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
 /// What there is.
-const PATHS: &str = "/metrics, /healthz, /readyz";
+const PATHS: &str = "/metrics, /healthz, /readyz, /api/status, /api/where?key=KEY";
 
 /// Starts to answer on [`Config::admin`](super::Config::admin), if there is one, until the task is dropped.
 ///
@@ -59,17 +65,17 @@ pub(super) fn start(clients: &Rc<Clients>) -> io::Result<Option<Task<()>>> {
     let listener = TcpListener::try_clone(listener)?.try_into()?;
     let admin = Rc::new(Admin {
         clients: Rc::clone(clients),
-        events: RefCell::default(),
+        history: RefCell::default(),
     });
-    admin.count_events();
-    Ok(clients.spawn(accept(listener, admin)))
+    admin.note_events();
+    let marking = Rc::clone(&admin).mark();
+    Ok(clients.spawn(accept(listener, admin).or(marking)))
 }
 
 /// What answers are made of.
 struct Admin {
     clients: Rc<Clients>,
-    /// How often each kind of event has happened.
-    events: RefCell<BTreeMap<&'static str, u64>>,
+    history: RefCell<History>,
 }
 
 async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
@@ -133,21 +139,22 @@ impl Admin {
     }
 
     fn answer(&self, request: &Request) -> Response {
-        let page: fn(&Self) -> Response = match &*request.path {
-            "/metrics" => Self::metrics,
-            "/healthz" => |_| Response::text(200, "ok"),
-            "/readyz" => Self::readiness,
+        let page: fn(&Self, &str) -> Response = match &*request.path {
+            "/metrics" => |admin, _| admin.metrics(),
+            "/healthz" => |_, _| Response::text(200, "ok"),
+            "/readyz" => |admin, _| admin.readiness(),
+            "/api/status" => |admin, _| admin.status(),
+            "/api/where" => Self::place,
             _ => return Response::text(404, format!("no such path; there are {PATHS}")),
         };
         match request.method {
-            Method::Get | Method::Head => page(self),
+            Method::Get | Method::Head => page(self, &request.query),
             Method::Other => Response::text(405, "expected GET or HEAD"),
         }
     }
 
     fn metrics(&self) -> Response {
-        let events = self.events.borrow();
-        let snapshot = Snapshot::take(&self.clients, &events);
+        let snapshot = Snapshot::take(&self.clients, &self.history.borrow().counts);
         Response {
             status: 200,
             content_type: metrics::CONTENT_TYPE,
@@ -163,14 +170,48 @@ impl Admin {
         }
     }
 
-    fn count_events(self: &Rc<Self>) {
+    fn status(&self) -> Response {
+        let history = self.history.borrow();
+        let snapshot = Snapshot::take(&self.clients, &history.counts);
+        Response::json(&status::status(
+            &snapshot,
+            &readiness(&self.clients),
+            &history,
+        ))
+    }
+
+    /// Which nodes hold the key that a query names.
+    fn place(&self, query: &str) -> Response {
+        let place = match &self.clients.backend {
+            Backend::Cluster { driver, .. } => {
+                driver.inspect(|node| status::place(query, Some(node)))
+            }
+            Backend::Single(_) | Backend::Shard(_) => status::place(query, None),
+        };
+        place.map_or_else(
+            || Response::text(400, "expected /api/where?key=KEY, percent-encoded"),
+            |place| Response::json(&place),
+        )
+    }
+
+    /// Remembers the counters from time to time, for ever.
+    async fn mark(self: Rc<Self>) {
+        loop {
+            let (facts, latency) = (self.clients.backend.facts(), self.clients.meter.latency());
+            let commands = facts.statistics.commands;
+            self.history.borrow_mut().mark(commands, latency);
+            Timer::after(MARK_EVERY).await;
+        }
+    }
+
+    fn note_events(self: &Rc<Self>) {
         let Some(driver) = self.clients.backend.driver() else {
             return;
         };
         let weak = Rc::downgrade(self);
         driver.on_event(move |event| {
             if let Some(admin) = weak.upgrade() {
-                *admin.events.borrow_mut().entry(event.name()).or_default() += 1;
+                admin.history.borrow_mut().note(wall(), event);
             }
         });
     }

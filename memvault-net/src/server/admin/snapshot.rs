@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use memvault::connection::Facts;
-use memvault::replication::{NodeStatistics, Role};
+use memvault::replication::{Change, NodeStatistics, Role};
 
 use crate::driver::{Driver, Latency, PeerReport};
 use crate::server::backend::Backend;
@@ -29,7 +29,10 @@ pub(super) struct Snapshot {
 pub(super) struct Cluster {
     /// The id of a member, or the name of a gateway.
     pub(super) node: String,
+    pub(super) is_member: bool,
     pub(super) is_ready: bool,
+    /// The change of members under way, such as `joining=d`; empty if there is none.
+    pub(super) change: String,
     pub(super) epoch: u64,
     pub(super) replicas: u8,
     pub(super) in_flight: usize,
@@ -89,6 +92,11 @@ impl Cluster {
             let (Role::Member(name) | Role::Coordinator(name)) = &node.config().role;
             Self {
                 node: name.clone(),
+                is_member: matches!(node.config().role, Role::Member(_)),
+                change: document
+                    .change
+                    .as_ref()
+                    .map_or_else(String::new, Change::describe),
                 is_ready: node.is_ready(),
                 epoch: document.epoch,
                 replicas: document.replicas,
