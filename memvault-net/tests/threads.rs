@@ -305,6 +305,21 @@ fn the_limit_of_clients_is_one_for_all_threads() {
 }
 
 /// The number that `INFO` tells under this name.
+#[test]
+fn the_commands_of_the_last_second_are_counted_for_all_threads() {
+    for threads in [1, 2] {
+        let server = Running::single(|config| config.threads = threads);
+        let mut streams = [server.connect(), server.connect()];
+        // Also a client of the thread that does not measure is told.
+        for stream in &mut streams {
+            let deadline = Instant::now() + PATIENCE;
+            while info(stream, "instantaneous_ops_per_sec") == 0 {
+                assert!(Instant::now() < deadline, "it stays at 0");
+            }
+        }
+    }
+}
+
 fn info(stream: &mut TcpStream, name: &str) -> u64 {
     stream.write_all(b"INFO\r\n").expect("it is open");
     let (mut text, mut byte) = (String::new(), [0]);

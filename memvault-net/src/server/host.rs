@@ -30,7 +30,10 @@ impl Host for Clients {
                 // No command of ours waits for another client; redis-cli --stat asks for it.
                 fields.field("blocked_clients", 0);
             }
-            Section::Stats => fields.field("total_connections_received", self.seats.total()),
+            Section::Stats => {
+                fields.field("total_connections_received", self.seats.total());
+                fields.field("instantaneous_ops_per_sec", self.meter.rate());
+            }
             Section::Memory | Section::Replication | Section::Keyspace => {}
         }
     }

@@ -1,13 +1,23 @@
-//! How long clients wait for the server.
+//! How long clients wait for the server, and how much it does for them.
 
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use async_io::Timer;
+
+use super::clients::Clients;
 use crate::driver::Latency;
 
-/// The times that answers took, on all threads: a sample.
+/// What is measured on all threads together.
 #[derive(Debug, Default)]
-pub(super) struct Meter(Mutex<Latency>);
+pub(super) struct Meter {
+    /// The times that answers took: a sample.
+    latency: Mutex<Latency>,
+    /// Commands per second of late.
+    rate: AtomicU64,
+}
 
 impl Meter {
     /// Adds one.
@@ -20,8 +30,29 @@ impl Meter {
         self.lock().clone()
     }
 
+    /// Commands per second, of the last second that is over.
+    pub(super) fn rate(&self) -> u64 {
+        self.rate.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Latency> {
         // Numbers are as good after a panic as before.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Keeps [`Meter::rate`] true, for ever.
+pub(super) async fn measure_rate(clients: Rc<Clients>) {
+    let (mut before, mut at) = (0, Instant::now());
+    loop {
+        Timer::after(SECOND).await;
+        let commands = clients.backend.facts().statistics.commands;
+        // Counters may have been set to zero meanwhile.
+        let done = commands.saturating_sub(std::mem::replace(&mut before, commands));
+        let seconds = std::mem::replace(&mut at, Instant::now()).elapsed();
+        let rate = (done as f64 / seconds.as_secs_f64()).round() as u64;
+        clients.meter.rate.store(rate, Ordering::Relaxed);
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);

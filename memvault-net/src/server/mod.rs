@@ -166,6 +166,7 @@ impl Server {
         let accepting = executor.spawn(listen::accept(listener, seats, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
+        let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
         let (tell, told) = async_channel::bounded(1);
         if let Some(driver) = clients.backend.driver() {
             let tell = tell.clone();

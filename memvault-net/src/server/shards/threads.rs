@@ -16,7 +16,7 @@ use super::shard::Shard;
 use crate::server::backend::Backend;
 use crate::server::clients::Clients;
 use crate::server::listen::{self, Arrival};
-use crate::server::meter::Meter;
+use crate::server::meter::{self, Meter};
 use crate::server::seats::Seats;
 use crate::server::sockets::Sockets;
 use crate::server::{Config, Error, Role, admin};
@@ -163,6 +163,8 @@ impl Worker {
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
         let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
+        let measuring = meter::measure_rate(Rc::clone(&self.clients));
+        let _measuring = self.executor.spawn(measuring);
         self.run(async move {
             shutdown.await;
             drop(accepting);
