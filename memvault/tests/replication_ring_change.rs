@@ -20,7 +20,7 @@ fn changing(seed: u64, faults: Faults) -> Scenario {
 }
 
 fn for_seeds(scenario: impl Fn(u64) -> Scenario) -> Report {
-    for_some_seeds(20, scenario)
+    for_some_seeds(10, scenario)
 }
 
 /// As [`for_seeds`], with so many unless the environment says how many.
@@ -104,7 +104,7 @@ fn hits_are_linearizable_in_small_and_hasty_clusters() {
 
 #[test]
 fn updates_are_atomic() {
-    let total = for_some_seeds(8, |seed| Scenario {
+    let total = for_some_seeds(6, |seed| Scenario {
         updates: 700,
         ..changing(seed, Faults::all())
     });
@@ -113,7 +113,7 @@ fn updates_are_atomic() {
 
 #[test]
 fn what_expires_does_not_come_back() {
-    let total = for_some_seeds(8, |seed| Scenario {
+    let total = for_some_seeds(6, |seed| Scenario {
         expiring: 500,
         deletes: 200,
         tombstone_grace: Duration::from_millis(100),

@@ -23,7 +23,7 @@ fn for_seeds(name: &str, promises: Promises) -> Report {
     };
     let seeds = match number("MEMVAULT_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(20),
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(10),
     };
     let named = Named::find(name).expect("it is in the catalogue");
     let mut total = Report::default();
