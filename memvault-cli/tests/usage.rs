@@ -2,7 +2,10 @@
 
 mod support;
 
-use support::memvault;
+use std::io::Write;
+use std::net::TcpStream;
+
+use support::{Server, memvault};
 
 /// Subcommands and what their help must mention.
 const SUBCOMMANDS: [(&str, &[&str]); 12] = [
@@ -212,4 +215,21 @@ fn a_member_that_is_not_in_its_list_does_not_start() {
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         assert!(ran.stderr.contains(part), "{args:?}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_log_has_a_line_for_each_connection_and_never_a_key_or_a_value() {
+    let mut server = Server::start(&["--log-level", "debug"]);
+    let mut client = TcpStream::connect(&server.address).expect("it listens");
+    let own = client.local_addr().expect("it is connected");
+    let expected = format!("DEBUG client id=1 address={own}");
+    server.process.wait_for(&expected);
+    let request = b"SET secret-key secret-value\r\nGET secret-key\r\nsecret-word\r\nQUIT\r\n";
+    client.write_all(request).expect("it reads");
+    // The line of the next connection comes after all of the first.
+    std::io::copy(&mut client, &mut std::io::sink()).expect("it closes");
+    drop(TcpStream::connect(&server.address).expect("it listens"));
+    server.process.wait_for("client id=2 ");
+    let log = server.process.seen.join("\n");
+    assert!(!log.contains("secret"), "{log}");
 }

@@ -75,6 +75,7 @@ impl Clients {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let id = seat.id();
+        log::debug!("client id={id} address={address}");
         let client = Rc::new(Client::new(id, address, self.config.connection));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
