@@ -76,8 +76,9 @@ impl Cluster {
     /// Waits until a member has all it has to have and answers for it.
     pub(crate) fn wait_until_serving(&self, number: usize) {
         let port = self.members[number].port;
-        let mut redis = Redis::connect(port).expect("the member runs");
         eventually("the member serves", || {
+            // One that stood still closes the connections of that time, so each question has its own.
+            let mut redis = Redis::connect(port).expect("the member runs");
             redis.info("node_state").as_deref() == Some("serving")
         });
     }
