@@ -1,6 +1,6 @@
 //! A cache in front of a database: what is loaded is filled in, unless the key was written meanwhile.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "another test needs the rest of it")]
 mod cluster;
 
 use cluster::{Cluster, MISS, at, bytes, get, set, value};

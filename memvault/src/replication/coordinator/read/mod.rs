@@ -5,21 +5,22 @@
 //! may not know yet what the old one knew, so the read asks a quorum, and only falls back to the best it can
 //! get where a quorum is not to be had. So it does when the leader does not answer.
 
+mod verdict;
+
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::config::{Level, quorum};
+use super::super::config::Level;
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, NodeState, OfferKind, Prepare, ReadReply};
-use super::super::preference::{Preference, ReplicaSet};
-use super::super::request::Failure;
-use super::super::resolve::{Resolution, Vote, resolve};
+use super::super::preference::ReplicaSet;
 use super::super::rules::Rule;
 use super::operation::{AsksFor, Operation, Phase};
 use super::{Coordinator, Levels, Step, join_id};
 use crate::ring::NodeIndex;
 use crate::version::Version;
+use verdict::Verdict;
 
 /// How many replicas a read needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,210 +363,6 @@ impl Operation {
                     kind: OfferKind::Repair,
                 },
             );
-        }
-    }
-}
-
-/// What the answers so far amount to.
-enum Verdict {
-    Unknown,
-    Found(Found),
-    /// This is the newest, but too few replicas hold it.
-    WriteBack(Entry),
-    Fail(Failure),
-}
-
-impl ReadPhase {
-    /// The one that was asked at ONE does not answer: whoever takes its place may lack what it acknowledged
-    /// last, so one of them alone is not believed.
-    fn doubt_heirs(&mut self, cx: &Context) {
-        if self.mode == Mode::One && self.asked.is_empty() && cx.rules.keep(Rule::LeadersSettle) {
-            self.mode = Mode::Settle;
-        }
-    }
-
-    /// The next replica to try at ONE.
-    fn next_candidate(&self, replicas: &Preference, candidates: &[NodeIndex]) -> ReplicaSet {
-        let tried = self.passed.or(self.asked);
-        let next = candidates
-            .iter()
-            .map(|node| replicas.set_of(*node))
-            .find(|set| set.and(tried).is_empty());
-        next.unwrap_or(ReplicaSet::EMPTY)
-    }
-
-    /// Everyone within reach who has not answered.
-    fn unheard(&self, cx: &Context, replicas: &Preference) -> ReplicaSet {
-        let up = replicas.filter(|node| cx.peers.is_up(node));
-        up.without(self.answered(replicas))
-    }
-
-    fn answered(&self, replicas: &Preference) -> ReplicaSet {
-        replicas.filter(|node| self.answers.iter().any(|vouch| vouch.node == node))
-    }
-
-    fn first_answer(&self) -> Verdict {
-        self.answers.first().map_or(Verdict::Unknown, |vouch| {
-            Verdict::Found(self.found(vouch.entry.clone(), true))
-        })
-    }
-
-    /// What was found out, and what else is known by then.
-    fn found(&self, entry: Option<Entry>, settled: bool) -> Found {
-        let known = |vouch: &Vouch| {
-            let held = vouch.entry.as_ref().map(|entry| entry.version);
-            held.unwrap_or(Version::ZERO).max(vouch.floor)
-        };
-        let newest = self.answers.iter().map(known).max();
-        Found {
-            entry,
-            settled,
-            promised: self.promise.map(Prepare::tag),
-            newest: newest.unwrap_or(Version::ZERO),
-        }
-    }
-
-    /// As good as a quorum can tell; where that is not certain, the newest that anyone holds.
-    fn settled(&self, cx: &Context, replicas: &Preference) -> Verdict {
-        // What the next replicas know does not matter before they have taken over.
-        let present = Preference::collect(replicas.leaders().iter().copied());
-        let live = present.filter(|node| cx.peers.counts(node));
-        let answered = self.answered(&present);
-        let passed = present.translate(replicas, self.passed);
-        let all_heard = live.without(answered.or(passed)).is_empty();
-        let enough = present.is_read_quorum(answered);
-        if self.answers.is_empty() || !enough && !all_heard {
-            return Verdict::Unknown;
-        }
-        match resolve(&present, self.votes(&present)) {
-            Resolution::Best { best, .. } => Verdict::Found(self.found(self.holding(best), true)),
-            _ if !all_heard => Verdict::Unknown,
-            _ => {
-                let newest = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
-                let newest = newest.max_by_key(|entry| entry.version).cloned();
-                Verdict::Found(self.found(newest, true))
-            }
-        }
-    }
-
-    /// What a quorum (or, at ALL, everyone) agrees on.
-    fn agreed(&self, cx: &Context, now: Now, replicas: &Preference, level: Level) -> Verdict {
-        let mode = self.mode;
-        let need = move |total: usize| match mode {
-            Mode::All => total,
-            _ => quorum(total),
-        };
-        // One that is not known to be down, although no link is up yet, may hold what the others lack.
-        let waiting = replicas
-            .filter(|node| {
-                let is_up = cx.peers.is_up(node);
-                let is_warming = is_up && cx.peers.state(node) == Some(NodeState::Warming);
-                !is_warming && !cx.peers.is_down(node)
-            })
-            .without(self.answered(replicas));
-        if replicas.lacks(self.answered(replicas), need).is_some() {
-            let possible = replicas.filter(|node| !cx.peers.is_down(node));
-            return match replicas.lacks(possible, need) {
-                Some((live, need)) => Verdict::Fail(Failure::NoQuorum { level, live, need }),
-                None => Verdict::Unknown,
-            };
-        }
-        match resolve(replicas, self.votes(replicas)) {
-            Resolution::Absent => Verdict::Found(self.found(None, true)),
-            Resolution::Uncertain if !waiting.is_empty() => Verdict::Unknown,
-            Resolution::Uncertain => Verdict::Found(self.found(None, true)),
-            Resolution::Best { best, holders } => {
-                let entry = self.holding(best);
-                let enough = replicas.is_quorum(holders) || !cx.rules.keep(Rule::ReadsWriteBack);
-                match entry {
-                    Some(entry) if entry.is_live(now.wall) && !enough => Verdict::WriteBack(entry),
-                    entry => Verdict::Found(self.found(entry, enough)),
-                }
-            }
-        }
-    }
-
-    fn votes<'a>(&'a self, list: &'a Preference) -> impl Iterator<Item = Vote> + Clone + 'a {
-        self.answers.iter().map(|vouch| vouch.vote(list))
-    }
-
-    fn holding(&self, version: Version) -> Option<Entry> {
-        let entries = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
-        entries
-            .clone()
-            .find(|entry| entry.version == version)
-            .cloned()
-    }
-
-    fn best_confirmed(&self) -> Option<&Entry> {
-        let confirmed = self.answers.iter().filter(|vouch| !vouch.unconfirmed);
-        confirmed
-            .filter_map(|vouch| vouch.entry.as_ref())
-            .max_by_key(|entry| entry.version)
-    }
-
-    /// Who holds `version`, who may be offered it, and who would refuse it.
-    pub(super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
-        let mut votes = Votes::default();
-        for vouch in &self.answers {
-            let vote = vouch.vote(replicas);
-            let set = if vote.held == Some(version) {
-                &mut votes.holders
-            } else if vote.is_certain_of(version) {
-                &mut votes.willing
-            } else {
-                &mut votes.unwilling
-            };
-            *set = set.or(vote.voter);
-        }
-        votes
-    }
-
-    /// Why nothing was found out in time.
-    pub(super) fn failure_at_deadline(
-        &self,
-        cx: &Context,
-        replicas: &Preference,
-        level: Level,
-    ) -> Failure {
-        let need = match self.mode {
-            Mode::One | Mode::Settle => 1,
-            Mode::Quorum => quorum(replicas.leaders().len()),
-            Mode::All => replicas.leaders().len(),
-        };
-        let warming = replicas
-            .filter(|node| cx.peers.state(node) == Some(NodeState::Warming))
-            .len();
-        let live = replicas.filter(|node| cx.peers.is_live(node)).len();
-        if live.saturating_sub(warming) >= need {
-            return Failure::Timeout;
-        }
-        if live >= need {
-            Failure::Loading
-        } else {
-            Failure::NoQuorum { level, live, need }
-        }
-    }
-}
-
-impl Vouch {
-    fn vote(&self, list: &Preference) -> Vote {
-        let held = self
-            .entry
-            .as_ref()
-            .filter(|_| !self.unconfirmed)
-            .map(|entry| entry.version);
-        Vote {
-            voter: list.set_of(self.node),
-            held,
-            floor: self.floor,
-        }
-    }
-
-    fn is_older_than(&self, version: Version) -> bool {
-        match &self.entry {
-            Some(entry) => entry.version < version,
-            None => self.floor < version,
         }
     }
 }
