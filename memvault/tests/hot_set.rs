@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "another test needs the rest of it")]
 mod cluster;
 
-use cluster::{Cluster, bytes, get, set, value};
+use cluster::{Cluster, get, set, value};
 use memvault::replication::{Answer, Config, Failure, Levels};
 use memvault::store;
 use memvault::time::Duration;
@@ -113,7 +113,5 @@ fn hot(number: usize) -> String {
 
 /// Whether the first member leads `key`.
 fn leads(cluster: &Cluster, key: &str) -> bool {
-    let ring = cluster.node(0).ring();
-    let leader = ring.replicas(&bytes(key), 3).next();
-    leader.and_then(|node| ring.node_id(node)) == Some("node-0")
+    cluster.replicas_of(key)[0] == 0
 }

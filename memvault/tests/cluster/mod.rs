@@ -209,6 +209,16 @@ impl Cluster {
         self.ask(number, get(key), Levels::default())
     }
 
+    /// The replicas of a key, in order.
+    pub(crate) fn replicas_of(&self, key: &str) -> Vec<usize> {
+        let ring = self.node(self.client(0)).ring();
+        let number = |index| {
+            let id = ring.node_id(index).expect("it is named");
+            id.trim_start_matches("node-").parse().expect("a number")
+        };
+        ring.replicas(key.as_bytes(), 3).map(number).collect()
+    }
+
     /// The events of one process.
     pub(crate) fn events_of(&self, number: usize) -> impl Iterator<Item = &Event> {
         let of_it = move |(who, _): &&(usize, Event)| *who == number;
