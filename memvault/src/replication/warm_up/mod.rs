@@ -13,6 +13,9 @@ mod finish;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use ahash::RandomState;
+use hashbrown::HashMap;
+
 use super::Now;
 use super::context::Context;
 use super::floors::Floors;
@@ -48,8 +51,8 @@ pub(super) struct WarmUp {
     /// What this node cannot rule out having acknowledged in a former life.
     boot_floor: Version,
     sources: BTreeMap<NodeIndex, Source>,
-    /// Who holds what, by token, as long as a source may have something newer.
-    staged: BTreeMap<Token, Staged>,
+    /// Who holds what, by token, as long as a source may have something newer: up to one for each entry.
+    staged: HashMap<Token, Staged, RandomState>,
     /// Tokens of keys that were written meanwhile, before the sources agreed on them.
     written: BTreeSet<Token>,
     /// The distinct preference lists that this node is on. Invariant: sorted.
@@ -144,7 +147,7 @@ impl WarmUp {
             last_progress: pull_from,
             boot_floor,
             sources: BTreeMap::new(),
-            staged: BTreeMap::new(),
+            staged: HashMap::with_hasher(hasher(now)),
             written: BTreeSet::new(),
             lists: own_lists(cx, purpose),
             floors_before: None,
@@ -485,6 +488,12 @@ impl WarmUp {
         };
         enough || !cx.rules.keep(Rule::WarmUpHearsEnough) && !done.is_empty()
     }
+}
+
+/// Whoever chooses keys shall not know how their tokens are hashed.
+fn hasher(now: Now) -> RandomState {
+    let (started, wall) = (now.instant.as_micros(), now.wall.as_millis());
+    RandomState::with_seeds(started, wall, 3, 4)
 }
 
 /// The distinct preference lists that this node is on, or for which it takes keys over, sorted.
