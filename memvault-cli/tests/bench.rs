@@ -1,9 +1,7 @@
 //! The load generator against a node.
 
-mod support;
-
+use crate::support::{Server, memvault};
 use serde_json::Value;
-use support::{Server, memvault};
 
 #[test]
 fn counts_are_exact_and_the_json_can_be_read() {

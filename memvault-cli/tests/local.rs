@@ -1,14 +1,12 @@
 //! Whole clusters on this machine: `up` and `demo`.
 
-mod support;
-
 use std::net::TcpListener;
 
-use rustix::process::Signal;
-use serde_json::Value;
-use support::{
+use crate::support::{
     Running, eventually, free_ports, has_ended, is_silent, memvault, signal_pid, try_signal_pid,
 };
+use rustix::process::Signal;
+use serde_json::Value;
 
 /// `memvault up` with three nodes, ready.
 struct Up {

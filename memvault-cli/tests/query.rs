@@ -1,12 +1,10 @@
 //! One node, and the subcommands that ask it.
 
-mod support;
-
 use std::net::TcpListener;
 
+use crate::support::{Ran, Server, command, eventually, is_silent, memvault, ran};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Ran, Server, command, eventually, is_silent, memvault, ran};
 
 fn parsed(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))

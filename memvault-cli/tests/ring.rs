@@ -1,9 +1,7 @@
 //! Who owns what: the same in every release, so the output is pinned.
 
-mod support;
-
+use crate::support::{Server, memvault};
 use serde_json::Value;
-use support::{Server, memvault};
 
 const LIST: &str = "a=127.0.0.1:1,b=127.0.0.1:2,c=127.0.0.1:3,d=127.0.0.1:4";
 

@@ -1,8 +1,6 @@
 //! The shell, fed through a pipe.
 
-mod support;
-
-use support::{Server, memvault_with_input};
+use crate::support::{Server, memvault_with_input};
 
 #[test]
 fn replies_are_printed_plainly_line_by_line() {

@@ -1,10 +1,8 @@
 //! The simulator on the command line.
 
-mod support;
-
+use crate::support::{Ran, Running, memvault};
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{Ran, Running, memvault};
 
 /// A sweep over all scenarios that is over soon.
 const SWEEP: [&str; 5] = ["sim", "--seeds", "18", "--duration", "2s"];

@@ -1,11 +1,9 @@
 //! Help and what is said about a wrong command line.
 
-mod support;
-
 use std::io::Write;
 use std::net::TcpStream;
 
-use support::{Server, memvault};
+use crate::support::{Server, memvault};
 
 /// Subcommands and what their help must mention.
 const SUBCOMMANDS: [(&str, &[&str]); 12] = [

@@ -1,7 +1,5 @@
 //! The server over real sockets: raw bytes in, raw bytes out.
 
-mod running;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
@@ -12,7 +10,7 @@ use memvault_net::client::Client;
 use memvault_net::driver::Settings;
 use memvault_net::server::{Config, Error, Io, Role, Server};
 
-use running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
+use crate::running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 
 #[test]
 fn commands_in_pieces_and_in_a_row_are_answered_in_order() {

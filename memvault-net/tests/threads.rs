@@ -2,7 +2,6 @@
 
 #[path = "../../memvault/tests/clients/replies.rs"]
 mod replies;
-mod running;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,8 +15,8 @@ use memvault::store;
 use memvault_net::driver::Settings;
 use memvault_net::server::{Config, Error, Role, Server};
 
+use crate::running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 use replies::Case;
-use running::{PATIENCE, Running, ask, eventually, expect, listener, rest};
 
 /// Servers of these many threads are tried.
 const THREADS: [usize; 3] = [2, 3, 4];

@@ -1,9 +1,6 @@
 //! Under memory pressure the keys that are read most stay on all replicas, although only one is asked for them.
 
-#[allow(dead_code, reason = "another test needs the rest of it")]
-mod cluster;
-
-use cluster::{Cluster, get, set, value};
+use crate::cluster::{Cluster, get, set, value};
 use memvault::replication::{Answer, Config, Failure, Levels};
 use memvault::store;
 use memvault::time::Duration;

@@ -1,9 +1,6 @@
 //! A cache in front of a database: what is loaded is filled in, unless the key was written meanwhile.
 
-#[allow(dead_code, reason = "another test needs the rest of it")]
-mod cluster;
-
-use cluster::{Cluster, MISS, at, bytes, get, set, value};
+use crate::cluster::{Cluster, MISS, at, bytes, get, set, value};
 use memvault::command::Edit;
 use memvault::replication::{Answer, Lease, Level, Levels, Outcome, Request};
 use memvault::store::Entries;

@@ -1,8 +1,6 @@
 //! One promise, one test: what a cluster does when nodes die, fall silent and come back.
 
-mod cluster;
-
-use cluster::{Cluster, MISS, at, bytes, get, set, value};
+use crate::cluster::{Cluster, MISS, STEP, at, bytes, get, set, value};
 use memvault::replication::{
     Action, Answer, Config, DownReason, Event, Failure, Level, Levels, Member, Node, NodeState,
     Now, Request, Role,
@@ -175,7 +173,7 @@ fn without_a_live_node_requests_fail_at_once_and_recover_when_one_is_back() {
     for request in [get("k"), set("k", "v"), Request::Delete(vec![bytes("k")])] {
         let finished = cluster.ask(client, request, Levels::default());
         assert_eq!(finished.outcome, Err(Failure::Unavailable));
-        assert!(finished.took <= cluster::STEP, "{finished:?}");
+        assert!(finished.took <= STEP, "{finished:?}");
     }
     cluster.restart(1);
     cluster.run_until(Duration::from_secs(20), |cluster| {
@@ -207,8 +205,8 @@ fn silence_costs_one_time_out_per_request_in_flight_and_then_nothing() {
         assert!(took <= Duration::from_millis(limit + 100), "{took:?}");
     }
     for key in &keys {
-        assert!(cluster.set(client, key, "w").took <= cluster::STEP * 2);
-        assert!(cluster.get(client, key).took <= cluster::STEP * 2);
+        assert!(cluster.set(client, key, "w").took <= STEP * 2);
+        assert!(cluster.get(client, key).took <= STEP * 2);
     }
     let silent = Event::Down {
         node: "node-2".into(),

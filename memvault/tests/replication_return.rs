@@ -1,10 +1,7 @@
 //! One promise, one test: members that come back, and those who have lost one, get what they lack before they
 //! vouch for it.
 
-#[allow(dead_code, reason = "another test needs the rest of it")]
-mod cluster;
-
-use cluster::{Cluster, MISS, at, bytes, get, set, value};
+use crate::cluster::{Cluster, MISS, at, bytes, get, set, value};
 use memvault::replication::{Answer, Event, Failure, Level, Levels, NodeState, Request};
 use memvault::time::Duration;
 

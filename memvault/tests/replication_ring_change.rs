@@ -1,6 +1,6 @@
 //! Members join and leave while everything goes wrong: the same promises hold as in a cluster that stays.
 //!
-//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_ring_change` repeats that one.
+//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test all replication_ring_change` repeats that one.
 //! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
 
 use memvault::replication::{Level, OnAmbiguous};

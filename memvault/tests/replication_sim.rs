@@ -1,6 +1,6 @@
 //! The cluster in the simulator: what the protocol promises holds under every fault, for many seeds.
 //!
-//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test replication_sim` repeats that one.
+//! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test all replication_sim` repeats that one.
 //! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
 
 use memvault::simulator::{CATALOGUE, Named, Promises, Report, Scenario, Violation, run};

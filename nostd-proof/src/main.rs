@@ -7,7 +7,7 @@
 //! It is a proof and not part of the product: to start without libc it needs `unsafe` and a few lines of
 //! assembly ([`runtime`]), which every crate of the product forbids.
 //!
-//! Run: `cargo run --manifest-path nostd-proof/Cargo.toml` (add `--release` for the other half).
+//! Run: `cargo run --manifest-path nostd-proof/Cargo.toml`.
 #![cfg_attr(all(target_arch = "x86_64", target_os = "linux"), no_std, no_main)]
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -1,8 +1,5 @@
 //! A server in this process, and clients that speak raw bytes.
 
-// Each test file uses its own part of this module.
-#![allow(dead_code)]
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};

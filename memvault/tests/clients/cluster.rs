@@ -1,7 +1,7 @@
 //! Redis clients of a cluster: the same bytes as for a plain node.
 
-use crate::client::{NOW, connection, drain, feed, text};
-use crate::replies::{self, Case};
+use super::client::{NOW, connection, drain, feed, text};
+use super::replies::{self, Case};
 use memvault::cluster::{ClusterEngine, Requests};
 use memvault::connection::{Connection, Progress};
 use memvault::replication::{Action, Config, Levels, Member, Node, Now, Role};

@@ -1,7 +1,7 @@
 //! Requests as bytes, and the bytes that come back.
 
-use crate::client::{NOW, connection, feed, replies_to, send, store, text};
-use crate::replies::{self, Case};
+use super::client::{NOW, connection, feed, replies_to, send, store, text};
+use super::replies::{self, Case};
 use memvault::connection::Progress;
 use memvault::time::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::client::{NOW, connection, drain, feed, send, store, text};
+use super::client::{NOW, connection, drain, feed, send, store, text};
 use memvault::command::SettingError;
 use memvault::connection::{
     Buffers, Call, Config, Connection, Engine, Execution, Fields, Progress, Section,

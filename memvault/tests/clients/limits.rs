@@ -3,7 +3,7 @@
 use memvault::connection::{Config, Connection, Progress};
 use memvault::resp::Limits;
 
-use crate::client::{NOW, array, connection, drain, feed, replies_to, send, store, store_of, text};
+use super::client::{NOW, array, connection, drain, feed, replies_to, send, store, store_of, text};
 
 #[test]
 fn a_key_above_the_limit_is_refused_with_limit_and_flag() {

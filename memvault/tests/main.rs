@@ -1,0 +1,21 @@
+//! What the library promises, through its public face. One program, so that it is built and linked once and its tests
+//! share the processors; `cargo test -p memvault --test all leases` runs the tests of one file.
+
+mod addresses;
+mod bad_peers;
+mod cache;
+mod cache_panics;
+mod clients;
+mod cluster;
+mod hot_set;
+mod leases;
+mod plain_redis;
+mod replication_cases;
+mod replication_return;
+mod replication_ring_change;
+mod replication_sim;
+mod resp_replies;
+mod resp_vectors;
+mod ring_changes;
+mod ring_original;
+mod ring_placement;
