@@ -36,8 +36,7 @@ fn main() -> ExitCode {
     match dispatch(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let label = output::Style::of_stderr().red("error:");
-            output::note(format_args!("{label} {error}"));
+            logging::tell_failure(&cli, &error);
             ExitCode::from(error.code())
         }
     }
@@ -45,10 +44,10 @@ fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
-        Command::Up(args) => up::run(args, cli.log_level),
+        Command::Up(args) => up::run(args, cli.log()),
         Command::Serve(args) => serve::serve(args),
         Command::Gateway(args) => serve::gateway(args),
-        Command::Demo(args) => demo::run(args, cli.log_level),
+        Command::Demo(args) => demo::run(args, cli.log()),
         Command::Get(args) => query::get(args),
         Command::Set(args) => query::set(args),
         Command::Del(args) => query::del(args),

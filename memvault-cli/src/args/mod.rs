@@ -17,6 +17,8 @@ pub(crate) mod size;
 use clap::{Parser, Subcommand};
 use log::LevelFilter;
 
+use crate::logging::{LogFormat, Wanted};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -44,6 +46,31 @@ pub(crate) struct Cli {
         display_order = 900
     )]
     pub(crate) log_level: Option<LevelFilter>,
+    /// Form of the log: text for people; json for programs, one object a line
+    /// [default: text]
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "MEMVAULT_LOG_FORMAT",
+        value_parser = LogFormat::parse,
+        default_value = "text",
+        hide_default_value = true,
+        help_heading = "Output",
+        display_order = 901
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+impl Cli {
+    /// What of the log was asked for.
+    pub(crate) const fn log(&self) -> Wanted {
+        Wanted {
+            level: self.log_level,
+            format: self.log_format,
+        }
+    }
 }
 
 /// What to do.

@@ -22,6 +22,7 @@ use smol::{Task, Timer};
 use crate::args::local::Demo;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::local::{Plan, Startup, pick_free};
+use crate::logging::Wanted;
 use crate::output::{self, grouped};
 use crate::process::{self, Process};
 use counters::{Counters, Phase};
@@ -31,7 +32,7 @@ use placement::Victim;
 use summary::{Facts, Summary};
 
 /// Runs the subcommand. The exit code is 1 if a request failed or a key was lost.
-pub(crate) fn run(args: &Demo, log_level: Option<LevelFilter>) -> Outcome {
+pub(crate) fn run(args: &Demo, log: Wanted) -> Outcome {
     let ports = pick_free(args.count)
         .map_err(|error| Error::failed(format_args!("no free ports: {error}")))?;
     let plan = Plan {
@@ -40,12 +41,13 @@ pub(crate) fn run(args: &Demo, log_level: Option<LevelFilter>) -> Outcome {
         coordination: None,
         max_memory: None,
         admin: None,
-        node_log: log_level.unwrap_or(LevelFilter::Warn),
+        log_format: log.format,
+        node_log: log.level.unwrap_or(LevelFilter::Warn),
         gateway_log: LevelFilter::Off,
     };
     let mut stage = Stage {
         args,
-        startup: Startup::new(log_level.is_some()),
+        startup: Startup::new(log.level.is_some(), log.format),
         display: Display::new(args.json),
         victim: Victim::choose(&plan.addresses(), args.keys),
         plan,

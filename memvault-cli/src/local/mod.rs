@@ -7,6 +7,7 @@ use log::LevelFilter;
 
 use crate::args::admin::AdminAddress;
 use crate::args::cluster::Coordination;
+use crate::logging::LogFormat;
 
 pub(crate) use ports::{check_free, pick_free, unusable};
 pub(crate) use start::Startup;
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) max_memory: Option<usize>,
     /// Where the gateway tells of itself; the nodes do on the ports that follow.
     pub(crate) admin: Option<AdminAddress>,
+    /// The form of the logs.
+    pub(crate) log_format: LogFormat,
     /// What the nodes log.
     pub(crate) node_log: LevelFilter,
     /// What a gateway logs.
@@ -90,6 +93,8 @@ impl Plan {
             &self.replicas.to_string(),
             "--log-level",
             &level,
+            "--log-format",
+            self.log_format.name(),
         ]
         .map(str::to_owned)
         .into();

@@ -1,6 +1,6 @@
 //! Starting servers and waiting until they answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use memvault_net::driver::PeerReport;
 use super::{HOST, Plan};
 use crate::error::Error;
 use crate::link::Link;
-use crate::output::{self, Style};
+use crate::logging::{ChildLog, LogFormat, is_error};
 use crate::process::{self, Process};
 
 /// Lines that servers log: held back while they start, shown afterwards.
@@ -20,16 +20,18 @@ pub(crate) struct Startup(Arc<Mutex<Lines>>);
 
 struct Lines {
     /// What was logged so far; `None` once lines are shown as they come.
-    held: Option<Vec<String>>,
+    held: Option<Vec<(ChildLog, String)>>,
     shows_afterwards: bool,
+    format: LogFormat,
 }
 
 impl Startup {
     /// With `shows_afterwards` lines are shown once all have started, else never.
-    pub(crate) fn new(shows_afterwards: bool) -> Self {
+    pub(crate) fn new(shows_afterwards: bool, format: LogFormat) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             held: Some(Vec::new()),
             shows_afterwards,
+            format,
         })))
     }
 
@@ -41,14 +43,13 @@ impl Startup {
         args: &[String],
     ) -> Result<Process, Error> {
         let lines = Arc::clone(&self.0);
-        let prefix = Style::of_stderr().of_number(number, format_args!("{name:<9} |"));
+        let child = ChildLog::new(name, number, self.lines().format);
         let log = move |line: &str| {
             let mut guard = lines.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = &mut *guard;
-            let line = format!("{prefix} {line}");
             match &mut lines.held {
-                Some(held) => held.push(line),
-                None if lines.shows_afterwards => output::note(line),
+                Some(held) => held.push((child.clone(), line.to_owned())),
+                None if lines.shows_afterwards => child.write(line),
                 None => {}
             }
         };
@@ -61,17 +62,16 @@ impl Startup {
     pub(crate) fn finish(&self) {
         // The nodes hear from each other within a few heartbeats that all serve, and log it.
         thread::sleep(Duration::from_millis(300));
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         let held = lines.held.take().unwrap_or_default();
         if lines.shows_afterwards {
-            let serious = |line: &&String| line.contains(" ERROR ");
-            held.iter().filter(serious).for_each(output::note);
+            show(held.iter().filter(|(_, line)| is_error(line)));
         }
     }
 
     /// The servers are about to be stopped: what they log about each other is of no interest.
     pub(crate) fn mute(&self) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         lines.shows_afterwards = false;
     }
 
@@ -79,14 +79,13 @@ impl Startup {
     pub(crate) fn fail(&self, what: impl std::fmt::Display) -> Error {
         // A last line may still be on its way through the pipe.
         thread::sleep(Duration::from_millis(100));
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines
-            .held
-            .take()
-            .unwrap_or_default()
-            .iter()
-            .for_each(output::note);
+        let mut lines = self.lines();
+        show(&lines.held.take().unwrap_or_default());
         Error::failed(what)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until all nodes of a plan serve; gives the client that has seen it.
@@ -142,6 +141,12 @@ impl Startup {
             ))),
         }
     }
+}
+
+fn show<'a>(lines: impl IntoIterator<Item = &'a (ChildLog, String)>) {
+    lines
+        .into_iter()
+        .for_each(|(child, line)| child.write(line));
 }
 
 /// How waiting ended.

@@ -1,5 +1,6 @@
 //! `serve` and `gateway`: from flags to a running [`Server`].
 
+mod announce;
 mod discover;
 mod identity;
 mod listen;
@@ -8,16 +9,15 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use log::{info, warn};
+use log::info;
 use memvault::replication::{self, Member};
 use memvault::store;
 use memvault_net::driver::{Discover, NodeAddress, Settings};
 use memvault_net::server::{Config, Io, Role, Server};
 use smol::channel::Receiver;
 
-use crate::args::cluster::{Members, Seeds, word};
+use crate::args::cluster::{Members, Seeds};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
-use crate::args::size;
 use crate::error::{Error, OK, Outcome};
 use crate::shutdown;
 use crate::size_class::size_class;
@@ -54,7 +54,10 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         Some(own) => Role::Cluster(Box::new(member_settings(args, own, discover))),
         None => Role::Single(entries(&args.capacity)),
     };
-    announce(&listener, &what(args, &place));
+    announce::server(
+        &listener,
+        &announce::What::of_server(args, place.own.as_ref()),
+    );
     let mut config = config(role, &args.limits, admin);
     config.threads = threads;
     config.io = args.capacity.io;
@@ -124,16 +127,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
     settings.node.is_seed_list = served.cluster.is_none();
-    let cluster = which(served.cluster.as_ref(), served.discover.as_ref());
-    let kind = if args.kind.plain_redis {
-        " plain-redis"
-    } else {
-        ""
-    };
-    announce(
-        &listener,
-        &format!("gateway {cluster} replicas={replicas}{kind}"),
-    );
+    announce::server(&listener, &announce::What::of_gateway(args));
     let role = Role::Cluster(Box::new(settings));
     run(listener, config(role, &args.limits, admin), shutdown)
 }
@@ -150,11 +144,11 @@ fn config(role: Role, limits: &ClientLimits, admin: Option<Arc<TcpListener>>) ->
 /// Serves until `shutdown` gives a reason to end.
 fn run(listener: TcpListener, config: Config, shutdown: Receiver<&'static str>) -> Outcome {
     if let Some(admin) = &config.admin {
-        announce_admin(admin);
+        announce::admin(admin);
     }
     let told_to_stop = async move {
         let reason = shutdown.recv().await;
-        info!("stopping: {}", reason.unwrap_or("no more signals"));
+        info!(reason = reason.unwrap_or("no more signals"); "stopping");
     };
     Server::run(listener, config, told_to_stop).map_err(Error::failed)?;
     info!("stopped");
@@ -224,62 +218,6 @@ fn entries(capacity: &Capacity) -> store::Config {
         max_bytes: capacity.max_memory,
         max_entries: capacity.max_entries,
         size_class,
-    }
-}
-
-/// What is being started, for the log.
-fn what(args: &Serve, place: &Place) -> String {
-    let memory = args.capacity.max_memory;
-    let memory = memory.map_or_else(|| "none".to_owned(), |bytes| size::human(bytes as u64));
-    let entries = args.capacity.max_entries;
-    let entries = entries.map_or_else(|| "none".to_owned(), |entries| entries.to_string());
-    let limits = format!("max-memory=\"{memory}\" max-entries={entries}");
-    let member = &args.member;
-    match &place.own {
-        Some(own) => format!(
-            "member node={} {} replicas={} {limits}",
-            word(own),
-            which(member.cluster.as_ref(), member.discover.as_ref()),
-            member.replicas.replicas
-        ),
-        None => format!("node alone threads={} {limits}", args.capacity.threads),
-    }
-}
-
-/// Which cluster a node was told of, for the log.
-fn which(cluster: Option<&Members>, seeds: Option<&Seeds>) -> String {
-    let cluster = cluster.map(|members| format!("cluster={}", members.to_words().join(",")));
-    let seeds = seeds.map(|seeds| format!("discover={}", seeds.0.join(",")));
-    let words: Vec<String> = [cluster, seeds].into_iter().flatten().collect();
-    words.join(" ")
-}
-
-fn announce(listener: &TcpListener, what: &str) {
-    let Ok(address) = listener.local_addr() else {
-        return;
-    };
-    info!(
-        "listening on {address} version={} pid={} {what}",
-        env!("CARGO_PKG_VERSION"),
-        std::process::id()
-    );
-    if !address.ip().is_loopback() {
-        warn!(
-            "{address} can be reached from other machines, and there is no password: keep it behind a firewall"
-        );
-    }
-}
-
-fn announce_admin(listener: &TcpListener) {
-    let Ok(address) = listener.local_addr() else {
-        return;
-    };
-    info!("admin address=http://{address} paths=/metrics,/healthz,/readyz,/api/status,/api/where");
-    if !address.ip().is_loopback() {
-        warn!(
-            "admin address={address} can be reached from other machines, and there is no password: whoever does sees \
-             the members and the counters (--admin)"
-        );
     }
 }
 

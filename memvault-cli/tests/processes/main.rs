@@ -6,6 +6,7 @@ mod cluster;
 mod discovery;
 mod exact_lru;
 mod kill_nodes;
+mod logs;
 mod members;
 mod plain_redis;
 mod process;

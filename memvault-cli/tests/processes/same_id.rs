@@ -43,8 +43,8 @@ fn the_second_process_with_an_id_ends_and_says_what_to_do_and_the_first_goes_on(
     let said = second.seen.join("\n");
     assert!(said.contains("stop one of the two"), "{said}");
     assert!(!said.contains("state node=a state=serving"), "{said}");
-    members[1].wait_for("same-id node=a must-end=false");
-    members[0].wait_for("same-id node=a must-end=false");
+    members[1].wait_for("same-id node=a must_end=false");
+    members[0].wait_for("same-id node=a must_end=false");
 
     // Nobody took the second one for a replica, and the first has lost nothing.
     for port in &ports[..3] {

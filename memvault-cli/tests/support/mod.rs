@@ -23,7 +23,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memvault"));
     command.args(args);
-    for variable in ["MEMVAULT_HOST", "MEMVAULT_PORT", "MEMVAULT_LOG", "NO_COLOR"] {
+    for variable in [
+        "MEMVAULT_HOST",
+        "MEMVAULT_PORT",
+        "MEMVAULT_LOG",
+        "MEMVAULT_LOG_FORMAT",
+        "NO_COLOR",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -183,8 +189,10 @@ impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         let args = [&["serve", "--port", "0"], args].concat();
         let mut process = Running::start(&args);
-        let line = process.wait_for("listening on ");
-        let (_, rest) = line.split_once("listening on ").expect("it is in the line");
+        let line = process.wait_for("listening address=");
+        let (_, rest) = line
+            .split_once("listening address=")
+            .expect("it is in the line");
         let address = rest.split(' ').next().expect("never empty").to_owned();
         Self { process, address }
     }

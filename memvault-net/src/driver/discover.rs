@@ -123,7 +123,7 @@ impl Finder {
                 self.discovery.handle_datagram(now, from, bytes);
             }
             // Of a datagram that could not be delivered; gossip repeats what matters.
-            Some(Err(error)) => log::debug!("discovery: {error}"),
+            Some(Err(error)) => log::debug!(error:%; "discovery-receive-failed"),
             None => {}
         }
     }
@@ -131,7 +131,7 @@ impl Finder {
     async fn send(&mut self) {
         while let Some((to, bytes)) = self.discovery.poll_datagram() {
             if let Err(error) = self.socket.send_to(&bytes, to).await {
-                log::debug!("discovery: a datagram to {to}: {error}");
+                log::debug!(to:%, error:%; "discovery-send-failed");
             }
         }
     }
@@ -141,7 +141,7 @@ impl Finder {
         for seed in &self.seeds {
             match resolve(seed).await {
                 Ok(addresses) => found.extend(addresses),
-                Err(error) => log::warn!("discovery seed={seed} error=\"{error}\" (--discover)"),
+                Err(error) => log::warn!(seed, error:%, flag = "--discover"; "discovery-bad-seed"),
             }
         }
         self.discovery.set_seeds(found);
@@ -171,30 +171,33 @@ impl Finder {
 fn report(news: &News) {
     match news {
         News::Found(Identity { id, address, .. }) => {
-            log::info!("discovery found node={id} address={address}");
+            log::info!(node = id, address:%; "discovery-found");
         }
         News::Restarted(Identity { id, address, .. }) => {
-            log::info!("discovery restarted node={id} address={address}");
+            log::info!(node = id, address:%; "discovery-restarted");
         }
         News::Gone(Identity { id, address, .. }) => {
-            log::info!("discovery gone node={id} address={address}");
+            log::info!(node = id, address:%; "discovery-gone");
         }
-        News::Alone => log::warn!("discovery: no other member answers; asking the seeds"),
+        News::Alone => {
+            log::warn!(hint = "no other member answers; asking the seeds"; "discovery-alone");
+        }
         News::NoAnswer { asked } => log::warn!(
-            "discovery: no answer from {}; asking on. Is one of --discover running, and lets a firewall UDP pass on \
-             the port of the members?",
-            words(asked)
+            asked = words(asked),
+            hint = "asking on. Is one of --discover running, and lets a firewall UDP pass on the port of the members?";
+            "discovery-no-answer"
         ),
         News::Junk {
             from,
             reason,
             total,
-        } => log::warn!(
-            "discovery ignored a datagram from={from} reason=\"{reason}\" total={total} (told once a minute)"
-        ),
+        } => {
+            log::warn!(from:%, reason:%, total:%, hint = "told once a minute"; "discovery-ignored")
+        }
         News::TooMany => log::warn!(
-            "discovery: more members were told of than there can be, so all were forgotten: keep strangers away from \
-             the members' UDP port"
+            hint = "more members were told of than there can be, so all were forgotten: keep strangers away from the \
+             members' UDP port";
+            "discovery-too-many"
         ),
     }
 }

@@ -13,7 +13,7 @@ use memvault::ring::NodeIndex;
 use super::connect::connect;
 use super::link::{self, Codec, Incoming, LinkError, Outbox, Reader};
 use super::links::OpenLink;
-use super::{Driver, WeakDriver};
+use super::{Driver, WeakDriver, event_log};
 
 impl Driver {
     /// A handle that does not keep the driver alive.
@@ -132,15 +132,7 @@ impl Driver {
             self.0.peers.borrow_mut().moved(node, address);
         }
         self.0.peers.borrow_mut().note(event);
-        let level = match event {
-            Event::Up { .. }
-            | Event::Rejoined { .. }
-            | Event::StateChanged { .. }
-            | Event::Moved { .. }
-            | Event::MembersChanged { .. } => log::Level::Info,
-            _ => log::Level::Warn,
-        };
-        log::log!(level, "{event}");
+        event_log::write(event);
         for hook in self.0.on_event.borrow().iter() {
             hook(event);
         }
@@ -157,7 +149,7 @@ impl Driver {
             match result {
                 Ok(stream) => driver.connected(node, stream),
                 Err(error) => {
-                    log::debug!("connect node={address} error=\"{error}\"");
+                    log::debug!(address, error:%; "connect-failed");
                     driver.lose(driver.0.clock.now(), Link::Peer(node), &error);
                 }
             }
@@ -270,7 +262,7 @@ impl Driver {
             }
             Link::Inbound(number) => {
                 if !matches!(error, LinkError::Closed) {
-                    log::warn!("inbound link {number} closed: {error}");
+                    log::warn!(link = number, error:%; "inbound-closed");
                 }
                 let mut node = self.0.node.borrow_mut();
                 node.handle_inbound_closed(now, number);

@@ -21,6 +21,7 @@ mod alarm;
 mod connect;
 mod discover;
 mod drive;
+mod event_log;
 mod latency;
 mod link;
 mod links;

@@ -75,7 +75,7 @@ impl Clients {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let id = seat.id();
-        log::debug!("client id={id} address={address}");
+        log::debug!(id, address; "client");
         let client = Rc::new(Client::new(id, address, self.config.connection));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
@@ -154,7 +154,7 @@ impl Clients {
     pub(super) async fn lose_patience(&self) {
         Timer::after(self.config.shutdown_timeout).await;
         let left = self.clients.borrow().len();
-        log::warn!("{left} clients did not take their replies in time");
+        log::warn!(left; "clients-cut-off");
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn accept(
                     continue;
                 };
                 if let Err(error) = stream.set_nodelay(true) {
-                    log::debug!("client {address} was gone at once: {error}");
+                    log::debug!(address:%, error:%; "client-gone");
                     continue;
                 }
                 welcome(Arrival {
@@ -45,7 +45,7 @@ pub(super) async fn accept(
             // The client's own end of it: the next one is not affected.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                log::warn!("cannot accept clients: {error}; trying again");
+                log::warn!(port = "clients", error:%; "accept-failed");
                 Timer::after(ACCEPT_PAUSE).await;
             }
         }
@@ -59,7 +59,7 @@ async fn turn_away(mut stream: TcpStream, max_clients: usize) {
     );
     // A fresh socket takes a line at once; if not, the client learns from the close.
     if let Err(error) = stream.write(text.as_bytes()).await {
-        log::debug!("a client too many was gone at once: {error}");
+        log::debug!(error:%; "client-refused");
     }
 }
 

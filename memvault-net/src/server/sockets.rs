@@ -82,7 +82,7 @@ impl Sockets {
             #[cfg(target_os = "linux")]
             Self::Edge(reactor) => match reactor.adopt(stream) {
                 Ok(stream) => clients.add(seat, stream, &address),
-                Err(error) => log::debug!("client {address} was gone at once: {error}"),
+                Err(error) => log::debug!(address:%, error:%; "client-gone"),
             },
         }
     }

@@ -60,11 +60,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             Ok(End::Closed) => {
                 // The client may be gone already: nothing is lost with it.
                 if let Err(error) = self.stream.close().await {
-                    log::debug!("closing client {}: {error}", self.id());
+                    log::debug!(id = self.id(), error:%; "client-gone");
                 }
             }
             Ok(End::Peer) => self.hand_over().await,
-            Err(error) => log::debug!("client {} is gone: {error}", self.id()),
+            Err(error) => log::debug!(id = self.id(), error:%; "client-gone"),
         }
     }
 
@@ -80,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             None => {
                 let refusal = b"-ERR this node is not a member of a cluster (--cluster)\r\n";
                 if let Err(error) = self.stream.write_all(refusal).await {
-                    log::debug!("a node that called is gone: {error}");
+                    log::debug!(error:%; "peer-refused");
                 }
             }
         }

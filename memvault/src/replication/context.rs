@@ -6,9 +6,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::Now;
-use super::action::{Action, Event, Link};
+use super::action::{Action, Link};
 use super::config::Config;
 use super::document::Document;
+use super::event::Event;
 use super::message::{Body, Message, NodeState};
 use super::node::NodeStatistics;
 use super::peers::Peers;

@@ -44,6 +44,7 @@ mod context;
 mod coordinator;
 mod document;
 mod entry;
+mod event;
 mod floors;
 mod leader;
 mod message;
@@ -72,11 +73,12 @@ mod update;
 mod warm_up;
 mod wire;
 
-pub use action::{Action, DownReason, Event, Link};
+pub use action::{Action, Link};
 pub use config::{Config, ConfigError, Level, Member, OnAmbiguous, Role, quorum};
 pub use coordinator::Levels;
 pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
+pub use event::{DownReason, Event, Field, FieldValue};
 pub use message::{
     Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, Progress, PullReply,
     PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,

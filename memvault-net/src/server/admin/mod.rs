@@ -93,7 +93,7 @@ async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
                     };
                     let result = admin_of_task.converse(stream).or(too_late).await;
                     if let Err(error) = result {
-                        log::debug!("admin client {address} is gone: {error}");
+                        log::debug!(address:%, error:%; "admin-client-gone");
                     }
                     drop(open);
                 });
@@ -102,7 +102,7 @@ async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
                 }
             }
             Err(error) => {
-                log::warn!("cannot accept clients of the admin port: {error}; trying again");
+                log::warn!(port = "admin", error:%; "accept-failed");
                 Timer::after(ACCEPT_PAUSE).await;
             }
         }
@@ -114,7 +114,7 @@ async fn turn_away(mut stream: TcpStream) {
     let bytes = Response::text(503, text).encode(Method::Get);
     // A fresh socket takes a line at once; if not, the client learns from the close.
     if let Err(error) = stream.write(&bytes).await {
-        log::debug!("an admin client too many was gone at once: {error}");
+        log::debug!(error:%; "admin-client-refused");
     }
 }
 

@@ -1,10 +1,10 @@
 //! The coordinator's part of a write: choose the tag, ask the leader, go on with the next replica.
 
 use super::super::Now;
-use super::super::action::Event;
 use super::super::config::{Level, OnAmbiguous, quorum};
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
+use super::super::event::Event;
 use super::super::message::{Body, NodeState, Write, WriteReply};
 use super::super::preference::ReplicaSet;
 use super::super::request::{Answer, Failure};

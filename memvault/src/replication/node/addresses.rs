@@ -7,8 +7,9 @@
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::action::{Event, Link};
+use super::super::action::Link;
 use super::super::document::Document;
+use super::super::event::Event;
 use super::super::message::Body;
 use super::Node;
 use crate::ring::NodeIndex;

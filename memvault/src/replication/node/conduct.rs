@@ -10,7 +10,8 @@ use alloc::format;
 use alloc::string::String;
 
 use super::super::Now;
-use super::super::action::{Action, Event, Link};
+use super::super::action::{Action, Link};
+use super::super::event::Event;
 use super::super::message::{Body, Hello, NodeState};
 use super::Node;
 use crate::ring::NodeIndex;

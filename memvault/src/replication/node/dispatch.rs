@@ -3,10 +3,11 @@
 use alloc::string::String;
 
 use super::super::Now;
-use super::super::action::{Action, Event, Link};
+use super::super::action::{Action, Link};
 use super::super::context::Context;
 use super::super::coordinator::is_operation;
 use super::super::entry::Entry;
+use super::super::event::Event;
 use super::super::message::{
     Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, PullReply, ReadReply,
     TurnReply,

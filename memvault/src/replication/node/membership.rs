@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::action::{Action, Event, Link};
+use super::super::action::{Action, Link};
 use super::super::document::{Change, Document};
+use super::super::event::Event;
 use super::super::message::{NodeState, Progress};
 use super::super::placement::Placement;
 use super::super::warm_up::WarmUp;

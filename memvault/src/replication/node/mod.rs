@@ -16,12 +16,13 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use super::Now;
-use super::action::{Action, DownReason, Event, Link};
+use super::action::{Action, Link};
 use super::agreement::{Acceptor, Proposal};
 use super::clocks::ClockWatch;
 use super::config::{Config, ConfigError, Role};
 use super::context::Context;
 use super::coordinator::{Coordinator, Levels};
+use super::event::{DownReason, Event};
 use super::floors::Floors;
 use super::leader::Leader;
 use super::message::{Body, Hello, Message, NodeState};

@@ -3,8 +3,9 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::super::action::{Action, DownReason, Event, Link};
+use super::super::action::{Action, Link};
 use super::super::document::Document;
+use super::super::event::{DownReason, Event};
 use super::super::message::{Body, Message, NodeState};
 use super::super::plain::PlainQuestion;
 use super::{Greeting, Peers, Progression};

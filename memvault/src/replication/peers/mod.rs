@@ -10,10 +10,11 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::action::{Action, Event};
+use super::action::Action;
 use super::clocks::{Clock, Clocks};
 use super::config::{Config, Member, Role};
 use super::document::Document;
+use super::event::Event;
 use super::message::{NodeState, Progress};
 use super::missed::Missed;
 use crate::chance::Chance;

@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::action::Event;
 use super::super::context::Context;
 use super::super::entry::Bytes;
+use super::super::event::Event;
 use super::super::floors::Floors;
 use super::super::preference::Preference;
 use super::super::replica::Replica;

@@ -1,5 +1,7 @@
 //! `up`: a cluster on this machine, with a gateway in front, until Ctrl-C.
 
+mod notice;
+
 use std::env;
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,32 +15,33 @@ use crate::args::admin::AdminAddress;
 use crate::args::local::Up;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::local::{HOST, Plan, Startup, check_free};
+use crate::logging::Wanted;
 use crate::output::{self, Style};
 use crate::process::{self, Process};
 
 /// Runs the subcommand.
-pub(crate) fn run(args: &Up, log_level: Option<LevelFilter>) -> Outcome {
-    let plan = plan(args, log_level)?;
+pub(crate) fn run(args: &Up, log: Wanted) -> Outcome {
+    let plan = plan(args, log)?;
     let mut signals = Signals::new([Signal::Int, Signal::Term, Signal::Hup])
         .map_err(|error| Error::failed(format_args!("cannot watch for Ctrl-C: {error}")))?;
     output::line(format_args!(
         "Starting {} nodes and a gateway...",
         plan.ports.len()
     ));
-    let startup = Startup::new(true);
+    let startup = Startup::new(true, log.format);
     let mut processes = Vec::new();
     start(&plan, args.port, &startup, &mut processes)?;
     startup.finish();
     output::write(screen(&plan, args.port, &processes, Style::of_stdout()).as_bytes());
     let outcome = smol::block_on(watch(&plan, &mut processes, &mut signals));
     startup.mute();
-    output::note("Stopping all nodes...");
+    notice::stopping(log.format);
     process::end_all(&mut processes);
-    output::note("Stopped.");
+    notice::stopped(log.format);
     outcome
 }
 
-fn plan(args: &Up, log_level: Option<LevelFilter>) -> Result<Plan, Error> {
+fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
     let base = usize::from(args.base_port);
     let last = base + args.count - 1;
     if base == 0 || args.port == 0 {
@@ -75,8 +78,9 @@ fn plan(args: &Up, log_level: Option<LevelFilter>) -> Result<Plan, Error> {
         coordination: Some(args.coordination),
         max_memory: args.max_memory,
         admin: args.admin.clone(),
-        node_log: log_level.unwrap_or(LevelFilter::Warn),
-        gateway_log: log_level.unwrap_or(LevelFilter::Info),
+        log_format: log.format,
+        node_log: log.level.unwrap_or(LevelFilter::Warn),
+        gateway_log: log.level.unwrap_or(LevelFilter::Info),
     })
 }
 
@@ -189,47 +193,15 @@ async fn watch(plan: &Plan, processes: &mut Vec<Process>, signals: &mut Signals)
         processes.retain_mut(|process| match process.ended() {
             None => true,
             Some(status) => {
-                output::note(obituary(plan, process, &process::describe(status)));
+                notice::ended(plan, process, &process::describe(status));
                 false
             }
         });
         if processes.is_empty() && before > 0 {
-            output::note("All nodes have ended.");
+            notice::all_ended(plan.log_format);
             return Ok(NOT_FOUND);
         }
     }
-}
-
-/// What to say when a child has ended, and how to bring it back.
-fn obituary(plan: &Plan, process: &Process, how: &str) -> String {
-    let style = Style::of_stderr();
-    let headline = style.red(format_args!(
-        "{} (pid {}) has ended: {how}",
-        process.name,
-        process.pid()
-    ));
-    let port = process.name.strip_prefix("node ");
-    let number = plan
-        .ports
-        .iter()
-        .position(|candidate| Some(candidate.to_string().as_str()) == port);
-    let Some(number) = number else {
-        return format!("{headline}. The members still serve Redis clients.");
-    };
-    let replicas = match plan.replicas {
-        3 => String::new(),
-        replicas => format!(" --replicas {replicas}"),
-    };
-    let memory = plan.max_memory;
-    let memory = memory.map_or_else(String::new, |bytes| format!(" --max-memory {bytes}"));
-    let admin = plan.admin_of(number + 1);
-    let admin = admin.map_or_else(String::new, |admin| format!(" --admin {admin}"));
-    format!(
-        "{headline}. The others serve its keys. To bring it back:\n  {} serve --port {} --cluster {}{replicas}{memory}{admin}",
-        program(),
-        plan.ports[number],
-        plan.list()
-    )
 }
 
 /// How this program was called.
