@@ -299,6 +299,9 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("epoch", self.node.document().epoch);
         fields.field("requests_in_flight", self.requests.len());
         fields.field("failed_requests", counted.failed_requests);
+        fields.field("replica_hits", counted.replica_hits);
+        fields.field("replica_misses", counted.replica_misses);
+        fields.field("led_writes", counted.led_writes);
         fields.field("failovers", counted.failovers);
         fields.field("retags", counted.retags);
         fields.field("degraded_writes", counted.degraded_writes);

@@ -109,7 +109,8 @@ pub(super) fn admin(listener: &TcpListener) {
     let Ok(address) = listener.local_addr() else {
         return;
     };
-    let paths = "/metrics,/healthz,/readyz,/api/status,/api/where";
+    let paths =
+        "/metrics,/healthz,/readyz,/api/status,/api/cluster,/api/ring,/api/events,/api/where";
     info!(address:%, paths; "admin-port");
     if !address.ip().is_loopback() {
         warn!(

@@ -197,7 +197,25 @@ fn bad_requests_get_an_answer_that_says_what_is_wrong() {
     let long = format!("GET /metrics HTTP/1.1\r\na: {}", "b".repeat(9000));
     let many = format!("GET /metrics HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(100));
     for (bytes, status, text) in [
-        ("GET / HTTP/1.1\r\n\r\n", 404, "/metrics, /healthz, /readyz"),
+        (
+            "GET /x HTTP/1.1\r\n\r\n",
+            404,
+            "/metrics, /healthz, /readyz",
+        ),
+        ("GET /page HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("GET /api HTTP/1.1\r\n\r\n", 404, "/api/cluster"),
+        (
+            "GET /api/events?since=-1 HTTP/1.1\r\n\r\n",
+            400,
+            "since=NUMBER",
+        ),
+        (
+            "GET /api/events?sinc=1 HTTP/1.1\r\n\r\n",
+            400,
+            "since=NUMBER",
+        ),
+        ("PUT / HTTP/1.1\r\n\r\n", 405, "expected GET or HEAD"),
+        ("OPTIONS /api/cluster HTTP/1.1\r\n\r\n", 405, "GET or HEAD"),
         ("GET /metrics/ HTTP/1.1\r\n\r\n", 404, "/metrics"),
         ("GET /../metrics HTTP/1.1\r\n\r\n", 404, "/metrics"),
         ("GET /%2e%2e/etc/passwd HTTP/1.1\r\n\r\n", 404, "/metrics"),
@@ -308,6 +326,186 @@ fn a_member_is_ready_when_it_serves_and_tells_of_the_others() {
     });
     let back = metric(admin[0], "memvault_events_total{event=\"rejoined\"}");
     assert!(back.expect("told") >= 1.0);
+}
+
+/// Three members, each with an admin port, which serve.
+struct Members {
+    ports: Vec<u16>,
+    admin: Vec<u16>,
+    processes: Vec<Process>,
+}
+
+impl Members {
+    fn start() -> Self {
+        let mut ports = free_ports(6);
+        let admin = ports.split_off(3);
+        let mut members = Self {
+            ports,
+            admin,
+            processes: Vec::new(),
+        };
+        for number in 0..3 {
+            let member = members.start_one(number);
+            members.processes.push(member);
+        }
+        for by in 0..3 {
+            eventually("all are seen to serve", || {
+                (0..3).all(|of| members.told(by, of)["health"] == "serving")
+            });
+        }
+        members
+    }
+
+    fn start_one(&self, number: usize) -> Process {
+        let list: Vec<_> = (0..3).map(|number| self.id(number)).collect();
+        let address = format!("127.0.0.1:{}", self.admin[number]);
+        let arguments = ["serve", "--cluster", &list.join(","), "--admin", &address];
+        Process::start(&arguments, self.ports[number])
+    }
+
+    fn id(&self, number: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[number])
+    }
+
+    /// What one member's admin port tells of another member.
+    fn told(&self, by: usize, of: usize) -> Value {
+        let overview = json(self.admin[by], "/api/cluster");
+        let mut nodes = overview["nodes"].as_array().expect("a list").iter();
+        let id = self.id(of);
+        let node = nodes.find(|node| node["node"] == *id);
+        node.expect("it is a member").clone()
+    }
+}
+
+#[test]
+fn every_admin_port_shows_the_whole_cluster() {
+    let members = Members::start();
+    let mut redis = Redis::connect(members.ports[0]).expect("it runs");
+    for key in 0..100 {
+        redis.ask(&["SET", &format!("k{key}"), "v"]);
+        redis.ask(&["GET", &format!("k{key}")]);
+        redis.ask(&["GET", "none"]);
+    }
+    for by in 0..3 {
+        eventually("all tell what they have done", || {
+            let nodes: Vec<_> = (0..3).map(|of| members.told(by, of)).collect();
+            let sum = |name: &str| {
+                let values = nodes.iter().filter_map(|node| node["told"][name].as_u64());
+                values.sum::<u64>()
+            };
+            // Whoever carried it out; a read may have asked more than one, a key is held by three.
+            let [operations, hits, misses, keys] =
+                ["operations", "hits", "misses", "keys"].map(sum);
+            keys == 300 && hits >= 100 && misses >= 100 && operations >= hits + misses + 100
+        });
+        for of in 0..3 {
+            let node = members.told(by, of);
+            assert_eq!(node["is_here"], by == of);
+            assert_eq!(
+                (&node["health"], &node["problem"]),
+                (&"serving".into(), &Value::Null)
+            );
+            assert_eq!(node["replica_ratio"], 1.0);
+        }
+    }
+    // Rates and latencies are of the last second: there is load all the time, and two of three members answer another.
+    eventually("they are at work", || {
+        (0..64).for_each(|_| drop(redis.ask(&["SET", "k1", "w"])));
+        let total = &json(members.admin[1], "/api/cluster")["total"];
+        let samples = |name: &str| total[name]["samples"].as_u64().expect("a count");
+        total["operations_per_second"].as_f64().expect("a number") > 0.0
+            && samples("client_latency") > 0
+            && samples("answer_latency") > 0
+    });
+}
+
+#[test]
+fn a_death_is_told_and_comes_with_a_number() {
+    let mut members = Members::start();
+    let events = |since: u64| json(members.admin[0], &format!("/api/events?since={since}"));
+    eventually("its number is one", || {
+        members.told(0, 2)["told"].is_object()
+    });
+    let before = events(0)["last"].as_u64().expect("a number");
+    assert_eq!(events(before)["events"], serde_json::json!([]));
+    let dead = members.id(2);
+    members.processes[2].kill();
+    let has = |event: &str, since: u64| {
+        let events = json(members.admin[0], &format!("/api/events?since={since}"));
+        let mut events = events["events"].as_array().expect("a list").iter();
+        events.any(|it| it["event"] == event && it["node"] == *dead)
+    };
+    eventually("its death is an event", || has("down", before));
+    eventually("nothing old is told of it", || {
+        let node = members.told(0, 2);
+        node["health"] == "down" && node["told"].is_null() && node["recent"].is_null()
+    });
+    let down = json(members.admin[0], "/api/events")["last"]
+        .as_u64()
+        .expect("a number");
+    members.processes[2] = members.start_one(2);
+    let has = |event: &str| {
+        let events = json(members.admin[0], &format!("/api/events?since={down}"));
+        let mut events = events["events"].as_array().expect("a list").iter();
+        events.any(|it| it["event"] == event && it["node"] == *dead)
+    };
+    eventually("its return is an event", || has("rejoined"));
+    eventually("it tells of itself again", || {
+        let node = members.told(0, 2);
+        node["health"] == "serving" && node["told"].is_object()
+    });
+}
+
+#[test]
+fn nodes_are_asked_only_while_somebody_looks() {
+    let members = Members::start();
+    let mut redis = Redis::connect(members.ports[1]).expect("it runs");
+    let mut clients = || redis.info("connected_clients");
+    eventually("nobody asks yet", || clients().as_deref() == Some("1"));
+    json(members.admin[0], "/api/cluster");
+    assert_eq!(clients().as_deref(), Some("2"));
+    eventually("nobody asks any more", || clients().as_deref() == Some("1"));
+}
+
+#[test]
+fn the_circle_is_told_in_parts() {
+    let members = Members::start();
+    let ring = json(members.admin[0], "/api/ring");
+    let leaders = ring["leaders"].as_array().expect("a list");
+    assert_eq!(
+        (ring["nodes"].as_array().map(Vec::len), leaders.len()),
+        (Some(3), 2880)
+    );
+    // Virtual nodes may be narrower than a part; most are not.
+    let agree = (0..300).filter(|key| {
+        let place = json(members.admin[0], &format!("/api/where?key=k{key}"));
+        let position = place["position"].as_f64().expect("a fraction");
+        let leader = &leaders[(position * 2880.0) as usize];
+        place["nodes"][0] == ring["nodes"][leader.as_u64().expect("a place") as usize]
+    });
+    assert!(agree.count() > 200);
+}
+
+#[test]
+fn a_node_alone_is_a_cluster_of_one() {
+    let (node, admin) = node(&["--max-memory", "1mb"]);
+    let mut redis = Redis::connect(node.port).expect("it runs");
+    redis.ask(&["SET", "a", "b"]);
+    redis.ask(&["GET", "a"]);
+    let overview = json(admin, "/api/cluster");
+    assert_eq!(
+        (&overview["role"], &overview["gateway"]),
+        (&"alone".into(), &Value::Null)
+    );
+    assert_eq!(overview["nodes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(overview["nodes"][0]["told"]["hits"], 1);
+    assert_eq!(overview["total"]["keys"], 1);
+    assert_eq!(overview["total"]["memory_limit_bytes"], 1 << 20);
+    assert_eq!(json(admin, "/api/events")["events"], serde_json::json!([]));
+    assert_eq!(
+        json(admin, "/api/ring")["nodes"],
+        serde_json::json!(["this node"])
+    );
 }
 
 #[test]

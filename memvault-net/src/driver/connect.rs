@@ -15,7 +15,7 @@ use super::link::LinkError;
 ///
 /// # Errors
 /// If none does within `timeout`: the last one's error.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     address: &str,
     timeout: Duration,
     patience: Duration,

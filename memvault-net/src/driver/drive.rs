@@ -76,8 +76,12 @@ impl Driver {
                 self.part(link);
             }
             Action::Send(link, message) => {
-                if let Link::Peer(node) = link {
-                    self.0.peers.borrow_mut().sent(now, node, &message);
+                match link {
+                    Link::Peer(node) => self.0.peers.borrow_mut().sent(now, node, &message),
+                    Link::Inbound(_) => {
+                        let mut answers = self.0.answers.borrow_mut();
+                        answers.sent(self.0.clock, link, &message);
+                    }
                 }
                 self.0.links.borrow_mut().send(link, &message);
             }
@@ -234,6 +238,9 @@ impl Driver {
                 return self.lose(now, link, &error);
             }
         }
+        let mut answers = self.0.answers.borrow_mut();
+        answers.received(now.instant, link, &message);
+        drop(answers);
         self.0.node.borrow_mut().handle_message(now, link, message);
     }
 

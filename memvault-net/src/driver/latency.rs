@@ -1,5 +1,6 @@
 //! How long something took, many times over.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 /// A histogram of durations with a relative error of at most an eighth. 1.3 KiB.
@@ -13,6 +14,8 @@ pub struct Latency {
 }
 
 const BUCKETS: usize = 160;
+/// The largest number that is believed to stand in a text.
+const LARGEST_TOLD: u64 = 1 << 48;
 
 impl Default for Latency {
     fn default() -> Self {
@@ -55,6 +58,53 @@ impl Latency {
         later.sum = later.sum.saturating_sub(earlier.sum);
         later.max = last.map_or(0, |bucket| upper_bound(bucket).min(self.max));
         later
+    }
+
+    /// Adds those that were recorded elsewhere.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count = count.saturating_add(*more);
+        }
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.max = self.max.max(other.max);
+    }
+
+    /// All of it in one word: the sum and the longest in microseconds, and how many took as long as each of the
+    /// bounds that any reached, such as `sum=32,max=11,5=2,11=2`.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = format!("sum={},max={}", self.sum, self.max);
+        for (bucket, count) in self.counts.iter().enumerate() {
+            if *count > 0 {
+                // A String takes everything.
+                let _ = write!(text, ",{}={count}", upper_bound(bucket));
+            }
+        }
+        text
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote; passes over what it did not.
+    pub(crate) fn from_text(text: &str) -> Self {
+        let mut latency = Self::default();
+        for (name, value) in text.split(',').filter_map(|pair| pair.split_once('=')) {
+            let Ok(value) = value.parse::<u64>() else {
+                continue;
+            };
+            // Whatever a peer says can be added up.
+            let value = value.min(LARGEST_TOLD);
+            match name {
+                "sum" => latency.sum = value,
+                "max" => latency.max = value,
+                bound => {
+                    let bucket = bound.parse().ok().map(bucket);
+                    if let Some(count) = bucket.and_then(|bucket| latency.counts.get_mut(bucket)) {
+                        *count = value;
+                    }
+                }
+            }
+        }
+        latency.count = latency.counts.iter().sum();
+        latency
     }
 
     /// Their sum.
@@ -147,6 +197,37 @@ mod tests {
         let below: Vec<u64> = (2..8).map(|power| latency.below(power)).collect();
         assert_eq!(below, [4, 8, 16, 32, 64, 100]);
         assert_eq!(latency.sum(), Duration::from_micros(99 * 50));
+    }
+
+    #[test]
+    fn a_text_tells_all_of_it_and_bad_ones_do_no_harm() {
+        let mut latency = Latency::default();
+        for micros in [0, 3, 5, 5, 11, 700_000] {
+            latency.record(Duration::from_micros(micros));
+        }
+        let text = latency.to_text();
+        assert_eq!(text, "sum=700024,max=700000,0=1,3=1,5=2,11=1,786431=1");
+        assert_eq!(Latency::from_text(&text), latency);
+        assert_eq!(Latency::from_text(""), Latency::default());
+        let bad =
+            Latency::from_text("5=2,max=x,-1=1,=,7,18446744073709551615=18446744073709551615");
+        assert_eq!((bad.count(), bad.max()), (LARGEST_TOLD + 2, Duration::ZERO));
+        // What a hostile peer says is added up without a panic.
+        let mut sum = bad.clone();
+        sum.add(&bad);
+        sum.add(&latency);
+    }
+
+    #[test]
+    fn what_was_recorded_in_two_places_adds_up() {
+        let (mut all, mut parts) = (Latency::default(), [Latency::default(), Latency::default()]);
+        for micros in 0..500 {
+            all.record(Duration::from_micros(micros));
+            parts[micros as usize % 2].record(Duration::from_micros(micros));
+        }
+        let [mut sum, other] = parts;
+        sum.add(&other);
+        assert_eq!(sum, all);
     }
 
     #[test]

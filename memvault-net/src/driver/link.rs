@@ -17,7 +17,7 @@ use crate::clock::wall;
 
 /// Why a link came to an end, or did not come about.
 #[derive(Debug)]
-pub(super) enum LinkError {
+pub(crate) enum LinkError {
     /// The other end closed it.
     Closed,
     /// A socket failed.

@@ -18,6 +18,7 @@
 
 mod address;
 mod alarm;
+mod answers;
 mod connect;
 mod discover;
 mod drive;
@@ -53,6 +54,8 @@ pub use settings::{Discover, Settings};
 
 use crate::clock::Clock;
 use alarm::Alarm;
+use answers::Answers;
+pub(crate) use connect::connect;
 use link::{Codec, Reader};
 use links::Links;
 use peer::PeerLog;
@@ -75,6 +78,7 @@ struct Inner {
     links: RefCell<Links>,
     requests: RefCell<Requests>,
     peers: RefCell<PeerLog>,
+    answers: RefCell<Answers>,
     alarm: Rc<Alarm>,
     on_event: RefCell<Vec<EventHook>>,
     /// Whether someone further up the call stack is already doing what the node asks.
@@ -117,6 +121,7 @@ impl Driver {
             links: RefCell::new(Links::new(settings.max_link_buffer)),
             requests: RefCell::new(Requests::new()),
             peers: RefCell::new(peers),
+            answers: RefCell::default(),
             alarm: Rc::new(Alarm::new(now.instant)),
             on_event: RefCell::new(Vec::new()),
             driving: Cell::new(false),
@@ -253,6 +258,11 @@ impl Driver {
     pub fn facts(&self) -> Facts {
         let requests = self.0.requests.borrow();
         requests.clients.facts(&self.0.node.borrow())
+    }
+
+    /// How long this node takes to answer what others ask it, to read and to write: one question in 16.
+    pub(crate) fn answer_latency(&self) -> Latency {
+        self.0.answers.borrow().latency().clone()
     }
 
     /// The members as this node sees them, and how it fared with each. O(members).

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use memvault::connection::{Fields, Host, Section};
 
+use super::admin::{ANSWER_LATENCY, CLIENT_LATENCY};
 use super::clients::Clients;
 
 /// The release of Redis whose commands and replies ours are like, for clients that go by it.
@@ -33,6 +34,11 @@ impl Host for Clients {
             Section::Stats => {
                 fields.field("total_connections_received", self.seats.total());
                 fields.field("instantaneous_ops_per_sec", self.meter.rate());
+                // Whole histograms, so that those of several nodes can be added up.
+                fields.field(CLIENT_LATENCY, self.meter.latency().to_text());
+                if let Some(driver) = self.backend.driver() {
+                    fields.field(ANSWER_LATENCY, driver.answer_latency().to_text());
+                }
             }
             Section::Memory | Section::Replication | Section::Keyspace => {}
         }

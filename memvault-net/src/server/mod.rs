@@ -73,7 +73,7 @@ pub struct Config {
     /// Where metrics and health are told over HTTP; default `None`, nowhere. Flag `--admin`.
     ///
     /// Paths: `/metrics` for Prometheus, `/healthz`, `/readyz`, which is 200 while this server does its part, and the
-    /// documents `/api/status` and `/api/where?key=KEY`.
+    /// documents `/api/status`, `/api/cluster`, `/api/ring`, `/api/events?since=NUMBER` and `/api/where?key=KEY`.
     /// Whoever reaches it learns who the members are, and can change nothing.
     pub admin: Option<Arc<TcpListener>>,
     /// How long the end of the server waits for answers that are under way; default 5 s.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures_lite::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use memvault::connection::Progress;
 
+use super::admin::ASKER_NAME;
 use super::client::Client;
 use super::clients::Clients;
 use crate::driver::Caller;
@@ -155,7 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut connection = self.client.connection.borrow_mut();
         let is_answered = connection.deferred() == 0;
-        if is_answered && let Some(since) = self.timed_since.take() {
+        if is_answered
+            && let Some(since) = self.timed_since.take()
+            // Those who look at a server are none of those that it is there for.
+            && connection.name() != ASKER_NAME
+        {
             self.clients.meter.record(since.elapsed());
         }
         if self.is_at_end {

@@ -8,15 +8,15 @@ use memvault::time::Timestamp;
 
 use crate::driver::Latency;
 
-/// Events that are kept.
-const MAX_EVENTS: usize = 100;
+/// Events that are kept; older ones are forgotten.
+pub(super) const MAX_EVENTS: usize = 500;
 
 /// Events and counters since the start.
 #[derive(Debug, Default)]
 pub(super) struct History {
     /// How often each kind of event has happened.
     pub(super) counts: BTreeMap<&'static str, u64>,
-    /// The last ones, oldest first.
+    /// The last ones, oldest first; their numbers are in a row.
     events: VecDeque<Noted>,
     /// The counters some time ago: at most two, oldest first.
     marks: VecDeque<Mark>,
@@ -25,8 +25,12 @@ pub(super) struct History {
 /// An event that has happened.
 #[derive(Debug)]
 pub(super) struct Noted {
+    /// Its number since the start, from 1 on.
+    pub(super) number: u64,
     pub(super) at: Timestamp,
     pub(super) name: &'static str,
+    /// The node that it is about, if there is one.
+    pub(super) node: Option<String>,
     pub(super) text: String,
 }
 
@@ -48,22 +52,56 @@ pub(super) struct Recent {
 }
 
 impl History {
-    /// Notes an event.
+    /// Notes an event of the cluster.
     pub(super) fn note(&mut self, at: Timestamp, event: &Event) {
-        *self.counts.entry(event.name()).or_default() += 1;
+        let node = event.node().map(str::to_owned);
+        self.add(at, event.name(), node, event.to_string());
+    }
+
+    /// Notes any event.
+    pub(super) fn add(
+        &mut self,
+        at: Timestamp,
+        name: &'static str,
+        node: Option<String>,
+        text: String,
+    ) {
+        *self.counts.entry(name).or_default() += 1;
         if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
         self.events.push_back(Noted {
+            number: self.last_number() + 1,
             at,
-            name: event.name(),
-            text: event.to_string(),
+            name,
+            node,
+            text,
         });
     }
 
-    /// The last events, oldest first.
-    pub(super) fn events(&self) -> impl Iterator<Item = &Noted> {
-        self.events.iter()
+    /// The number of the last event; 0 if there is none.
+    pub(super) fn last_number(&self) -> u64 {
+        self.events.back().map_or(0, |event| event.number)
+    }
+
+    /// The events after the one with this number that are still known, oldest first; if there is none with it
+    /// yet, all: whoever asks knows it from another process.
+    pub(super) fn since(&self, number: u64) -> impl Iterator<Item = &Noted> {
+        let number = if number > self.last_number() {
+            0
+        } else {
+            number
+        };
+        self.events
+            .iter()
+            .filter(move |event| event.number > number)
+    }
+
+    /// The last events, at most `most`, oldest first.
+    pub(super) fn latest(&self, most: usize) -> impl Iterator<Item = &Noted> {
+        self.events
+            .iter()
+            .skip(self.events.len().saturating_sub(most))
     }
 
     /// Remembers the counters of now.
@@ -100,15 +138,38 @@ mod tests {
     #[test]
     fn the_last_events_are_kept_and_all_are_counted() {
         let mut history = History::default();
-        for millis in 0..250 {
+        for millis in 0..750 {
             let now = Timestamp::from_millis(millis);
             history.note(now, &Event::Paused { millis });
         }
-        assert_eq!(history.counts["paused"], 250);
-        let texts: Vec<_> = history.events().map(|event| &*event.text).collect();
+        assert_eq!(history.counts["paused"], 750);
+        let texts: Vec<_> = history.since(0).map(|event| &*event.text).collect();
         assert_eq!(texts.len(), MAX_EVENTS);
-        assert_eq!(texts[0], "paused millis=150");
-        assert_eq!(texts[99], "paused millis=249");
+        assert_eq!(texts[0], "paused millis=250");
+        assert_eq!(texts[499], "paused millis=749");
+        let latest: Vec<_> = history.latest(2).map(|event| event.number).collect();
+        assert_eq!(latest, [749, 750]);
+    }
+
+    #[test]
+    fn events_after_a_number_are_told() {
+        let mut history = History::default();
+        let numbers = |history: &History, since| {
+            let events = history.since(since);
+            events.map(|event| event.number).collect::<Vec<_>>()
+        };
+        assert!(numbers(&history, 7).is_empty());
+        for node in ["a", "b", "c"] {
+            let node = node.to_owned();
+            history.note(Timestamp::from_millis(1), &Event::Rejoined { node });
+        }
+        assert_eq!(numbers(&history, 0), [1, 2, 3]);
+        assert_eq!(numbers(&history, 2), [3]);
+        assert!(numbers(&history, 3).is_empty());
+        // A number of a process that ran before this one.
+        assert_eq!(numbers(&history, 4), [1, 2, 3]);
+        let last = history.latest(1).next().expect("an event");
+        assert_eq!(last.node.as_deref(), Some("c"));
     }
 
     #[test]

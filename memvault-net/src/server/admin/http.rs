@@ -3,6 +3,7 @@
 //! [`httparse`] reads the head. Every response ends its connection, and bodies of requests are never looked
 //! at, so nothing of one request can be taken for another.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use httparse::Status;
@@ -36,8 +37,8 @@ pub(super) enum Method {
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) body: String,
+    content_type: &'static str,
+    body: Cow<'static, str>,
 }
 
 /// Reads the head of a request; `None` if more of it has to come.
@@ -87,24 +88,28 @@ fn request(head: &httparse::Request<'_, '_>) -> Request {
 }
 
 impl Response {
+    /// What was asked for.
+    pub(super) fn new(content_type: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status: 200,
+            content_type,
+            body: body.into(),
+        }
+    }
+
     /// A line of text for people.
     pub(super) fn text(status: u16, line: impl Into<String>) -> Self {
         let mut body = line.into();
         body.push('\n');
         Self {
             status,
-            content_type: "text/plain; charset=utf-8",
-            body,
+            ..Self::new("text/plain; charset=utf-8", body)
         }
     }
 
     /// A document for programs.
     pub(super) fn json(document: &serde_json::Value) -> Self {
-        Self {
-            status: 200,
-            content_type: "application/json",
-            body: format!("{document}\n"),
-        }
+        Self::new("application/json", format!("{document}\n"))
     }
 
     /// The response as it is sent; to a `HEAD` without its body.
@@ -124,7 +129,8 @@ impl Response {
         let _ = write!(
             text,
             "HTTP/1.1 {status} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{allow}Cache-Control: \
-             no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+             no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+             Content-Security-Policy: {POLICY}\r\nConnection: close\r\n\r\n",
             reason(*status),
             body.len()
         );
@@ -134,6 +140,10 @@ impl Response {
         text.into_bytes()
     }
 }
+
+/// What a page from here may load and do: nothing but what comes from here, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const fn reason(status: u16) -> &'static str {
     match status {

@@ -137,6 +137,7 @@ impl Cluster {
             self.tombstones as u64,
         )?;
         self.count(metrics)?;
+        self.count_as_member(metrics)?;
         let help = "What happened to members as this node saw it, such as ejected and rejoined";
         let mut family = metrics.family("events", help, MetricType::Counter)?;
         for (name, count) in &self.events {
@@ -189,6 +190,31 @@ impl Cluster {
                 "dropped_tombstones",
                 "Deletions forgotten early for lack of room (--max-tombstones)",
                 counted.dropped_tombstones,
+            ),
+        ] {
+            metrics.counter(name, help, count)?;
+        }
+        Ok(())
+    }
+
+    /// What a member does for whoever asks; nothing of it is counted by a gateway.
+    fn count_as_member(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let counted = &self.statistics;
+        for (name, help, count) in [
+            (
+                "replica_hits",
+                "Reads that this member answered from its own entries, with a value",
+                counted.replica_hits,
+            ),
+            (
+                "replica_misses",
+                "Reads that this member answered from its own entries, without a value",
+                counted.replica_misses,
+            ),
+            (
+                "led_writes",
+                "Writes that this member was asked to lead",
+                counted.led_writes,
             ),
         ] {
             metrics.counter(name, help, count)?;

@@ -3,20 +3,31 @@
 //! ```text
 //! listener --accept--> read head --> answer: path --> Snapshot --> text
 //!                                                       ^
-//!                            Clients, Facts, Driver ----+
+//!                            Clients, Facts, Driver ----+---- Gather: what other nodes tell
 //! ```
 //!
 //! Place: beside the clients, in tasks of the same executor; it only looks.
-//! Cost: none for requests of clients, beside the time that one in sixteen batches of them is measured
-//! with. A page walks the ring and the member list: well below a millisecond for tens of members.
-//! Limits: [`MAX_CONNECTIONS`], [`READ_TIMEOUT`], [`EXCHANGE_TIMEOUT`], [`http::MAX_HEAD_LEN`]; they are fixed. One
+//! Cost: none for requests of clients, beside the time that one in sixteen batches of them, and one in sixteen
+//! questions of other nodes, is measured with. A page walks the ring and the member list: well below a millisecond for
+//! tens of members. While somebody looks at the whole cluster, every node is asked for `INFO` once a second.
+//! Limits: those of [`exchange`], [`gather`], [`ask`] and [`history`], [`http::MAX_HEAD_LEN`]; they are fixed. One
 //! request per connection.
 
+mod ask;
+mod circle;
+mod events;
+mod exchange;
+mod gather;
 mod history;
 mod http;
 mod metrics;
+mod overview;
+mod page;
+mod readiness;
 mod snapshot;
 mod status;
+mod told;
+mod watch;
 
 use std::cell::RefCell;
 use std::io;
@@ -26,33 +37,27 @@ use std::time::Duration;
 
 use async_executor::Task;
 use async_io::Timer;
-use async_net::TcpStream;
-use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
-use memvault::replication::{NodeState, Role};
+use futures_lite::FutureExt;
+use memvault::replication::Node;
 
 use super::backend::Backend;
 use super::clients::Clients;
 use crate::clock::wall;
+pub(super) use ask::NAME as ASKER_NAME;
+use gather::Gather;
 use history::History;
 use http::{Method, Request, Response};
+use readiness::readiness;
 use snapshot::Snapshot;
-
-/// Connections at a time; further ones are answered with 503 at once.
-const MAX_CONNECTIONS: usize = 32;
-/// How long the head of a request may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may last.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes that are taken from a connection after its answer, so that the client can read that.
-const MAX_DRAINED: usize = 64 << 10;
-/// Pause after a failure to accept that is likely to last, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) use told::{ANSWER_LATENCY, CLIENT_LATENCY};
+use watch::Watch;
 
 /// How often the counters are remembered: what is told as recent is of the last one or two such times.
 const MARK_EVERY: Duration = Duration::from_secs(1);
 
 /// What there is.
-const PATHS: &str = "/metrics, /healthz, /readyz, /api/status, /api/where?key=KEY";
+const PATHS: &str = "/ (a page for people), /metrics, /healthz, /readyz, /api/status, /api/cluster, /api/ring, \
+                     /api/events?since=NUMBER, /api/where?key=KEY";
 
 /// Starts to answer on [`Config::admin`](super::Config::admin), if there is one, until the task is dropped.
 ///
@@ -66,100 +71,48 @@ pub(super) fn start(clients: &Rc<Clients>) -> io::Result<Option<Task<()>>> {
     let admin = Rc::new(Admin {
         clients: Rc::clone(clients),
         history: RefCell::default(),
+        gather: Gather::new(clients),
+        started_ms: wall().as_millis(),
     });
     admin.note_events();
     let marking = Rc::clone(&admin).mark();
-    Ok(clients.spawn(accept(listener, admin).or(marking)))
+    Ok(clients.spawn(exchange::accept(listener, admin).or(marking)))
 }
 
 /// What answers are made of.
 struct Admin {
     clients: Rc<Clients>,
     history: RefCell<History>,
-}
-
-async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
-    // Each connection has one as well.
-    let open = Rc::new(());
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&open) > MAX_CONNECTIONS => turn_away(stream).await,
-            Ok((stream, address)) => {
-                let (admin_of_task, open) = (Rc::clone(&admin), Rc::clone(&open));
-                let task = admin.clients.spawn(async move {
-                    let too_late = async {
-                        Timer::after(EXCHANGE_TIMEOUT).await;
-                        Err(io::ErrorKind::TimedOut.into())
-                    };
-                    let result = admin_of_task.converse(stream).or(too_late).await;
-                    if let Err(error) = result {
-                        log::debug!(address:%, error:%; "admin-client-gone");
-                    }
-                    drop(open);
-                });
-                if let Some(task) = task {
-                    task.detach();
-                }
-            }
-            Err(error) => {
-                log::warn!(port = "admin", error:%; "accept-failed");
-                Timer::after(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn turn_away(mut stream: TcpStream) {
-    let text = format!("{MAX_CONNECTIONS} connections are open already");
-    let bytes = Response::text(503, text).encode(Method::Get);
-    // A fresh socket takes a line at once; if not, the client learns from the close.
-    if let Err(error) = stream.write(&bytes).await {
-        log::debug!(error:%; "admin-client-refused");
-    }
+    gather: Rc<Gather>,
+    /// When this began, in Unix milliseconds.
+    started_ms: u64,
 }
 
 impl Admin {
-    async fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
-        let too_late = async {
-            Timer::after(READ_TIMEOUT).await;
-            let text = format!("no whole request within {} s", READ_TIMEOUT.as_secs());
-            Ok(Some(Err(Response::text(408, text))))
-        };
-        let Some(request) = read_head(&mut stream).or(too_late).await? else {
-            return Ok(());
-        };
-        let (method, response) = match request {
-            Ok(request) => (request.method, self.answer(&request)),
-            Err(response) => (Method::Other, response),
-        };
-        stream.write_all(&response.encode(method)).await?;
-        stream.close().await?;
-        // Closing a socket with bytes unread would have the system reset it: the answer might be lost.
-        drain(&mut stream).await
-    }
-
-    fn answer(&self, request: &Request) -> Response {
-        let page: fn(&Self, &str) -> Response = match &*request.path {
-            "/metrics" => |admin, _| admin.metrics(),
-            "/healthz" => |_, _| Response::text(200, "ok"),
-            "/readyz" => |admin, _| admin.readiness(),
-            "/api/status" => |admin, _| admin.status(),
-            "/api/where" => Self::place,
-            _ => return Response::text(404, format!("no such path; there are {PATHS}")),
-        };
-        match request.method {
-            Method::Get | Method::Head => page(self, &request.query),
-            Method::Other => Response::text(405, "expected GET or HEAD"),
+    async fn answer(&self, request: &Request) -> Response {
+        if !page::PATHS.contains(&&*request.path) && !KNOWN.contains(&&*request.path) {
+            return Response::text(404, format!("no such path; there are {PATHS}"));
+        }
+        if request.method == Method::Other {
+            return Response::text(405, "expected GET or HEAD");
+        }
+        let query = &*request.query;
+        match &*request.path {
+            "/metrics" => self.metrics(),
+            "/healthz" => Response::text(200, "ok"),
+            "/readyz" => self.readiness(),
+            "/api/status" => self.status(),
+            "/api/cluster" => self.overview().await,
+            "/api/ring" => Response::json(&self.with_node(circle::ring)),
+            "/api/events" => self.events(query),
+            "/api/where" => self.place(query),
+            _ => page::file(),
         }
     }
 
     fn metrics(&self) -> Response {
         let snapshot = Snapshot::take(&self.clients, &self.history.borrow().counts);
-        Response {
-            status: 200,
-            content_type: metrics::CONTENT_TYPE,
-            body: metrics::text(snapshot),
-        }
+        Response::new(metrics::CONTENT_TYPE, metrics::text(snapshot))
     }
 
     /// 200 while requests of clients are served here.
@@ -180,27 +133,57 @@ impl Admin {
         ))
     }
 
+    async fn overview(&self) -> Response {
+        self.gather.look().await;
+        let snapshot = Snapshot::take(&self.clients, &self.history.borrow().counts);
+        Response::json(&overview::overview(
+            &snapshot,
+            &readiness(&self.clients),
+            &self.gather,
+            self.started_ms,
+        ))
+    }
+
+    fn events(&self, query: &str) -> Response {
+        let events = events::events(query, &self.history.borrow(), self.started_ms);
+        events.map_or_else(
+            || Response::text(400, "expected /api/events or /api/events?since=NUMBER"),
+            |events| Response::json(&events),
+        )
+    }
+
     /// Which nodes hold the key that a query names.
     fn place(&self, query: &str) -> Response {
-        let place = match &self.clients.backend {
-            Backend::Cluster { driver, .. } => {
-                driver.inspect(|node| status::place(query, Some(node)))
-            }
-            Backend::Single(_) | Backend::Shard(_) => status::place(query, None),
-        };
+        let place = self.with_node(|node| circle::place(query, node));
         place.map_or_else(
             || Response::text(400, "expected /api/where?key=KEY, percent-encoded"),
             |place| Response::json(&place),
         )
     }
 
-    /// Remembers the counters from time to time, for ever.
+    /// Looks at the node of the cluster, if this is one.
+    fn with_node<R>(&self, look: impl FnOnce(Option<&Node>) -> R) -> R {
+        match &self.clients.backend {
+            Backend::Cluster { driver, .. } => driver.inspect(|node| look(Some(node))),
+            Backend::Single(_) | Backend::Shard(_) => look(None),
+        }
+    }
+
+    /// Remembers the counters from time to time, and notes what has changed, for ever.
     async fn mark(self: Rc<Self>) {
+        let mut watch = Watch::default();
         loop {
-            let (facts, latency) = (self.clients.backend.facts(), self.clients.meter.latency());
-            let commands = facts.statistics.commands;
-            self.history.borrow_mut().mark(commands, latency);
+            self.look(&mut watch);
             Timer::after(MARK_EVERY).await;
+        }
+    }
+
+    fn look(&self, watch: &mut Watch) {
+        let (facts, latency) = (self.clients.backend.facts(), self.clients.meter.latency());
+        let mut history = self.history.borrow_mut();
+        history.mark(facts.statistics.commands, latency);
+        if let Some(driver) = self.clients.backend.driver() {
+            driver.inspect(|node| watch.look(node, &mut history));
         }
     }
 
@@ -217,59 +200,14 @@ impl Admin {
     }
 }
 
-/// Whether this server does its part, and why it does or not.
-fn readiness(clients: &Clients) -> Result<String, String> {
-    if clients.is_stopping() {
-        return Err("stopping".to_owned());
-    }
-    let Backend::Cluster { driver, .. } = &clients.backend else {
-        return Ok("serving".to_owned());
-    };
-    driver.inspect(|node| {
-        let (state, mut members) = (node.state(), node.document().members.iter());
-        match &node.config().role {
-            Role::Coordinator(_) if node.is_ready() => Ok("serving".to_owned()),
-            Role::Coordinator(_) => Err("no member that serves is in view".to_owned()),
-            Role::Member(id) if !members.any(|member| member.id == *id) => Err(format!(
-                "{id} is no member of the cluster yet (memvault cluster add)"
-            )),
-            Role::Member(_) if state == NodeState::Serving => Ok(state.name().to_owned()),
-            Role::Member(id) => {
-                let mut peers = node.peers().filter(|peer| peer.id == *id);
-                let progress = peers.find_map(|peer| peer.gaining);
-                let percent = progress.map(|progress| progress.permille / 10);
-                let percent = percent.map(|percent| format!(", {percent} % fetched"));
-                Err(format!("{}{}", state.name(), percent.unwrap_or_default()))
-            }
-        }
-    })
-}
-
-/// Reads until a request is whole; `None` if the client leaves before.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Result<Request, Response>>> {
-    let mut head = [0; http::MAX_HEAD_LEN];
-    let mut len = 0;
-    loop {
-        let read = stream.read(&mut head[len..]).await?;
-        if read == 0 {
-            return Ok(None);
-        }
-        len += read;
-        if let Some(request) = http::parse(&head[..len]) {
-            return Ok(Some(request));
-        }
-    }
-}
-
-/// Takes what a client still sends.
-async fn drain(stream: &mut TcpStream) -> io::Result<()> {
-    let mut left = MAX_DRAINED;
-    let mut rest = [0; 1024];
-    while left > 0 {
-        match stream.read(&mut rest).await? {
-            0 => break,
-            read => left = left.saturating_sub(read),
-        }
-    }
-    Ok(())
-}
+/// The paths that documents are under.
+const KNOWN: [&str; 8] = [
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/status",
+    "/api/cluster",
+    "/api/ring",
+    "/api/events",
+    "/api/where",
+];

@@ -1,12 +1,15 @@
-//! `/api/status` and `/api/where`: a [`Snapshot`] and a preference list as JSON, for dashboards and scripts.
+//! `/api/status`: a [`Snapshot`] as JSON, for scripts.
 
-use memvault::replication::Node;
-use percent_encoding::percent_decode;
 use serde_json::{Value, json};
 
+use super::events::event;
 use super::history::{History, Recent};
+use super::overview::role;
 use super::snapshot::{Cluster, Seen, Snapshot};
 use crate::driver::Latency;
+
+/// Events that are told, the last ones.
+const EVENTS: usize = 100;
 
 /// The document of `/api/status`.
 pub(super) fn status(
@@ -21,7 +24,7 @@ pub(super) fn status(
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": snapshot.uptime.as_secs_f64(),
-        "role": cluster.map_or("alone", |cluster| if cluster.is_member { "member" } else { "gateway" }),
+        "role": role(cluster),
         "node": cluster.map(|cluster| &cluster.node),
         "ready": readiness.is_ok(),
         "state": state,
@@ -47,28 +50,8 @@ pub(super) fn status(
             "latency": latency(&took),
         })),
         "cluster": cluster.map(of_cluster),
-        "events": history.events().map(|event| json!({
-            "time_ms": event.at.as_millis(),
-            "event": event.name,
-            "text": event.text,
-        })).collect::<Vec<_>>(),
+        "events": history.latest(EVENTS).map(event).collect::<Vec<_>>(),
     })
-}
-
-/// The document of `/api/where`, for the query that came with it; `None` if that names no key.
-///
-/// `node` is `None` for one that is alone.
-pub(super) fn place(query: &str, node: Option<&Node>) -> Option<Value> {
-    let mut pairs = query.split('&');
-    let text = pairs.find_map(|pair| pair.strip_prefix("key="))?;
-    let text = text.replace('+', " ");
-    let key: Vec<u8> = percent_decode(text.as_bytes()).collect();
-    let nodes = node.map_or_else(Vec::new, |node| {
-        let (ring, replicas) = (node.ring(), node.document().replicas);
-        let list = ring.replicas(&key, replicas.into());
-        list.filter_map(|node| ring.node_id(node)).collect()
-    });
-    Some(json!({"key": String::from_utf8_lossy(&key), "nodes": nodes}))
 }
 
 fn of_cluster(cluster: &Cluster) -> Value {
@@ -110,7 +93,7 @@ fn member(seen: &Seen) -> Value {
     })
 }
 
-fn latency(latency: &Latency) -> Value {
+pub(super) fn latency(latency: &Latency) -> Value {
     let at = |percent| latency.percentile(percent).as_secs_f64();
     json!({
         "samples": latency.count(),
@@ -120,7 +103,7 @@ fn latency(latency: &Latency) -> Value {
     })
 }
 
-fn ratio(hits: u64, misses: u64) -> Option<f64> {
+pub(super) fn ratio(hits: u64, misses: u64) -> Option<f64> {
     let reads = hits + misses;
     (reads > 0).then(|| hits as f64 / reads as f64)
 }

@@ -93,6 +93,7 @@ impl Node {
         let cx = &mut self.cx;
         let answer = match question {
             Body::Write(write) => {
+                cx.statistics.led_writes += 1;
                 return member
                     .leader
                     .handle_write(cx, &mut member.replica, now, (from, id), write);
@@ -388,6 +389,11 @@ impl Member {
         let reply = self.replica.read(now, key, promise);
         let has_value =
             matches!(&reply, ReadReply::Holds { entry: Some(entry), .. } if entry.value.is_some());
+        if has_value {
+            cx.statistics.replica_hits += 1;
+        } else if matches!(reply, ReadReply::Holds { .. }) {
+            cx.statistics.replica_misses += 1;
+        }
         if has_value && self.replica.entries.is_nearly_full() {
             self.touches.note(cx, key);
         }

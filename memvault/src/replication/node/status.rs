@@ -25,6 +25,12 @@ pub struct NodeStatistics {
     pub hits: u64,
     /// Reads that found none.
     pub misses: u64,
+    /// Reads that this member answered from its own entries, with a value.
+    pub replica_hits: u64,
+    /// Reads that this member answered from its own entries, without a value.
+    pub replica_misses: u64,
+    /// Writes that this member was asked to lead.
+    pub led_writes: u64,
     /// Operations that went on with another replica because one was lost or silent.
     pub failovers: u64,
     /// Writes that started over under a new tag.
