@@ -229,3 +229,40 @@ fn a_member_that_stood_still_for_a_moment_does_not_trust_its_own_memory() {
     // It has not read yet what came meanwhile.
     assert_eq!(cluster.get(leader, "k").outcome, value("new"));
 }
+
+#[test]
+fn what_the_others_deleted_and_forgot_does_not_survive_a_pause() {
+    let mut cluster = Cluster::start(5, 1, |_| {});
+    cluster.entries.max_entries = Some(20);
+    for member in 0..5 {
+        cluster.restart(member);
+    }
+    cluster.wait_until_serving();
+    let client = cluster.client(0);
+    assert_eq!(cluster.set(client, "k", "v").outcome, DONE);
+    let &[first, second, absent] = cluster.replicas_of("k").as_slice() else {
+        panic!("a key has three replicas");
+    };
+    cluster.pause(absent);
+    cluster.run(Duration::from_secs(3));
+    let deleted = cluster.ask(client, Request::Delete(vec![bytes("k")]), Levels::default());
+    assert_eq!(deleted.outcome, Ok(Answer::Count(1)));
+    let others: Vec<_> = (0..200)
+        .map(|n| format!("other-{n}"))
+        .filter(|key| !cluster.replicas_of(key).contains(&absent))
+        .collect();
+    for key in &others {
+        assert_eq!(cluster.set(client, key, "v").outcome, DONE);
+    }
+    for member in [first, second] {
+        let entries = cluster.node(member).entries().expect("it is a member");
+        assert!(entries.peek(b"k").is_none(), "{member} has evicted it");
+    }
+    cluster.resume(absent);
+    cluster.run(Duration::from_secs(5));
+    cluster.kill(first);
+    cluster.kill(second);
+    // Until then what a new leader says is not taken on trust.
+    cluster.run(Duration::from_secs(5));
+    assert_eq!(cluster.get(client, "k").outcome, MISS);
+}

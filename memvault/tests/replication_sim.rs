@@ -215,3 +215,22 @@ fn what_is_loaded_before_a_change_is_not_left_behind_after_it() {
     let total = for_seeds("loading", promises);
     assert!(total.hits > 1000 && total.crashes > 40, "{total:?}");
 }
+
+#[test]
+fn seeds_that_once_broke_a_promise_do_so_no_more() {
+    let seeds = [
+        // One that caught up kept what its source had deleted and then forgotten.
+        ("varied", 1_000_127),
+        ("varied", 1_000_488),
+        // One that missed two changes of members fetched anew what it had taken over by the first.
+        ("changing", 1_002_129),
+    ];
+    for (name, seed) in seeds {
+        let named = Named::find(name).expect("it is in the catalogue");
+        let report = run(&(named.scenario)(seed));
+        assert!(
+            report.violations.is_empty(),
+            "{name}, seed {seed}: {report:#?}"
+        );
+    }
+}

@@ -73,11 +73,14 @@ impl Placement {
         lists
     }
 
-    /// Whether `node` holds keys here that it did not hold before.
-    pub(super) fn is_new_to(&self, before: &Self, node: NodeIndex) -> bool {
+    /// Whether `node` holds keys here that it did not hold before; if it `had_gained` all that it was to take
+    /// over then, it held that as well. O(segments).
+    pub(super) fn is_new_to(&self, before: &Self, node: NodeIndex, had_gained: bool) -> bool {
         let holds = |list: Preference| list.leaders().contains(&node);
-        self.segments()
-            .any(|(end, list)| holds(list) && !holds(before.at(end)))
+        let held = |list: Preference| holds(list) || had_gained && list.contains(node);
+        // More than one member may have changed in between: each ring may have tokens that the other lacks.
+        let mut ends = self.segments().chain(before.segments());
+        ends.any(|(end, _)| holds(self.at(end)) && !held(before.at(end)))
     }
 
     /// The segments of the circle in order: last token, and the replicas of all keys on it.

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::entry::Entry;
 use super::message::{PullReply, PulledEntry};
 use super::replica::{Replica, to_entry};
+use crate::hash::token;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -23,8 +24,10 @@ const MAX_SLOTS: usize = 512;
 /// Bytes of keys and values after which an answer is full.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Answers a pull of the member `to`, if this node is ready to be a source: the entries it should hold, or should take over, that are newer than
-/// `since`, from slot `cursor` on. O(slots looked at).
+/// Answers a pull of the member `to`, if this node is ready to be a source: the entries it should hold, or
+/// should take over, that are newer than `since`, from slot `cursor` on. O(slots looked at).
+///
+/// Where something newer than `since` was forgotten, older entries are among them: what is not is what went.
 pub(super) fn pull(
     cx: &Context,
     (replica, is_source): (&Replica, bool),
@@ -51,13 +54,13 @@ pub(super) fn pull(
                 looked_at,
                 total,
                 next: None,
-                floors: replica.floors.raised().collect(),
+                floors: forgotten(replica, since).collect(),
             };
         };
         at = next;
         looked_at += 1;
         let version = held.meta.version.unwrap_or(Version::ZERO);
-        if version.hlc() <= since {
+        if version.hlc() <= since && !has_forgotten(replica, held.key, since) {
             continue;
         }
         let list = cx.preference(held.key);
@@ -81,6 +84,23 @@ pub(super) fn pull(
         next: Some(at),
         floors: Vec::new(),
     }
+}
+
+/// The floors that someone has to know who knows everything up to `since`.
+fn forgotten(replica: &Replica, since: u64) -> impl Iterator<Item = (u32, Version)> + '_ {
+    let raised = replica.floors.raised();
+    raised.filter(move |(_, floor)| since == 0 || is_of_late(*floor, since))
+}
+
+/// Whether a version newer than `since` was forgotten in the bucket of `key`.
+fn has_forgotten(replica: &Replica, key: &[u8], since: u64) -> bool {
+    is_of_late(replica.floors.at(token(key)), since)
+}
+
+/// Whether a floor is the version of a write after `since`. That of a start with too few sources is of no
+/// write: it says what a node does not know, not what went.
+fn is_of_late(floor: Version, since: u64) -> bool {
+    floor.hlc() > since && floor.writer() != 0
 }
 
 /// An entry past its time counts as deleted, but its version still stands against older ones.

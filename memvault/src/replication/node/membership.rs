@@ -61,16 +61,16 @@ impl Node {
         for caller in self.inbound.values_mut() {
             caller.node = self.cx.peers.index_of(&caller.id);
         }
-        let takes_unknown = self
-            .cx
-            .me
-            .is_some_and(|me| placement.is_new_to(&self.cx.placement, me));
-        let is_prepared = before.epoch + 1 == document.epoch && self.has_gained();
+        // Whatever changes this node did not see: none ended before those who gained by it had said that they
+        // have it, so it has not gained by any of them.
+        let had_gained = self.has_gained();
+        let is_empty =
+            (self.cx.me).is_some_and(|me| placement.is_new_to(&self.cx.placement, me, had_gained));
         self.cx.follow(now, document, placement);
         self.acceptor = Default::default();
         self.announce_list();
         self.spread();
-        self.follow_as_member(now, takes_unknown && !is_prepared);
+        self.follow_as_member(now, is_empty);
         self.coordinator.handle_change(&mut self.cx, now);
         if let Some(member) = &mut self.member {
             member.leader.handle_change(&mut self.cx);

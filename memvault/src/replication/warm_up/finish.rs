@@ -36,6 +36,45 @@ impl WarmUp {
         }
     }
 
+    /// The end of catching up: what a source has forgotten meanwhile is a miss here as well, not an older value.
+    pub(super) fn drop_forgotten(&self, cx: &Context, replica: &mut Replica, now: Now) {
+        let floors: Vec<_> = self
+            .sources
+            .values()
+            .flat_map(|source| &source.floors)
+            .collect();
+        if floors.is_empty() {
+            return;
+        }
+        let mut highest = Floors::new(replica.floors.last_bucket() + 1);
+        for (bucket, floor) in floors {
+            highest.raise_bucket(*bucket as usize, *floor);
+        }
+        let mut cursor = 0;
+        while let Some((held, next)) = replica.entries.scan(cursor) {
+            cursor = next;
+            let version = held.meta.version.unwrap_or(Version::ZERO);
+            // Asked first, as most entries are above it and who holds a key takes a walk on the ring.
+            if highest.at(token(held.key)) > version
+                && self.may_have_gone(cx, replica, held.key, version)
+            {
+                let key = Bytes::from(held.key);
+                replica.forget(now, &key);
+            }
+        }
+        self.take_floors(cx, replica);
+    }
+
+    /// Whether a source that does not hold a key has forgotten something newer than `version` in its bucket.
+    fn may_have_gone(&self, cx: &Context, replica: &Replica, key: &[u8], version: Version) -> bool {
+        let (token, replicas) = (token(key), cx.preference(key));
+        let staged = self.staged.get(&token).copied().unwrap_or_default();
+        let done = replicas.filter(|node| self.is_done(node));
+        replicas
+            .members(done.without(staged.holders))
+            .any(|node| self.floor_of(replica, node, token) > version)
+    }
+
     /// Decides on every entry, takes over what the sources have forgotten, and begins to serve.
     pub(super) fn finish(
         &self,

@@ -189,6 +189,7 @@ impl WarmUp {
             *from = since.min(*from);
             self.started = now.instant;
             self.sources.clear();
+            self.staged.clear();
         }
     }
 
@@ -231,7 +232,13 @@ impl WarmUp {
         }
         self.pull(cx, now);
         match self.purpose {
-            Purpose::CatchUp { .. } => self.is_caught_up(cx),
+            Purpose::CatchUp { .. } => {
+                let is_done = self.is_caught_up(cx);
+                if is_done {
+                    self.drop_forgotten(cx, replica, now);
+                }
+                is_done
+            }
             Purpose::WarmUp | Purpose::Gain => {
                 let progress: Vec<_> = self
                     .lists
@@ -359,14 +366,16 @@ impl WarmUp {
         if !cx.me.is_some_and(is_mine) || !cx.observe(now, pulled.entry.version) {
             return;
         }
-        if self.catches_up() {
+        let catches_up = self.catches_up();
+        let staged = self.staged.entry(token(&pulled.key)).or_default();
+        let who = replicas.set_of(from);
+        if catches_up {
+            staged.holders = staged.holders.or(who);
             if !pulled.unconfirmed {
                 replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Hint);
             }
             return;
         }
-        let staged = self.staged.entry(token(&pulled.key)).or_default();
-        let who = replicas.set_of(from);
         if pulled.unconfirmed {
             staged.doubtful = true;
         } else {
