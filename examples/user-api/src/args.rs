@@ -12,8 +12,16 @@ use memvault::replication::{Level, Levels};
 #[command(about, max_term_width = 100)]
 pub(crate) struct Args {
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "USER_API_LISTEN",
+        default_value = "127.0.0.1:3000"
+    )]
     pub(crate) listen: SocketAddr,
+    /// Only ask the API that listens there whether it answers; the exit code says so
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Nodes of the cache, separated by commas; all of them, as the nodes themselves were told
     #[arg(
         long,
@@ -50,6 +58,9 @@ pub(crate) struct Args {
     /// How long a client may take to send a request, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) client_timeout_ms: u64,
+    /// How long a client may take to read an answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) write_timeout_ms: u64,
 }
 
 /// How many replicas requests of the cache wait for.
@@ -72,6 +83,10 @@ impl Args {
 
     pub(crate) const fn client_timeout(&self) -> Duration {
         Duration::from_millis(self.client_timeout_ms)
+    }
+
+    pub(crate) const fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
     }
 
     pub(crate) const fn levels(&self) -> Levels {

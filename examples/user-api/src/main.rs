@@ -9,6 +9,7 @@
 
 mod args;
 mod cache;
+mod check;
 mod database;
 mod error;
 mod pending;
@@ -16,6 +17,7 @@ mod routes;
 mod seed;
 mod server;
 mod service;
+mod stream;
 mod user;
 
 use std::process::ExitCode;
@@ -25,7 +27,13 @@ use clap::Parser;
 use args::Args;
 
 fn main() -> ExitCode {
-    match smol::block_on(server::run(Args::parse())) {
+    let args = Args::parse();
+    let result = if args.check {
+        check::check(args.listen)
+    } else {
+        smol::block_on(server::run(args))
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("user-api: {error}");

@@ -21,6 +21,7 @@ use crate::database::Database;
 use crate::routes::router;
 use crate::seed::seed;
 use crate::service::Users;
+use crate::stream::Stream;
 
 /// How long requests under way may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 struct Server {
     router: Router,
     client_timeout: Duration,
+    write_timeout: Duration,
     /// Closed when the server is to stop.
     stop: Receiver<()>,
     /// Held by everyone who is at work.
@@ -62,6 +64,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let server = Server {
         router: router(&args, users.clone()),
         client_timeout: args.client_timeout(),
+        write_timeout: args.write_timeout(),
         stop,
         _working: working,
     };
@@ -95,9 +98,10 @@ async fn accept(listener: TcpListener, server: Server, max_connections: usize) {
 }
 
 impl Server {
-    async fn serve(self, stream: TcpStream, _seat: SemaphoreGuardArc) {
+    async fn serve(self, socket: TcpStream, _seat: SemaphoreGuardArc) {
         // Only costs time if it fails.
-        let _ = stream.set_nodelay(true);
+        let _ = socket.set_nodelay(true);
+        let stream = Stream::new(socket, self.write_timeout);
         let service = TowerToHyperService::new(self.router);
         let connection = http1::Builder::new()
             .timer(SmolTimer::new())

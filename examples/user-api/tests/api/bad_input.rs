@@ -1,12 +1,13 @@
 //! What is wrong is answered with what was expected.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::http::{get, request, send_raw};
-use crate::processes::Api;
+use crate::processes::{Api, PATIENCE};
 
 /// A server without a cache: it is not needed to say what is wrong.
 fn start(name: &str, flags: &[&str]) -> Api {
@@ -164,6 +165,44 @@ fn slow_clients_are_not_waited_for() {
     assert_eq!(get(api.address, "/user/1").status, 200);
     let mut rest = Vec::new();
     assert!(!matches!(idle.read_to_end(&mut rest), Ok(1..)) || !rest.starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_given_up() {
+    let flags = ["--write-timeout-ms", "200", "--max-connections", "1"];
+    let api = start("unread", &flags);
+    let mut stuck = TcpStream::connect(api.address).expect("it accepts");
+    stuck.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    let requests = "GET /statistics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1000);
+    let error = loop {
+        if let Err(error) = stuck.write_all(requests.as_bytes()) {
+            break error;
+        }
+    };
+    // Closed by the server, not still waiting for it.
+    let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+    assert!(closed.contains(&error.kind()), "{error}");
+    assert_eq!(get(api.address, "/user/1").status, 200);
+}
+
+#[test]
+fn check_tells_whether_it_answers() {
+    let mut api = start("check", &[]);
+    let check = |address: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_user-api"));
+        let checked = command.args(["--check", "--listen", address]).output();
+        checked.expect("it runs")
+    };
+    let port = api.address.port();
+    for address in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
+        let checked = check(&address);
+        assert!(checked.status.success(), "{checked:?}");
+    }
+    assert!(api.stop(), "it ends well");
+    let checked = check(&api.address.to_string());
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(said.contains("does not answer"), "{said}");
 }
 
 #[test]
