@@ -74,7 +74,10 @@ impl<C> Requests<C> {
             commands: self.commands,
         };
         match node.entries() {
-            Some(entries) => Facts::of_entries(entries, statistics),
+            Some(entries) => Facts {
+                is_loading: node.state() == NodeState::Warming,
+                ..Facts::of_entries(entries, statistics)
+            },
             None => Facts {
                 statistics,
                 ..Facts::default()

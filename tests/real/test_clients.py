@@ -118,11 +118,20 @@ class Clients:
         self.assertEqual(client.unlink("py:2"), 1)
         self.assertIsInstance(client.dbsize(), int)
         self.assertIsInstance(client.info(), dict)
+        counted = client.info("commandstats")["cmdstat_get"]
+        fields = {"calls", "usec", "usec_per_call", "rejected_calls", "failed_calls"}
+        self.assertEqual(set(counted), fields)
+        self.assertGreaterEqual(counted["calls"], 2)
+        self.assertEqual(counted["failed_calls"], 0)
+        everything = client.info("everything")
+        self.assertEqual((everything["loading"], everything["cluster_enabled"]), (0, 0))
+        self.assertGreater(everything["used_cpu_sys"] + everything["used_cpu_user"], 0)
         self.assertIsInstance(client.client_id(), int)
         self.assertTrue(client.client_setname("tester"))
         self.assertIn(client.client_getname(), ("tester", b"tester"))
         with self.assertRaisesRegex(redis.ResponseError, "unknown command"):
             client.execute_command("NOSUCH")
+        self.assertGreaterEqual(client.info("errorstats")["errorstat_ERR"]["count"], 1)
         with client.pipeline(transaction=False) as pipeline:
             for number in range(1000):
                 pipeline.set(f"py:p{number}", number)

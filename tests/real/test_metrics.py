@@ -61,6 +61,15 @@ class Metrics(unittest.TestCase):
         self.assertGreaterEqual(families["memvault_requests"].samples[0].value, 600)
         self.assertGreaterEqual(families["memvault_hits"].samples[0].value, 200)
 
+    def test_commands_are_counted_by_name(self):
+        families = self.families(self.admin[-1])
+        calls = {sample.labels["command"]: sample.value for sample in families["memvault_commands"].samples}
+        self.assertGreaterEqual(calls["get"], 400)
+        self.assertGreaterEqual(calls["set"], 200)
+        spent = {sample.labels["command"]: sample.value for sample in families["memvault_command_duration_seconds"].samples}
+        self.assertEqual(set(spent), set(calls))
+        self.assertGreater(spent["get"], 0)
+
     def test_the_histogram_is_one(self):
         samples = self.families(self.admin[-1])["memvault_request_duration_seconds"].samples
         buckets = [sample for sample in samples if sample.name.endswith("_bucket")]

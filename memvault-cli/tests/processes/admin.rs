@@ -77,7 +77,16 @@ fn a_node_alone_counts_what_its_clients_do() {
         redis.ask(&["GET", "k299"]);
         // The present state of a connection is told, and a sample of one request in 16 was timed.
         assert_eq!(metric(admin, "memvault_connected_clients"), Some(1.0));
-        assert!(metric(admin, "memvault_commands_total").expect("told") >= 401.0);
+        let calls = |name| {
+            metric(
+                admin,
+                &format!("memvault_commands_total{{command=\"{name}\"}}"),
+            )
+        };
+        assert_eq!((calls("get"), calls("set")), (Some(101.0), Some(300.0)));
+        assert_eq!(calls("mget"), None);
+        let seconds = "memvault_command_duration_seconds_total{command=\"set\"}";
+        assert!(metric(admin, seconds).expect("told") > 0.0);
         assert_eq!(metric(admin, "memvault_misses_total"), Some(100.0));
         assert_eq!(metric(admin, "memvault_hits_total"), Some(1.0));
         assert_eq!(metric(admin, "memvault_entries"), Some(100.0));

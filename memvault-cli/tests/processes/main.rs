@@ -3,6 +3,7 @@
 
 mod admin;
 mod cluster;
+mod counters;
 mod discovery;
 mod exact_lru;
 mod kill_nodes;

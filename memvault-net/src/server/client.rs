@@ -1,16 +1,20 @@
 //! One client, as its task and the rest of the server share it.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
-use memvault::connection::{Config, Connection};
+use memvault::connection::{Completed, Config, Connection, Fault};
 
+use super::calls::Tally;
 use crate::driver::Caller;
 
 /// One client.
 pub(super) struct Client {
     pub(super) connection: RefCell<Connection>,
+    /// Where errors are counted that come late.
+    tally: Rc<Tally>,
     /// When it last sent something.
     heard_at: Cell<Instant>,
     /// How often it sent something.
@@ -23,8 +27,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(id: u64, address: &str, config: Config) -> Self {
+    pub(super) fn new(id: u64, address: &str, config: Config, tally: Rc<Tally>) -> Self {
         Self {
+            tally,
             connection: RefCell::new(Connection::new(id, address, config)),
             heard_at: Cell::new(Instant::now()),
             // So that not all clients are measured at the same time, nor only those that stay.
@@ -83,7 +88,14 @@ impl Client {
 
 impl Caller for Client {
     fn complete(&self, request: u64, encode: &mut dyn FnMut(&mut Vec<u8>)) {
-        self.connection.borrow_mut().complete(request, encode);
+        let completed = self.connection.borrow_mut().complete(request, encode);
+        if let Some(Completed {
+            name,
+            error: Some(code),
+        }) = completed
+        {
+            self.tally.count_error(Some(name), Fault::Failed, code);
+        }
         self.has_news.set(true);
         self.wake();
     }

@@ -17,6 +17,7 @@ use memvault::replication::Event;
 
 use super::Config;
 use super::backend::Backend;
+use super::calls::Tally;
 use super::client::Client;
 use super::meter::Meter;
 use super::seats::{Seat, Seats};
@@ -36,6 +37,8 @@ pub(super) struct Clients {
     pub(super) seats: Arc<Seats>,
     /// How long requests take, on all threads.
     pub(super) meter: Arc<Meter>,
+    /// What this thread counts.
+    pub(super) tally: Rc<Tally>,
     is_stopping: Cell<bool>,
     /// Whoever waits for the last client to go.
     waker: Cell<Option<Waker>>,
@@ -48,6 +51,7 @@ impl Clients {
         backend: Backend,
         address: Option<SocketAddr>,
         (seats, meter): (Arc<Seats>, Arc<Meter>),
+        tally: Tally,
     ) -> Self {
         Self {
             executor: Rc::downgrade(executor),
@@ -59,6 +63,7 @@ impl Clients {
             clients: RefCell::default(),
             seats,
             meter,
+            tally: Rc::new(tally),
             is_stopping: Cell::new(false),
             waker: Cell::new(None),
         }
@@ -76,7 +81,8 @@ impl Clients {
     {
         let id = seat.id();
         log::debug!(id, address; "client");
-        let client = Rc::new(Client::new(id, address, self.config.connection));
+        let (config, tally) = (self.config.connection, Rc::clone(&self.tally));
+        let client = Rc::new(Client::new(id, address, config, tally));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
         let entry = Entry { all, seat };

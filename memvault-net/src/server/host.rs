@@ -1,11 +1,14 @@
 //! What the server tells of itself: the process, its clients, its limits.
 
 use std::fmt::Display;
+use std::time::UNIX_EPOCH;
 
-use memvault::connection::{Fields, Host, Section};
+use memvault::command::Name;
+use memvault::connection::{ErrorCode, Fault, Fields, Host, Section};
 
 use super::admin::{ANSWER_LATENCY, CLIENT_LATENCY};
 use super::clients::Clients;
+use super::process;
 
 /// The release of Redis whose commands and replies ours are like, for clients that go by it.
 const REDIS_VERSION: &str = "7.0.0";
@@ -13,34 +16,46 @@ const REDIS_VERSION: &str = "7.0.0";
 impl Host for Clients {
     fn info(&self, section: Section, fields: &mut Fields<'_>) {
         match section {
-            Section::Server => {
-                let uptime = self.started_at.elapsed().as_secs();
-                fields.field("redis_version", REDIS_VERSION);
-                fields.field("memvault_version", env!("CARGO_PKG_VERSION"));
-                fields.field("redis_mode", "standalone");
-                fields.field("process_id", std::process::id());
-                if let Some(address) = self.address {
-                    fields.field("tcp_port", address.port());
-                }
-                fields.field("uptime_in_seconds", uptime);
-                fields.field("uptime_in_days", uptime / (24 * 60 * 60));
-            }
+            Section::Server => self.server(fields),
             Section::Clients => {
                 fields.field("connected_clients", self.seats.taken());
                 fields.field("maxclients", self.config.max_clients);
                 // No command of ours waits for another client; redis-cli --stat asks for it.
                 fields.field("blocked_clients", 0);
             }
+            Section::Memory => {
+                if let Some((now, most)) = process::resident() {
+                    fields.field("used_memory_rss", now);
+                    fields.field("used_memory_peak_rss", most);
+                }
+            }
             Section::Stats => {
+                let (received, sent) = self.tally.all().traffic();
                 fields.field("total_connections_received", self.seats.total());
                 fields.field("instantaneous_ops_per_sec", self.meter.rate());
+                fields.field("total_net_input_bytes", received);
+                fields.field("total_net_output_bytes", sent);
+                fields.field("rejected_connections", self.seats.refused());
+                self.tally.all().statistics().write(section, fields);
                 // Whole histograms, so that those of several nodes can be added up.
                 fields.field(CLIENT_LATENCY, self.meter.latency().to_text());
                 if let Some(driver) = self.backend.driver() {
                     fields.field(ANSWER_LATENCY, driver.answer_latency().to_text());
                 }
             }
-            Section::Memory | Section::Replication | Section::Keyspace => {}
+            Section::Cpu => {
+                if let Some((system, user)) = process::cpu() {
+                    fields.field("used_cpu_sys", format_args!("{system:.6}"));
+                    fields.field("used_cpu_user", format_args!("{user:.6}"));
+                    // There are no child processes.
+                    fields.field("used_cpu_sys_children", format_args!("{:.6}", 0));
+                    fields.field("used_cpu_user_children", format_args!("{:.6}", 0));
+                }
+            }
+            Section::Commandstats | Section::Errorstats => {
+                self.tally.all().statistics().write(section, fields);
+            }
+            _ => {}
         }
     }
 
@@ -60,5 +75,39 @@ impl Host for Clients {
         show("max-arguments", &limits.max_arguments);
         show("max-inline", &limits.max_inline_len);
         show("max-command", &limits.max_command_len);
+    }
+
+    fn reset_statistics(&self) {
+        self.tally.all().reset();
+    }
+
+    #[inline]
+    fn count_call(&self, name: Name) {
+        self.tally.count(name);
+    }
+
+    fn count_error(&self, name: Option<Name>, fault: Fault, code: ErrorCode) {
+        self.tally.count_error(name, fault, code);
+    }
+}
+
+impl Clients {
+    fn server(&self, fields: &mut Fields<'_>) {
+        let uptime = self.started_at.elapsed().as_secs();
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+        fields.field("redis_version", REDIS_VERSION);
+        fields.field("memvault_version", env!("CARGO_PKG_VERSION"));
+        fields.field("redis_mode", "standalone");
+        fields.field("os", process::system());
+        fields.field("arch_bits", usize::BITS);
+        fields.field("multiplexing_api", self.config.io.name());
+        fields.field("process_id", std::process::id());
+        fields.field("run_id", self.tally.all().run_id());
+        if let Some(address) = self.address {
+            fields.field("tcp_port", address.port());
+        }
+        fields.field("server_time_usec", now.as_micros());
+        fields.field("uptime_in_seconds", uptime);
+        fields.field("uptime_in_days", uptime / (24 * 60 * 60));
     }
 }

@@ -19,11 +19,13 @@
 
 mod admin;
 mod backend;
+mod calls;
 mod client;
 mod clients;
 mod host;
 mod listen;
 mod meter;
+mod process;
 mod seats;
 mod shards;
 mod sockets;
@@ -44,6 +46,7 @@ use memvault::store;
 
 use crate::driver::{self, DiscoverError};
 use backend::Backend;
+use calls::{Calls, Tally};
 use clients::Clients;
 use seats::Seats;
 pub use sockets::Io;
@@ -156,7 +159,8 @@ impl Server {
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let seats = Arc::new(Seats::new(config.max_clients));
         let shared = (Arc::clone(&seats), Arc::default());
-        let clients = Clients::new(&executor, config, backend, address, shared);
+        let tally = Tally::new(&Arc::new(Calls::new(1)), 0);
+        let clients = Clients::new(&executor, config, backend, address, shared, tally);
         let clients = Rc::new(clients);
         clients.dismiss_after_pauses();
         let welcome = {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(super) struct Seats {
     max: usize,
     taken: AtomicUsize,
+    refused: AtomicU64,
     total: AtomicU64,
 }
 
@@ -23,6 +24,7 @@ impl Seats {
         Self {
             max,
             taken: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
             total: AtomicU64::new(0),
         }
     }
@@ -30,6 +32,7 @@ impl Seats {
     /// A place for one more client, unless all are taken. For the thread that accepts clients alone.
     pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
         if self.taken() >= self.max {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         self.taken.fetch_add(1, Ordering::Relaxed);
@@ -46,6 +49,11 @@ impl Seats {
     /// How many clients there are.
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many clients found no place.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// How many clients there ever were.

@@ -25,6 +25,8 @@ pub(super) struct ClientTask<S> {
     progress: Progress,
     /// When the oldest request was read that is not answered yet, if it is one whose time is taken.
     timed_since: Option<Instant>,
+    /// When something was read that is not executed yet.
+    read_at: Option<Instant>,
     /// Whether there may be something to execute.
     is_due: bool,
     /// Whether the client will send nothing more.
@@ -49,6 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             stream,
             progress: Progress::NeedInput,
             timed_since: None,
+            read_at: None,
             is_due: false,
             is_at_end: false,
         }
@@ -113,7 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
         for _ in 0..ROUNDS {
             if self.is_due {
                 let clients = &self.clients;
+                let begun = self.read_at.take().unwrap_or_else(Instant::now);
                 self.progress = clients.backend.process(clients, &self.client, &self.caller);
+                clients.tally.end_turn(begun);
                 self.is_due = false;
             }
             if self.progress == Progress::Peer {
@@ -148,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             connection.consume_output(written);
+            self.clients.tally.sent(written);
         }
         Poll::Ready(Ok(()))
     }
@@ -177,6 +183,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
                 connection.commit(read);
                 let now = Instant::now();
                 self.client.hear(now);
+                self.clients.tally.received(read);
+                self.read_at = Some(now);
                 if self.timed_since.is_none() && self.client.is_sample() {
                     self.timed_since = Some(now);
                 }

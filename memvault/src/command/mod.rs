@@ -68,11 +68,33 @@ impl<'a> Command<'a> {
     /// ```
     #[inline]
     pub fn parse(args: &Args<'a>, context: &Context) -> Result<Self, CommandError<'a>> {
+        Self::parse_as(Self::spec(args)?, args, context)
+    }
+
+    /// Finds the command that these arguments are for, and whose number of them is right.
+    ///
+    /// # Errors
+    /// If there is no such command, or it takes fewer or more arguments.
+    #[inline]
+    pub fn spec(args: &Args<'a>) -> Result<&'static Spec, CommandError<'a>> {
         let name = args.get(0).unwrap_or(&[]);
         let spec = lookup(name).ok_or(CommandError::Unknown(*args))?;
         if !spec.takes(args.len()) {
             return Err(CommandError::Arity(spec.name));
         }
+        Ok(spec)
+    }
+
+    /// Parses the arguments of the command that [`spec`](Self::spec) has found for them.
+    ///
+    /// # Errors
+    /// If the arguments are wrong.
+    #[inline]
+    pub fn parse_as(
+        spec: &'static Spec,
+        args: &Args<'a>,
+        context: &Context,
+    ) -> Result<Self, CommandError<'a>> {
         if let Some(data) = Data::parse(spec, args, context)? {
             return Ok(Self::Data(data));
         }

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 use core::hash::BuildHasher;
 
+use super::calls::{ErrorCode, Fault};
 use super::facts::Facts;
 use super::info::{Fields, Section};
-use crate::command::{Data, SettingError};
+use crate::command::{Data, Name, SettingError};
 use crate::replication::Levels;
 use crate::resp::{Args, Protocol};
 use crate::store::Store;
@@ -71,6 +72,14 @@ pub trait Engine {
 
     /// Takes note that a connection has executed `commands` commands, of whatever kind.
     fn count_commands(&mut self, commands: u64);
+
+    /// Takes note that a command was carried out or is under way. Only whoever tells `commandstats` needs to.
+    #[inline]
+    fn count_call(&mut self, _name: Name) {}
+
+    /// Takes note that a command, if it was one, was answered with an error. A [deferred](Execution::Deferred) reply is
+    /// not among these: whoever supplies it is told what it [is](super::Connection::complete).
+    fn count_error(&mut self, _name: Option<Name>, _fault: Fault, _code: ErrorCode) {}
 }
 
 impl<S: BuildHasher> Engine for Store<S> {

@@ -27,6 +27,8 @@ pub struct Facts {
     pub max_bytes: Option<usize>,
     /// The limit of entries; `None` means no limit.
     pub max_entries: Option<usize>,
+    /// Whether the keys that belong here are still being fetched.
+    pub is_loading: bool,
 }
 
 impl Facts {
@@ -46,6 +48,7 @@ impl Facts {
             bytes_used: entries.bytes_used(),
             max_bytes: entries.config().max_bytes,
             max_entries: entries.config().max_entries,
+            is_loading: false,
         }
     }
 
@@ -59,6 +62,7 @@ impl Facts {
         self.bytes_used += other.bytes_used;
         self.max_bytes = sum(self.max_bytes, other.max_bytes);
         self.max_entries = sum(self.max_entries, other.max_entries);
+        self.is_loading |= other.is_loading;
     }
 
     /// Writes the lines of a section of `INFO`; none for a section that it knows nothing of.
@@ -88,8 +92,15 @@ impl Facts {
                 fields.field("role", "master");
                 fields.field("connected_slaves", 0);
             }
+            Section::Persistence => {
+                fields.field("loading", u8::from(self.is_loading));
+                for (name, value) in PERSISTENCE {
+                    fields.field(name, value);
+                }
+            }
+            Section::Cluster => fields.field("cluster_enabled", 0),
             Section::Keyspace if self.keys > 0 => fields.field("db0", self.keyspace(now)),
-            Section::Server | Section::Clients | Section::Keyspace => {}
+            _ => {}
         }
     }
 
@@ -142,6 +153,18 @@ impl Facts {
         }
     }
 }
+
+/// As Redis tells it where nothing is saved.
+const PERSISTENCE: [(&str, &str); 8] = [
+    ("async_loading", "0"),
+    ("rdb_bgsave_in_progress", "0"),
+    ("rdb_last_bgsave_status", "ok"),
+    ("aof_enabled", "0"),
+    ("aof_rewrite_in_progress", "0"),
+    ("aof_rewrite_scheduled", "0"),
+    ("aof_last_bgrewrite_status", "ok"),
+    ("aof_last_write_status", "ok"),
+];
 
 /// The policy of Redis that an exact LRU order comes closest to.
 const POLICY: &str = "allkeys-lru";

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 use core::fmt::Display;
 
+use super::calls::{ErrorCode, Fault};
 use super::engine::{Call, Engine, Execution};
 use super::info::{Fields, Section};
-use crate::command::SettingError;
+use crate::command::{Name, SettingError};
 use crate::replication::Levels;
 use crate::time::Timestamp;
 
@@ -16,6 +17,16 @@ pub trait Host {
 
     /// Shows each of its settings, by name and value, for `CONFIG GET`. They are fixed.
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display));
+
+    /// Sets its counters to zero, for `CONFIG RESETSTAT`.
+    fn reset_statistics(&self) {}
+
+    /// As [`Engine::count_call`].
+    #[inline]
+    fn count_call(&self, _name: Name) {}
+
+    /// As [`Engine::count_error`].
+    fn count_error(&self, _name: Option<Name>, _fault: Fault, _code: ErrorCode) {}
 }
 
 /// An engine together with its host, for one call of [`Connection::process`](super::Connection::process).
@@ -60,10 +71,20 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     }
 
     fn reset_statistics(&mut self) {
+        self.host.reset_statistics();
         self.engine.reset_statistics();
     }
 
     fn count_commands(&mut self, commands: u64) {
         self.engine.count_commands(commands);
+    }
+
+    #[inline]
+    fn count_call(&mut self, name: Name) {
+        self.host.count_call(name);
+    }
+
+    fn count_error(&mut self, name: Option<Name>, fault: Fault, code: ErrorCode) {
+        self.host.count_error(name, fault, code);
     }
 }

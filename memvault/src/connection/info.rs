@@ -8,6 +8,7 @@ use crate::resp::Args;
 
 /// A section of `INFO`, named as in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Section {
     /// The process and its release.
     Server,
@@ -15,22 +16,40 @@ pub enum Section {
     Clients,
     /// Memory in use, and its limit.
     Memory,
+    /// What is saved to disk: nothing. Whether the node has its keys yet.
+    Persistence,
     /// Counters.
     Stats,
     /// The cluster, if there is one.
     Replication,
+    /// Processor time.
+    Cpu,
+    /// Extensions: there are none.
+    Modules,
+    /// Calls of each command. Only told if it is asked for.
+    Commandstats,
+    /// Error replies, by their code.
+    Errorstats,
+    /// Whether clients have to know the cluster: never.
+    Cluster,
     /// How many keys there are.
     Keyspace,
 }
 
 impl Section {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Server,
         Self::Clients,
         Self::Memory,
+        Self::Persistence,
         Self::Stats,
         Self::Replication,
+        Self::Cpu,
+        Self::Modules,
+        Self::Commandstats,
+        Self::Errorstats,
+        Self::Cluster,
         Self::Keyspace,
     ];
 
@@ -41,21 +60,34 @@ impl Section {
             Self::Server => "Server",
             Self::Clients => "Clients",
             Self::Memory => "Memory",
+            Self::Persistence => "Persistence",
             Self::Stats => "Stats",
             Self::Replication => "Replication",
+            Self::Cpu => "CPU",
+            Self::Modules => "Modules",
+            Self::Commandstats => "Commandstats",
+            Self::Errorstats => "Errorstats",
+            Self::Cluster => "Cluster",
             Self::Keyspace => "Keyspace",
         }
     }
 
     /// Whether `INFO` with these arguments asks for it.
     pub(super) fn is_asked_for(self, names: &Args<'_>) -> bool {
-        let is = |name: &[u8], expected: &str| name.eq_ignore_ascii_case(expected.as_bytes());
-        names.is_empty()
-            || names.iter().any(|name| {
-                ["all", "default", "everything", self.name()]
-                    .into_iter()
-                    .any(|expected| is(name, expected))
-            })
+        let is_usual = self != Self::Commandstats;
+        let asks = |name: &[u8]| {
+            let is = |expected: &str| name.eq_ignore_ascii_case(expected.as_bytes());
+            is(self.name())
+                || is("all")
+                || is("everything")
+                || is_usual && is("default")
+                || self == Self::Modules && is("module_list")
+        };
+        if names.is_empty() {
+            is_usual
+        } else {
+            names.iter().any(asks)
+        }
     }
 }
 

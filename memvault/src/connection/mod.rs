@@ -14,6 +14,7 @@
 //! holds.
 //! Limits: those of [`Limits`] for what comes in, and of [`Config`] for what goes out.
 
+mod calls;
 mod describe;
 mod engine;
 mod facts;
@@ -28,12 +29,13 @@ mod settings;
 use alloc::vec;
 use alloc::vec::Vec;
 
+pub use calls::{CallCount, CallStatistics, Completed, ErrorCode, Fault};
 pub use engine::{Call, Engine, Execution};
 pub use facts::Facts;
 pub use host::{Host, Hosted};
 pub use info::{Fields, Section};
 
-use crate::command::{Command, CommandError, Context};
+use crate::command::{Command, CommandError, Context, Name, Spec, lookup};
 use crate::resp::{Args, CommandDecoder, Limits, Protocol, encode};
 use crate::time::Timestamp;
 use input::Input;
@@ -229,7 +231,12 @@ impl Connection {
             Ok(Some(decoded)) => (decoded.args, decoded.consumed),
             Ok(None) => return None,
             Err(error) => {
-                encode::error_fmt(self.replies.target(), format_args!("ERR {error}"));
+                let out = self.replies.target();
+                let start = out.len();
+                encode::error_fmt(out, format_args!("ERR {error}"));
+                if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
+                    engine.count_error(None, Fault::Rejected, code);
+                }
                 return Some(Step::Close);
             }
         };
@@ -240,38 +247,18 @@ impl Connection {
                 max_key_len: self.config.limits.max_key_len,
                 max_value_len: self.config.limits.max_bulk_len,
             };
-            let command = Command::parse(&args, &context);
             let mut turn = Turn {
                 replies: &mut self.replies,
                 order: &mut self.order,
                 peer: &mut self.peer,
             };
-            step = match command {
-                Ok(Command::Data(command)) => {
-                    let (protocol, levels) = (turn.peer.protocol, turn.peer.levels);
-                    turn.execute(
-                        engine,
-                        &Call {
-                            now,
-                            protocol,
-                            levels,
-                            args,
-                            command,
-                        },
-                    )
-                }
-                Ok(Command::Session(command)) => {
-                    let out = turn.replies.target();
-                    match turn.peer.execute(now, engine, &command, out) {
-                        true => Step::Close,
-                        false => Step::Next,
-                    }
-                }
+            step = match Command::spec(&args) {
+                Ok(spec) => turn.execute(engine, spec, &args, &context),
                 Err(CommandError::Unknown(args)) if self.is_fresh && is_node_hello(&args) => {
                     return Some(Step::Peer);
                 }
                 Err(error) => {
-                    error.encode(turn.replies.target());
+                    turn.refuse(engine, &args, &error);
                     Step::Next
                 }
             };
@@ -285,12 +272,12 @@ impl Connection {
         Some(step)
     }
 
-    /// Supplies the reply that an [`Engine`] deferred under this id: `write` appends it. Returns whether the
-    /// connection was waiting for it.
+    /// Supplies the reply that an [`Engine`] deferred under this id: `write` appends it. Returns what it answers,
+    /// or `None` if the connection was not waiting for it.
     ///
     /// Afterwards there may be output, and after [`Progress::NeedReply`] more to
     /// [`process`](Self::process).
-    pub fn complete(&mut self, id: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    pub fn complete(&mut self, id: u64, write: impl FnOnce(&mut Vec<u8>)) -> Option<Completed> {
         self.order.complete(id);
         self.replies.complete(id, write)
     }
@@ -358,18 +345,83 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Carries out a command, with a reply to it, unless it has to wait for others before it.
     #[inline]
-    fn execute<E: Engine>(&mut self, engine: &mut E, call: &Call<'_>) -> Step {
+    fn execute<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        spec: &'static Spec,
+        args: &Args<'_>,
+        context: &Context,
+    ) -> Step {
+        let now = context.now;
+        match Command::parse_as(spec, args, context) {
+            Ok(Command::Data(command)) => {
+                let call = Call {
+                    now,
+                    protocol: self.peer.protocol,
+                    levels: self.peer.levels,
+                    args: *args,
+                    command,
+                };
+                self.call(engine, spec.id, &call)
+            }
+            Ok(Command::Session(command)) => {
+                let out = self.replies.target();
+                let start = out.len();
+                let is_last = self.peer.execute(now, engine, &command, out);
+                count(engine, spec.id, out, start);
+                if is_last { Step::Close } else { Step::Next }
+            }
+            Err(error) => {
+                let out = self.replies.target();
+                let start = out.len();
+                error.encode(out);
+                count(engine, spec.id, out, start);
+                Step::Next
+            }
+        }
+    }
+
+    #[inline]
+    fn call<E: Engine>(&mut self, engine: &mut E, name: Name, call: &Call<'_>) -> Step {
         if !E::KEEPS_ORDER && self.order.holds_back(&call.command) {
             return Step::HoldBack;
         }
-        if let Execution::Deferred(id) = engine.execute(call, self.replies.target()) {
-            self.replies.defer(id);
-            if !E::KEEPS_ORDER {
-                self.order.begin(id, &call.command);
+        let out = self.replies.target();
+        let start = out.len();
+        match engine.execute(call, out) {
+            Execution::Done => count(engine, name, out, start),
+            Execution::Deferred(id) => {
+                engine.count_call(name);
+                self.replies.defer(id, name);
+                if !E::KEEPS_ORDER {
+                    self.order.begin(id, &call.command);
+                }
             }
         }
         Step::Next
+    }
+
+    /// Answers what is no command, or has too few or too many arguments.
+    #[cold]
+    fn refuse<E: Engine>(&mut self, engine: &mut E, args: &Args<'_>, error: &CommandError<'_>) {
+        let out = self.replies.target();
+        let start = out.len();
+        error.encode(out);
+        if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
+            let name = args.get(0).and_then(lookup).map(|spec| spec.id);
+            engine.count_error(name, Fault::Rejected, code);
+        }
+    }
+}
+
+/// Takes note of a command that is carried out; its reply is what stands in `out` from `start` on.
+#[inline]
+fn count<E: Engine>(engine: &mut E, name: Name, out: &[u8], start: usize) {
+    engine.count_call(name);
+    if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
+        engine.count_error(Some(name), Fault::Failed, code);
     }
 }
 

@@ -4,6 +4,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::Buffers;
+use super::calls::{Completed, ErrorCode};
+use crate::command::Name;
 
 /// What is to be written, and behind it what waits for replies that are not known yet.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Replies {
 #[derive(Debug)]
 struct Deferred {
     id: u64,
+    /// Which command it answers.
+    name: Name,
     reply: Option<Vec<u8>>,
     following: Vec<u8>,
 }
@@ -36,29 +40,36 @@ impl Replies {
     }
 
     /// The reply of the next command comes later.
-    pub(super) fn defer(&mut self, id: u64) {
+    pub(super) fn defer(&mut self, id: u64, name: Name) {
         self.held = self.held();
         self.deferred.push_back(Deferred {
             id,
+            name,
             reply: None,
             following: Vec::new(),
         });
     }
 
-    /// Supplies a deferred reply. Returns whether one was waited for under this id.
-    pub(super) fn complete(&mut self, id: u64, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Supplies a deferred reply. Returns what it is; `None` if none was waited for under this id.
+    pub(super) fn complete(
+        &mut self,
+        id: u64,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<Completed> {
         let waiting = |deferred: &Deferred| deferred.id == id && deferred.reply.is_none();
-        let Some(position) = self.deferred.iter().position(waiting) else {
-            return false;
-        };
+        let position = self.deferred.iter().position(waiting)?;
+        let name = self.deferred[position].name;
         if position > 0 {
             let mut reply = Vec::new();
             write(&mut reply);
             self.held += reply.len();
+            let error = ErrorCode::of_reply(&reply);
             self.deferred[position].reply = Some(reply);
-            return true;
+            return Some(Completed { name, error });
         }
+        let start = self.ready.len();
         write(&mut self.ready);
+        let error = self.ready.get(start..).and_then(ErrorCode::of_reply);
         self.pop_front();
         while let Some(reply) = self
             .deferred
@@ -69,7 +80,7 @@ impl Replies {
             self.ready.extend_from_slice(&reply);
             self.pop_front();
         }
-        true
+        Some(Completed { name, error })
     }
 
     fn pop_front(&mut self) {

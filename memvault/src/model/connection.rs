@@ -167,7 +167,8 @@ fn complete<const ORDERED: bool>(
         .under_way
         .swap_remove(choice % engine.under_way.len());
     let before = connection.output().len();
-    assert!(connection.complete(id, |out| write_reply(id, out)));
+    let completed = connection.complete(id, |out| write_reply(id, out));
+    assert!(completed.is_some_and(|completed| completed.error.is_none()));
     // What waited for it is bounded by the limit, and by a reply for each command under way.
     let most = MAX_OUTPUT + (MAX_DEFERRED + 2) * LONGEST;
     assert!(connection.output().len() <= before + most);

@@ -62,7 +62,7 @@ impl Lone {
                     let waiting = self.requests.take(id).expect("all requests are of clients");
                     assert!(self.requests.take(id).is_none(), "each is answered once");
                     let write = |out: &mut Vec<u8>| waiting.encode(self.now.wall, &outcome, out);
-                    assert!(clients[waiting.client].complete(id, write));
+                    assert!(clients[waiting.client].complete(id, write).is_some());
                 }
                 _ => {}
             }

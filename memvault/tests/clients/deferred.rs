@@ -68,7 +68,9 @@ impl<const ORDERED: bool> Engine for Deferring<ORDERED> {
 }
 
 fn complete(connection: &mut Connection, id: u64, value: &str) -> bool {
-    connection.complete(id, |out| encode::bulk(out, value.as_bytes()))
+    connection
+        .complete(id, |out| encode::bulk(out, value.as_bytes()))
+        .is_some()
 }
 
 /// All orders of `0..n`.

@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod commands;
+mod counting;
 mod deferred;
 mod limits;
 mod replies;

@@ -31,6 +31,7 @@ impl Collector for Snapshot {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut metrics = Metrics(encoder);
         self.process(&mut metrics)?;
+        self.commands(&mut metrics)?;
         self.store(&mut metrics)?;
         metrics.latency(
             "request_duration",
@@ -68,15 +69,43 @@ impl Snapshot {
         metrics.counter("connections", "Clients that were let in", self.connections)
     }
 
+    fn commands(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let called = || self.calls.iter().filter(|(_, count)| count.calls > 0);
+        let help = "Commands of clients that were carried out, by name";
+        let mut family = metrics.family("commands", help, MetricType::Counter)?;
+        for (name, count) in called() {
+            let labels = [("command", name.spec().name)];
+            ConstCounter::new(count.calls).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "Time that was spent on commands, without waiting for other nodes; those of a pipeline have even parts";
+        let unit = Unit::Seconds;
+        let kind = MetricType::Counter;
+        let mut family =
+            metrics
+                .0
+                .encode_descriptor("command_duration", help, Some(&unit), kind)?;
+        for (name, count) in called() {
+            let labels = [("command", name.spec().name)];
+            let seconds = count.nanos as f64 / 1e9;
+            ConstCounter::new(seconds).encode(family.encode_family(&labels)?)?;
+        }
+        let help = "Replies to clients that were errors, by the first word";
+        let mut family = metrics.family("error_replies", help, MetricType::Counter)?;
+        for (code, count) in self.calls.errors() {
+            let labels = [("code", code.to_string())];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
     fn store(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         let Statistics {
             hits,
             misses,
             expired,
             evicted,
-            commands,
+            ..
         } = self.facts.statistics;
-        metrics.counter("commands", "Commands of clients, of any kind", commands)?;
         metrics.counter("hits", "Reads that found a value", hits)?;
         metrics.counter("misses", "Reads that found none", misses)?;
         metrics.counter("evictions", "Values removed to make room", evicted)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use memvault::connection::Facts;
+use memvault::connection::{CallStatistics, Facts};
 use memvault::replication::{Change, NodeStatistics, Role};
 
 use crate::driver::{Driver, Latency, PeerReport};
@@ -19,6 +19,8 @@ pub(super) struct Snapshot {
     /// Clients since the start.
     pub(super) connections: u64,
     pub(super) facts: Facts,
+    /// What clients called, and what errors they got.
+    pub(super) calls: CallStatistics,
     pub(super) latency: Latency,
     /// What only a node of a cluster has.
     pub(super) cluster: Option<Cluster>,
@@ -61,6 +63,7 @@ impl Snapshot {
             max_clients: clients.config.max_clients,
             connections: clients.seats.total(),
             facts: clients.backend.facts(),
+            calls: clients.tally.all().statistics(),
             latency: clients.meter.latency(),
             cluster: match &clients.backend {
                 Backend::Cluster { driver, .. } => Some(Cluster::seen_by(driver, events)),

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Instant;
 
 use ahash::RandomState;
 use futures_lite::future::poll_fn;
-use memvault::command::{Command, Context};
+use memvault::command::{Command, Context, lookup};
 use memvault::store::Store;
 
 use super::letter::{Errand, Letter, Parcel};
@@ -43,6 +44,7 @@ impl Courier {
         };
         let mailbox = &shard.shards.desks[shard.number].mailbox;
         *parcels = mailbox.collect(std::mem::take(parcels), waker);
+        let begun = (!parcels.is_empty()).then(Instant::now);
         for parcel in parcels.drain(..) {
             for reply in parcel.answers.iter() {
                 shard.answer(parcel.from, reply);
@@ -50,6 +52,9 @@ impl Courier {
             for letter in parcel.letters {
                 self.open(parcel.from, letter);
             }
+        }
+        if let Some(begun) = begun {
+            self.clients.tally.end_turn(begun);
         }
         shard.publish(&shard.store.borrow());
         shard.flush();
@@ -60,6 +65,9 @@ impl Courier {
         let shard = &self.shard;
         match letter {
             Letter::Errand(errand) => {
+                if let Some(spec) = errand.args.as_args().get(0).and_then(lookup) {
+                    self.clients.tally.time(spec.id);
+                }
                 let store = &mut shard.store.borrow_mut();
                 shard.pack(from, |parcel| {
                     parcel.answers.add(|out| shard.run(store, &errand, out));

@@ -14,6 +14,7 @@ use super::courier::Courier;
 use super::letter::{Letter, Parcel};
 use super::shard::Shard;
 use crate::server::backend::Backend;
+use crate::server::calls::{Calls, Tally};
 use crate::server::clients::Clients;
 use crate::server::listen::{self, Arrival};
 use crate::server::meter::{self, Meter};
@@ -39,6 +40,7 @@ pub(in crate::server) fn run(
         shards: Arc::new(Shards::new(config.threads, limits)),
         seats: Arc::new(Seats::new(config.max_clients)),
         meter: Arc::default(),
+        calls: Arc::new(Calls::new(config.threads)),
         config,
         address,
     };
@@ -51,6 +53,7 @@ struct Common {
     shards: Arc<Shards>,
     seats: Arc<Seats>,
     meter: Arc<Meter>,
+    calls: Arc<Calls>,
     config: Config,
     address: Option<SocketAddr>,
 }
@@ -137,7 +140,8 @@ impl Worker {
         let shard = Rc::new(Shard::new(number, &common.shards, limits));
         let backend = Backend::Shard(Rc::clone(&shard));
         let shared = (Arc::clone(&common.seats), Arc::clone(&common.meter));
-        let clients = Clients::new(&executor, config, backend, common.address, shared);
+        let tally = Tally::new(&common.calls, number);
+        let clients = Clients::new(&executor, config, backend, common.address, shared, tally);
         Ok(Self {
             executor,
             sockets,
@@ -245,6 +249,7 @@ mod tests {
             shards: Arc::new(Shards::new(threads, &memvault::store::Config::default())),
             seats: Arc::new(Seats::new(config.max_clients)),
             meter: Arc::default(),
+            calls: Arc::new(Calls::new(threads)),
             config,
             address: None,
         }
