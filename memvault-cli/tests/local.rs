@@ -1,12 +1,23 @@
 //! Whole clusters on this machine: `up` and `demo`.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use crate::support::{
     Running, eventually, free_ports, has_ended, is_silent, memvault, signal_pid, try_signal_pid,
 };
 use rustix::process::Signal;
 use serde_json::Value;
+
+/// The answer of an admin port.
+fn http(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
 
 /// `memvault up` with three nodes, ready.
 struct Up {
@@ -31,6 +42,8 @@ impl Up {
             &gateway,
             "--admin",
             &admin,
+            "--admin-max-events",
+            "7",
         ]);
         process.wait_for("Ctrl-C stops all");
         for (offset, name) in [(4, "gateway "), (5, "node 1 "), (7, "node 3 ")] {
@@ -38,6 +51,7 @@ impl Up {
             let is_told = |line: &String| line.contains(name) && line.contains(&page);
             assert!(process.seen.iter().any(is_told), "{:#?}", process.seen);
             assert!(!is_silent(base + offset), "{page}");
+            assert!(http(base + offset, "/api/events").contains("\"kept\":7"));
         }
         let pid = |line: &String| {
             line.split_once("pid ")?

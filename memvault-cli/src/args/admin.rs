@@ -1,8 +1,13 @@
 //! `--admin`: where a server tells of itself over HTTP.
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::Args;
+use memvault_net::server::AdminLimits;
+
+use super::duration::positive_duration;
+use super::size::size;
 
 /// The flag of a single server.
 #[derive(Clone, Debug, Args)]
@@ -12,6 +17,92 @@ pub(crate) struct Admin {
     /// /api/status. Whoever reaches it can look and change nothing [default: nowhere]
     #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) admin: Option<AdminAddress>,
+}
+
+/// How much whoever reaches the admin port may take.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Limits of the admin port")]
+pub(crate) struct AdminFlags {
+    /// Connections at a time, 1 to 10000; more are answered with 503 [default: 32]
+    #[arg(long, value_name = "N", requires = "admin", value_parser = connections)]
+    admin_max_connections: Option<usize>,
+    /// Longest head of a request, 512b to 1mb; else 431 [default: 8kb]
+    #[arg(long, value_name = "SIZE", requires = "admin", value_parser = head)]
+    admin_max_head: Option<usize>,
+    /// Most header lines of a request, 1 to 1000; else 431 [default: 64]
+    #[arg(long, value_name = "N", requires = "admin", value_parser = lines)]
+    admin_max_header_lines: Option<usize>,
+    /// How long the head of a request may take; else 408 [default: 5s]
+    #[arg(long, value_name = "TIME", requires = "admin", value_parser = positive_duration)]
+    admin_read_timeout: Option<Duration>,
+    /// How long a connection may last [default: 10s]
+    #[arg(long, value_name = "TIME", requires = "admin", value_parser = positive_duration)]
+    admin_timeout: Option<Duration>,
+    /// Events that are kept for those who ask, 1 to 100000 [default: 500]
+    #[arg(long, value_name = "N", requires = "admin", value_parser = events)]
+    admin_max_events: Option<usize>,
+}
+
+impl AdminFlags {
+    /// What they amount to.
+    pub(crate) fn limits(&self) -> AdminLimits {
+        let mut limits = AdminLimits::default();
+        let set = |place: &mut usize, given: Option<usize>| *place = given.unwrap_or(*place);
+        set(&mut limits.max_connections, self.admin_max_connections);
+        set(&mut limits.max_head_len, self.admin_max_head);
+        set(&mut limits.max_headers, self.admin_max_header_lines);
+        set(&mut limits.max_events, self.admin_max_events);
+        limits.read_timeout = self.admin_read_timeout.unwrap_or(limits.read_timeout);
+        limits.exchange_timeout = self.admin_timeout.unwrap_or(limits.exchange_timeout);
+        limits
+    }
+
+    /// The same flags, for another process.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let numbers = [
+            ("--admin-max-connections", self.admin_max_connections),
+            ("--admin-max-head", self.admin_max_head),
+            ("--admin-max-header-lines", self.admin_max_header_lines),
+            ("--admin-max-events", self.admin_max_events),
+        ];
+        let times = [
+            ("--admin-read-timeout", self.admin_read_timeout),
+            ("--admin-timeout", self.admin_timeout),
+        ];
+        let numbers = numbers.map(|(flag, value)| Some((flag, value?.to_string())));
+        let times = times.map(|(flag, time)| Some((flag, format!("{}ms", time?.as_millis()))));
+        let given = numbers.into_iter().chain(times).flatten();
+        given
+            .flat_map(|(flag, value)| [flag.to_owned(), value])
+            .collect()
+    }
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    in_range(text, 10_000)
+}
+
+fn lines(text: &str) -> Result<usize, String> {
+    in_range(text, 1000)
+}
+
+fn events(text: &str) -> Result<usize, String> {
+    in_range(text, 100_000)
+}
+
+fn in_range(text: &str, most: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(format!("expected 1 to {most}")),
+    }
+}
+
+/// Shorter than 512 bytes no browser's request is.
+fn head(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ 512..=0x10_0000 => Ok(bytes),
+        _ => Err("expected 512b to 1mb".to_owned()),
+    }
 }
 
 /// A host or address of this machine, and a port.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::admin::{self, AdminAddress};
+use super::admin::{self, AdminAddress, AdminFlags};
 use super::cluster::{Coordination, Replicas};
 use super::count;
 use super::duration::positive_duration;
@@ -45,6 +45,8 @@ pub(crate) struct Up {
     /// Memory of each node for keys and values: 256mb, 1gb [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     pub(crate) max_memory: Option<usize>,
+    #[command(flatten)]
+    pub(crate) admin_flags: AdminFlags,
 }
 
 /// Arguments of `demo`.

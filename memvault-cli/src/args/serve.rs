@@ -7,7 +7,7 @@ use memvault::connection;
 use memvault::resp::Limits;
 use memvault_net::server::Io;
 
-use super::admin::Admin;
+use super::admin::{Admin, AdminFlags};
 use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
 use super::duration::positive_duration;
@@ -39,6 +39,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) admin: Admin,
     #[command(flatten)]
+    pub(crate) admin_flags: AdminFlags,
+    #[command(flatten)]
     pub(crate) lifeline: Lifeline,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Gateway {
     pub(crate) limits: ClientLimits,
     #[command(flatten)]
     pub(crate) admin: Admin,
+    #[command(flatten)]
+    pub(crate) admin_flags: AdminFlags,
     #[command(flatten)]
     pub(crate) lifeline: Lifeline,
 }

@@ -5,7 +5,7 @@ mod start;
 
 use log::LevelFilter;
 
-use crate::args::admin::AdminAddress;
+use crate::args::admin::{AdminAddress, AdminFlags};
 use crate::args::cluster::Coordination;
 use crate::logging::LogFormat;
 
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) max_memory: Option<usize>,
     /// Where the gateway tells of itself; the nodes do on the ports that follow.
     pub(crate) admin: Option<AdminAddress>,
+    /// The limits there.
+    pub(crate) admin_flags: Option<AdminFlags>,
     /// The form of the logs.
     pub(crate) log_format: LogFormat,
     /// What the nodes log.
@@ -69,7 +71,9 @@ impl Plan {
     fn admin_args(&self, offset: usize) -> impl Iterator<Item = String> + use<> {
         let address = self.admin_of(offset);
         let words = address.map(|address| ["--admin".to_owned(), address.to_string()]);
-        words.into_iter().flatten()
+        let limits = self.admin_flags.as_ref().filter(|_| words.is_some());
+        let limits = limits.map(AdminFlags::words).unwrap_or_default();
+        words.into_iter().flatten().chain(limits)
     }
 
     /// Arguments that start a gateway.

@@ -16,6 +16,7 @@ use memvault_net::driver::{Discover, NodeAddress, Settings};
 use memvault_net::server::{Config, Io, Role, Server};
 use smol::channel::Receiver;
 
+use crate::args::admin::AdminFlags;
 use crate::args::cluster::{Members, Seeds};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
 use crate::error::{Error, OK, Outcome};
@@ -58,7 +59,7 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         &listener,
         &announce::What::of_server(args, place.own.as_ref()),
     );
-    let mut config = config(role, &args.limits, admin);
+    let mut config = config(role, &args.limits, (admin, &args.admin_flags));
     config.threads = threads;
     config.io = args.capacity.io;
     run(listener, config, shutdown)
@@ -129,15 +130,24 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     settings.node.is_seed_list = served.cluster.is_none();
     announce::server(&listener, &announce::What::of_gateway(args));
     let role = Role::Cluster(Box::new(settings));
-    run(listener, config(role, &args.limits, admin), shutdown)
+    run(
+        listener,
+        config(role, &args.limits, (admin, &args.admin_flags)),
+        shutdown,
+    )
 }
 
-fn config(role: Role, limits: &ClientLimits, admin: Option<Arc<TcpListener>>) -> Config {
+fn config(
+    role: Role,
+    limits: &ClientLimits,
+    (admin, flags): (Option<Arc<TcpListener>>, &AdminFlags),
+) -> Config {
     let mut config = Config::new(role);
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;
     config.admin = admin;
+    config.admin_limits = flags.limits();
     config
 }
 

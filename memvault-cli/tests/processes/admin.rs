@@ -279,6 +279,45 @@ fn slow_and_many_connections_do_not_keep_others_out_for_long() {
 }
 
 #[test]
+fn limits_are_what_their_flags_say() {
+    let flags = [
+        "--admin-max-connections",
+        "2",
+        "--admin-max-head",
+        "1kb",
+        "--admin-max-header-lines",
+        "3",
+        "--admin-read-timeout",
+        "50ms",
+        "--admin-timeout",
+        "1m",
+    ];
+    let (_node, admin) = node(&flags);
+    let slow = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    slow.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let slow = read(slow).expect("an answer");
+    assert_eq!(slow.status, 408, "{}", slow.body);
+    assert!(
+        slow.body.contains("50ms (--admin-read-timeout)"),
+        "{}",
+        slow.body
+    );
+    let long = format!("GET /healthz HTTP/1.1\r\na: {}", "b".repeat(1100));
+    let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(4));
+    for (bytes, text) in [(long, "1024 bytes (--admin-max-head)"), (many, "3 lines")] {
+        let answer = send(admin, bytes.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, 431);
+        assert!(answer.body.contains(text), "{}", answer.body);
+    }
+    let (_node, admin) = node(&["--admin-max-connections", "1", "--admin-read-timeout", "1h"]);
+    let _open = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    let full = TcpStream::connect(("127.0.0.1", admin)).and_then(read);
+    let full = full.expect("an answer");
+    assert_eq!(full.status, 503);
+    assert!(full.body.contains("1 connections"), "{}", full.body);
+}
+
+#[test]
 fn an_end_of_input_amid_a_request_does_no_harm() {
     let (_node, admin) = node(&[]);
     let mut stream = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
@@ -570,6 +609,31 @@ fn wrong_flags_and_taken_ports_are_named() {
         assert!(ran.stderr.contains("--admin <HOST:PORT>"), "{}", ran.stderr);
         assert!(ran.stderr.contains("127.0.0.1:9400"), "{}", ran.stderr);
     }
+    for (flag, value, expected) in [
+        ("--admin-max-connections", "0", "1 to 10000"),
+        ("--admin-max-head", "511", "512b to 1mb"),
+        ("--admin-max-header-lines", "1001", "1 to 1000"),
+        ("--admin-read-timeout", "5", "5s or 5ms"),
+        ("--admin-timeout", "0s", "more than 0"),
+        ("--admin-max-events", "x", "1 to 100000"),
+    ] {
+        for command in ["serve", "up"] {
+            let ran = memvault(&[command, "--admin", "127.0.0.1:1", flag, value]);
+            assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+            assert!(
+                ran.stderr.contains(flag) && ran.stderr.contains(expected),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+    let alone = memvault(&["serve", "--admin-max-events", "5"]);
+    assert_eq!(alone.code, Some(2));
+    assert!(
+        alone.stderr.contains("--admin <HOST:PORT>"),
+        "{}",
+        alone.stderr
+    );
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound").to_string();
     let ran = memvault(&["serve", "--port", "0", "--admin", &address]);

@@ -45,6 +45,7 @@ use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
 use crate::driver::{self, DiscoverError};
+pub use admin::AdminLimits;
 use backend::Backend;
 use calls::{Calls, Tally};
 use clients::Clients;
@@ -79,6 +80,8 @@ pub struct Config {
     /// documents `/api/status`, `/api/cluster`, `/api/ring`, `/api/events?since=NUMBER` and `/api/where?key=KEY`.
     /// Whoever reaches it learns who the members are, and can change nothing.
     pub admin: Option<Arc<TcpListener>>,
+    /// How much whoever reaches [`admin`](Self::admin) may take.
+    pub admin_limits: AdminLimits,
     /// How long the end of the server waits for answers that are under way; default 5 s.
     pub shutdown_timeout: Duration,
 }
@@ -104,6 +107,7 @@ impl Config {
             max_clients: 10_000,
             idle_timeout: None,
             admin: None,
+            admin_limits: AdminLimits::default(),
             shutdown_timeout: Duration::from_secs(5),
         }
     }

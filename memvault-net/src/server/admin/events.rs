@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::history::{History, MAX_EVENTS, Noted};
+use super::history::{History, Noted};
 
 /// The document, for the query that came with it; `None` if that is none of ours. `started_ms` is when this process
 /// began, in Unix milliseconds: numbers of events begin with it.
@@ -14,7 +14,7 @@ pub(super) fn events(query: &str, history: &History, started_ms: u64) -> Option<
     Some(json!({
         "started_ms": started_ms,
         "last": history.last_number(),
-        "kept": MAX_EVENTS,
+        "kept": history.max_events,
         "events": history.since(since).map(event).collect::<Vec<_>>(),
     }))
 }

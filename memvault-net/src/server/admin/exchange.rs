@@ -8,15 +8,9 @@ use async_io::Timer;
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
-use super::Admin;
 use super::http::{self, Method, Request, Response};
+use super::{Admin, AdminLimits};
 
-/// Connections at a time; further ones are answered with 503 at once.
-const MAX_CONNECTIONS: usize = 32;
-/// How long the head of a request may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may last.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes that are taken from a connection after its answer, so that the client can read that.
 const MAX_DRAINED: usize = 64 << 10;
 /// Pause after a failure to accept that is likely to last, such as too many open files.
@@ -24,16 +18,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections, for ever.
 pub(super) async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
+    let limits = *admin.limits();
     // Each connection has one as well.
     let open = Rc::new(());
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&open) > MAX_CONNECTIONS => turn_away(stream).await,
+            Ok((stream, _)) if Rc::strong_count(&open) > limits.max_connections => {
+                turn_away(stream, limits.max_connections).await;
+            }
             Ok((stream, address)) => {
                 let (admin_of_task, open) = (Rc::clone(&admin), Rc::clone(&open));
                 let task = admin.clients.spawn(async move {
                     let too_late = async {
-                        Timer::after(EXCHANGE_TIMEOUT).await;
+                        Timer::after(limits.exchange_timeout).await;
                         Err(io::ErrorKind::TimedOut.into())
                     };
                     let result = admin_of_task.converse(stream).or(too_late).await;
@@ -54,8 +51,8 @@ pub(super) async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
     }
 }
 
-async fn turn_away(mut stream: TcpStream) {
-    let text = format!("{MAX_CONNECTIONS} connections are open already");
+async fn turn_away(mut stream: TcpStream, most: usize) {
+    let text = format!("{most} connections are open already (--admin-max-connections)");
     let bytes = Response::text(503, text).encode(Method::Get);
     // A fresh socket takes a line at once; if not, the client learns from the close.
     if let Err(error) = stream.write(&bytes).await {
@@ -65,12 +62,16 @@ async fn turn_away(mut stream: TcpStream) {
 
 impl Admin {
     async fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
+        let limits = self.limits();
         let too_late = async {
-            Timer::after(READ_TIMEOUT).await;
-            let text = format!("no whole request within {} s", READ_TIMEOUT.as_secs());
+            Timer::after(limits.read_timeout).await;
+            let text = format!(
+                "no whole request within {:?} (--admin-read-timeout)",
+                limits.read_timeout
+            );
             Ok(Some(Err(Response::text(408, text))))
         };
-        let Some(request) = read_head(&mut stream).or(too_late).await? else {
+        let Some(request) = read_head(&mut stream, limits).or(too_late).await? else {
             return Ok(());
         };
         let (method, response) = match request {
@@ -85,8 +86,11 @@ impl Admin {
 }
 
 /// Reads until a request is whole; `None` if the client leaves before.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Result<Request, Response>>> {
-    let mut head = [0; http::MAX_HEAD_LEN];
+async fn read_head(
+    stream: &mut TcpStream,
+    limits: &AdminLimits,
+) -> io::Result<Option<Result<Request, Response>>> {
+    let mut head = vec![0; limits.max_head_len];
     let mut len = 0;
     loop {
         let read = stream.read(&mut head[len..]).await?;
@@ -94,7 +98,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Result<Request, 
             return Ok(None);
         }
         len += read;
-        if let Some(request) = http::parse(&head[..len]) {
+        if let Some(request) = http::parse(&head[..len], limits) {
             return Ok(Some(request));
         }
     }

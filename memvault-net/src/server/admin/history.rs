@@ -8,12 +8,11 @@ use memvault::time::Timestamp;
 
 use crate::driver::Latency;
 
-/// Events that are kept; older ones are forgotten.
-pub(super) const MAX_EVENTS: usize = 500;
-
 /// Events and counters since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
+    /// Events that are kept.
+    pub(super) max_events: usize,
     /// How often each kind of event has happened.
     pub(super) counts: BTreeMap<&'static str, u64>,
     /// The last ones, oldest first; their numbers are in a row.
@@ -52,6 +51,16 @@ pub(super) struct Recent {
 }
 
 impl History {
+    /// An empty one that keeps so many events, one at least.
+    pub(super) fn new(max_events: usize) -> Self {
+        Self {
+            max_events: max_events.max(1),
+            counts: BTreeMap::new(),
+            events: VecDeque::new(),
+            marks: VecDeque::new(),
+        }
+    }
+
     /// Notes an event of the cluster.
     pub(super) fn note(&mut self, at: Timestamp, event: &Event) {
         let node = event.node().map(str::to_owned);
@@ -67,7 +76,7 @@ impl History {
         text: String,
     ) {
         *self.counts.entry(name).or_default() += 1;
-        if self.events.len() == MAX_EVENTS {
+        if self.events.len() == self.max_events {
             self.events.pop_front();
         }
         self.events.push_back(Noted {
@@ -137,23 +146,23 @@ mod tests {
 
     #[test]
     fn the_last_events_are_kept_and_all_are_counted() {
-        let mut history = History::default();
+        let mut history = History::new(100);
         for millis in 0..750 {
             let now = Timestamp::from_millis(millis);
             history.note(now, &Event::Paused { millis });
         }
         assert_eq!(history.counts["paused"], 750);
         let texts: Vec<_> = history.since(0).map(|event| &*event.text).collect();
-        assert_eq!(texts.len(), MAX_EVENTS);
-        assert_eq!(texts[0], "paused millis=250");
-        assert_eq!(texts[499], "paused millis=749");
+        assert_eq!(texts.len(), 100);
+        assert_eq!(texts[0], "paused millis=650");
+        assert_eq!(texts[99], "paused millis=749");
         let latest: Vec<_> = history.latest(2).map(|event| event.number).collect();
         assert_eq!(latest, [749, 750]);
     }
 
     #[test]
     fn events_after_a_number_are_told() {
-        let mut history = History::default();
+        let mut history = History::new(100);
         let numbers = |history: &History, since| {
             let events = history.since(since);
             events.map(|event| event.number).collect::<Vec<_>>()
@@ -174,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_recent_is_what_came_after_the_older_mark() {
-        let mut history = History::default();
+        let mut history = History::new(100);
         let mut latency = Latency::default();
         assert!(history.recent(7, &latency).is_none());
         for commands in [10, 20, 40] {

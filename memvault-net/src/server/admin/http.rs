@@ -8,10 +8,7 @@ use std::fmt::Write;
 
 use httparse::Status;
 
-/// Most bytes that the head of a request may have.
-pub(super) const MAX_HEAD_LEN: usize = 8 << 10;
-/// Most lines that the head of a request may have.
-const MAX_HEADERS: usize = 64;
+use super::AdminLimits;
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,19 +42,28 @@ pub(super) struct Response {
 ///
 /// # Errors
 /// The response to what is no head.
-pub(super) fn parse(bytes: &[u8]) -> Option<Result<Request, Response>> {
-    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+pub(super) fn parse(bytes: &[u8], limits: &AdminLimits) -> Option<Result<Request, Response>> {
+    let AdminLimits {
+        max_head_len,
+        max_headers,
+        ..
+    } = *limits;
+    let mut headers = vec![httparse::EMPTY_HEADER; max_headers];
     let mut head = httparse::Request::new(&mut headers);
     let parsed = match head.parse(bytes) {
         Ok(Status::Complete(_)) => Ok(request(&head)),
-        Ok(Status::Partial) if bytes.len() >= MAX_HEAD_LEN => Err(Response::text(
+        Ok(Status::Partial) if bytes.len() >= max_head_len => Err(Response::text(
             431,
-            format!("the head of the request has more than {MAX_HEAD_LEN} bytes"),
+            format!(
+                "the head of the request has more than {max_head_len} bytes (--admin-max-head)"
+            ),
         )),
         Ok(Status::Partial) => return None,
         Err(httparse::Error::TooManyHeaders) => Err(Response::text(
             431,
-            format!("the head of the request has more than {MAX_HEADERS} lines"),
+            format!(
+                "the head of the request has more than {max_headers} lines (--admin-max-header-lines)"
+            ),
         )),
         Err(httparse::Error::Version) => Err(Response::text(505, "expected HTTP/1.0 or HTTP/1.1")),
         Err(error) => Err(Response::text(
@@ -164,13 +170,14 @@ mod tests {
     use super::*;
 
     fn status(bytes: &[u8]) -> Option<u16> {
-        let parsed = parse(bytes)?;
+        let parsed = parse(bytes, &AdminLimits::default())?;
         Some(parsed.map_or_else(|response| response.status, |_| 200))
     }
 
     fn read(target: &str) -> (String, String) {
         let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let request = parse(bytes.as_bytes()).expect("whole").expect("a head");
+        let parsed = parse(bytes.as_bytes(), &AdminLimits::default());
+        let request = parsed.expect("whole").expect("a head");
         (request.path, request.query)
     }
 
@@ -200,7 +207,7 @@ mod tests {
         assert_eq!(status(b"GET / HTTP/1.1\r\nno colon\r\n\r\n"), Some(400));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65));
         assert_eq!(status(many.as_bytes()), Some(431));
-        let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(MAX_HEAD_LEN));
+        let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(8 << 10));
         assert_eq!(status(long.as_bytes()), Some(431));
     }
 

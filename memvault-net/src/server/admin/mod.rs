@@ -10,8 +10,7 @@
 //! Cost: none for requests of clients, beside the time that one in sixteen batches of them, and one in sixteen
 //! questions of other nodes, is measured with. A page walks the ring and the member list: well below a millisecond for
 //! tens of members. While somebody looks at the whole cluster, every node is asked for `INFO` once a second.
-//! Limits: those of [`exchange`], [`gather`], [`ask`] and [`history`], [`http::MAX_HEAD_LEN`]; they are fixed. One
-//! request per connection.
+//! Limits: [`AdminLimits`], and those of [`gather`] and [`ask`], which are fixed. One request per connection.
 
 mod ask;
 mod circle;
@@ -20,6 +19,7 @@ mod exchange;
 mod gather;
 mod history;
 mod http;
+mod limits;
 mod metrics;
 mod overview;
 mod page;
@@ -47,6 +47,7 @@ pub(super) use ask::NAME as ASKER_NAME;
 use gather::Gather;
 use history::History;
 use http::{Method, Request, Response};
+pub use limits::AdminLimits;
 use readiness::readiness;
 use snapshot::Snapshot;
 pub(super) use told::{ANSWER_LATENCY, CLIENT_LATENCY};
@@ -70,7 +71,7 @@ pub(super) fn start(clients: &Rc<Clients>) -> io::Result<Option<Task<()>>> {
     let listener = TcpListener::try_clone(listener)?.try_into()?;
     let admin = Rc::new(Admin {
         clients: Rc::clone(clients),
-        history: RefCell::default(),
+        history: RefCell::new(History::new(clients.config.admin_limits.max_events)),
         gather: Gather::new(clients),
         started_ms: wall().as_millis(),
     });
@@ -89,6 +90,10 @@ struct Admin {
 }
 
 impl Admin {
+    fn limits(&self) -> &AdminLimits {
+        &self.clients.config.admin_limits
+    }
+
     async fn answer(&self, request: &Request) -> Response {
         if !page::PATHS.contains(&&*request.path) && !KNOWN.contains(&&*request.path) {
             return Response::text(404, format!("no such path; there are {PATHS}"));

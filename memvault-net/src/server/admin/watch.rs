@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn failovers_are_told_once() {
-        let (mut watch, mut history) = (Watch::default(), History::default());
+        let (mut watch, mut history) = (Watch::default(), History::new(100));
         for failovers in [0, 3, 3, 5] {
             watch.look_at_failovers(failovers, &mut history);
         }
