@@ -14,7 +14,7 @@
 FROM scratch AS memvault-runtime
 # A number, as there is no /etc/passwd; any other will do as well.
 USER 65532:65532
-# A container is reached by its own address. Who may use the port is up to the network that it is in.
+# A container is reached by its own address. Clients from outside it are refused until MEMVAULT_PROTECTED_MODE is no.
 ENV MEMVAULT_HOST=0.0.0.0
 EXPOSE 6379
 STOPSIGNAL SIGTERM

@@ -89,7 +89,7 @@ fn every_subcommand_explains_itself_with_units_defaults_and_examples() {
 
 #[test]
 fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
-    let cases: [(&[&str], &str); 21] = [
+    let cases: [(&[&str], &str); 22] = [
         (&[], "Usage: memvault"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve", "--max-memory", "lots"], "such as 256mb"),
@@ -100,6 +100,7 @@ fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
         ),
         (&["serve", "--max-entries", "0"], "at least 1"),
         (&["serve", "--io", "uring"], "expected auto, epoll or smol"),
+        (&["serve", "--protected-mode", "1"], "expected yes or no"),
         (
             &["serve", "--io", "epoll", "--cluster", "a:1"],
             "--io epoll is for a node alone",

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod discovery;
+mod protected;
 mod running;
 mod server;
 mod threads;

@@ -42,6 +42,9 @@ class Images(unittest.TestCase):
         engine.eventually("healthy", lambda: engine.docker("inspect", "-f", status, container).strip() == "healthy")
         self.assertEqual(engine.docker("exec", container, "/memvault", "set", "a", "1"), "OK\n")
         self.assertEqual(engine.docker("exec", container, "/memvault", "get", "a"), "1\n")
+        address = engine.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", container).strip()
+        with self.assertRaisesRegex(RuntimeError, "protected mode.*--protected-mode no"):
+            engine.docker("run", "--rm", self.images.memvault, "ping", "--server", f"{address}:6379")
         stop_within_a_second(self, container)
 
 

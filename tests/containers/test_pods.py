@@ -36,12 +36,13 @@ class Pods(unittest.TestCase):
         [container] = spec["containers"]
         values = {"$(MEMBERS)": self.members, "$(POD)": pod}
         arguments = [re.sub(r"\$\(\w+\)", lambda match: values[match[0]], word) for word in container["args"]]
+        variables = [f"-e{entry['name']}={entry['value']}" for entry in container["env"] if "value" in entry]
         security = spec["securityContext"]
         memory = container["resources"]["limits"]["memory"].removesuffix("i")
         started = engine.docker(
             "run", "-d", "--network", self.network, "--network-alias", name, "--read-only", "--cap-drop", "ALL",
             "--user", f"{security['runAsUser']}:{security['runAsGroup']}", "--memory", memory,
-            "-p", "127.0.0.1::9400", self.images.memvault, *arguments).strip()
+            *variables, "-p", "127.0.0.1::9400", self.images.memvault, *arguments).strip()
         self.addCleanup(engine.docker, "rm", "-f", started)
         return container, f"http://{engine.docker('port', started, '9400').strip()}"
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgAction, ArgGroup, Args};
 use memvault::connection;
 use memvault::resp::Limits;
 use memvault_net::server::Io;
@@ -22,7 +22,7 @@ It listens on that address unless --bind says otherwise.
 Examples:
   memvault serve --max-memory 256mb
   memvault serve --port 7001 --cluster 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003
-  memvault serve --cluster a=10.0.0.1:6379,b=10.0.0.2:6379 --node-id a
+  memvault serve --cluster a=10.0.0.1:6379,b=10.0.0.2:6379 --node-id a --protected-mode no
   memvault serve --port 7004 --cluster 127.0.0.1:7001,127.0.0.1:7002 --join
   memvault serve --bind 10.0.0.4 --node-id d --discover 10.0.0.1:6379,10.0.0.2:6379")]
 pub(crate) struct Serve {
@@ -106,6 +106,19 @@ pub(crate) struct Listen {
     /// [default: the one of --node-id in --cluster, else 6379]
     #[arg(verbatim_doc_comment, long, value_name = "PORT", env = "MEMVAULT_PORT")]
     pub(crate) port: Option<u16>,
+    /// Whether clients from other machines are refused, as there is no password; members are
+    /// let in. Say no only where everyone who reaches this server
+    /// may use it
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "YES|NO",
+        env = "MEMVAULT_PROTECTED_MODE",
+        default_value = "yes",
+        action = ArgAction::Set,
+        value_parser = yes_or_no
+    )]
+    pub(crate) protected_mode: bool,
 }
 
 /// How much to keep.
@@ -221,6 +234,15 @@ fn io(text: &str) -> Result<Io, String> {
     let all = [Io::Auto, Io::Epoll, Io::Smol];
     let found = all.into_iter().find(|known| known.name() == text);
     found.ok_or_else(|| "expected auto, epoll or smol".to_owned())
+}
+
+/// Whether something is to be.
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
 }
 
 /// A part of the whole, 1 to 100 percent.

@@ -75,8 +75,8 @@ impl What {
     }
 }
 
-/// Tells that clients are listened for.
-pub(super) fn server(listener: &TcpListener, what: &What) {
+/// Tells that clients are listened for, and who may be one.
+pub(super) fn server(listener: &TcpListener, what: &What, is_protected: bool) {
     let Ok(address) = listener.local_addr() else {
         return;
     };
@@ -95,7 +95,17 @@ pub(super) fn server(listener: &TcpListener, what: &What) {
         plain_redis = what.plain_redis;
         "listening"
     );
-    if !address.ip().is_loopback() {
+    if address.ip().is_loopback() {
+        return;
+    }
+    if is_protected {
+        info!(
+            address:%,
+            hint = "clients from other machines are refused; where only those can reach it who may use it, that is not \
+                    needed: --protected-mode no";
+            "protected-mode"
+        );
+    } else {
         warn!(
             address:%,
             hint = "it can be reached from other machines, and there is no password: keep it behind a firewall";

@@ -18,7 +18,7 @@ use smol::channel::Receiver;
 
 use crate::args::admin::AdminFlags;
 use crate::args::cluster::{Members, Seeds};
-use crate::args::serve::{Capacity, ClientLimits, Gateway, Serve};
+use crate::args::serve::{Capacity, ClientLimits, Gateway, Listen, Serve};
 use crate::error::{Error, OK, Outcome};
 use crate::shutdown;
 use crate::size_class::size_class;
@@ -58,8 +58,9 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
     announce::server(
         &listener,
         &announce::What::of_server(args, place.own.as_ref()),
+        args.listen.protected_mode,
     );
-    let mut config = config(role, &args.limits, (admin, &args.admin_flags));
+    let mut config = config(role, &args.listen, &args.limits, (admin, &args.admin_flags));
     config.threads = threads;
     config.io = args.capacity.io;
     run(listener, config, shutdown)
@@ -128,21 +129,27 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
     settings.node.is_seed_list = served.cluster.is_none();
-    announce::server(&listener, &announce::What::of_gateway(args));
+    announce::server(
+        &listener,
+        &announce::What::of_gateway(args),
+        args.listen.protected_mode,
+    );
     let role = Role::Cluster(Box::new(settings));
     run(
         listener,
-        config(role, &args.limits, (admin, &args.admin_flags)),
+        config(role, &args.listen, &args.limits, (admin, &args.admin_flags)),
         shutdown,
     )
 }
 
 fn config(
     role: Role,
+    listen: &Listen,
     limits: &ClientLimits,
     (admin, flags): (Option<Arc<TcpListener>>, &AdminFlags),
 ) -> Config {
     let mut config = Config::new(role);
+    config.protected = listen.protected_mode;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;

@@ -60,6 +60,9 @@ impl<'a> Cluster<'a> {
             &host,
             "--port",
             &port,
+            // Its own network, where clients have addresses of their own.
+            "--protected-mode",
+            "no",
         ];
         if process < MEMBERS {
             args[0] = "serve";

@@ -24,6 +24,8 @@ pub(crate) enum LinkError {
     Io(io::Error),
     /// The bytes are no RESP, or break a limit.
     Decode(DecodeError),
+    /// The other end is in protected mode, and this node is not on its machine.
+    Denied,
     /// The other end does not know our messages and says so.
     Refused(String),
     /// The message is none of ours.
@@ -59,6 +61,10 @@ impl std::fmt::Display for LinkError {
             Self::Closed => write!(f, "it closed the connection"),
             Self::Io(error) => write!(f, "connection lost: {error}"),
             Self::Decode(error) => write!(f, "it sent no valid message: {error}"),
+            Self::Denied => write!(
+                f,
+                "it is in protected mode: start it with --protected-mode no if only those who may use it can reach it"
+            ),
             // So says redis-server, and everything that speaks like it.
             Self::Refused(text) if text.contains("unknown command") => write!(
                 f,
@@ -106,6 +112,7 @@ impl LinkError {
         matches!(
             self,
             Self::Decode(_)
+                | Self::Denied
                 | Self::Refused(_)
                 | Self::Message(_)
                 | Self::Reply(_)
@@ -312,6 +319,9 @@ fn decode(
 ) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
     // An error reply would pass for an inline command.
     if bytes.first() == Some(&b'-') {
+        if bytes.starts_with(b"-DENIED ") {
+            return Err(LinkError::Denied);
+        }
         let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or(bytes);
         return Err(LinkError::Refused(
             String::from_utf8_lossy(line).into_owned(),

@@ -64,6 +64,8 @@ impl Host for Clients {
             show("bind", &address.ip());
             show("port", &address.port());
         }
+        let protected = if self.config.protected { "yes" } else { "no" };
+        show("protected-mode", &protected);
         let timeout = self.config.idle_timeout.unwrap_or_default();
         show("threads", &self.config.threads);
         show("io", &self.config.io.name());

@@ -10,6 +10,7 @@ use async_net::{TcpListener, TcpStream};
 use futures_lite::AsyncWriteExt;
 
 use super::clients::Clients;
+use super::guard::{Guard, is_from_here};
 use super::seats::{Seat, Seats};
 
 /// A new client, for the thread that is to serve it.
@@ -19,15 +20,21 @@ pub(super) struct Arrival {
     pub(super) address: String,
 }
 
-/// Accepts clients for ever.
+/// Accepts clients for ever; the `guard`, if there is one, takes those who are not on this machine.
 pub(super) async fn accept(
     listener: TcpListener,
     seats: Arc<Seats>,
+    guard: Option<Guard>,
     mut welcome: impl FnMut(Arrival),
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
+                let guard = guard.as_ref();
+                if let Some(guard) = guard.filter(|_| !is_from_here(address)) {
+                    guard.meet(stream, address);
+                    continue;
+                }
                 let Some(seat) = seats.take() else {
                     turn_away(stream, seats.max()).await;
                     continue;

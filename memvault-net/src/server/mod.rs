@@ -22,6 +22,7 @@ mod backend;
 mod calls;
 mod client;
 mod clients;
+mod guard;
 mod host;
 mod listen;
 mod meter;
@@ -49,6 +50,7 @@ pub use admin::AdminLimits;
 use backend::Backend;
 use calls::{Calls, Tally};
 use clients::Clients;
+use guard::Guard;
 use seats::Seats;
 pub use sockets::Io;
 use sockets::Sockets;
@@ -71,6 +73,12 @@ pub struct Config {
     pub connection: connection::Config,
     /// Clients above which new ones are sent away with an error; default 10 000. Flag `--max-clients`.
     pub max_clients: usize,
+    /// Whether clients from other machines are refused with an error that says why; default `true`. Flag
+    /// `--protected-mode`.
+    ///
+    /// Nodes that greet as members of a cluster are let in; clients and gateways that find the nodes of a key by
+    /// themselves are not. A client is on this machine if its address is a loopback one.
+    pub protected: bool,
     /// How long a client may be silent before it is closed; default `None`, for ever. Flag
     /// `--idle-timeout`.
     pub idle_timeout: Option<Duration>,
@@ -105,6 +113,7 @@ impl Config {
             io: Io::Auto,
             connection: connection::Config::default(),
             max_clients: 10_000,
+            protected: true,
             idle_timeout: None,
             admin: None,
             admin_limits: AdminLimits::default(),
@@ -171,7 +180,8 @@ impl Server {
             let (sockets, clients) = (sockets.clone(), Rc::clone(&clients));
             move |arrival| sockets.welcome(&clients, arrival)
         };
-        let accepting = executor.spawn(listen::accept(listener, seats, welcome));
+        let guard = Guard::of(&clients);
+        let accepting = executor.spawn(listen::accept(listener, seats, guard, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));

@@ -1,5 +1,6 @@
 //! A server in this process, and clients that speak raw bytes.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
@@ -99,5 +100,15 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Says loudly what does not run.
+pub(crate) fn skipped(why: &str) {
+    eprintln!("\n!!! SKIPPED: {why}\n");
+    if let Some(list) = std::env::var_os("CI_SKIPPED") {
+        let list = OpenOptions::new().append(true).create(true).open(list);
+        // Only the summary would lack it.
+        let _ = list.and_then(|mut list| writeln!(list, "SKIPPED: {why}"));
     }
 }

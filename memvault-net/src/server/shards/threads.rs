@@ -16,6 +16,7 @@ use super::shard::Shard;
 use crate::server::backend::Backend;
 use crate::server::calls::{Calls, Tally};
 use crate::server::clients::Clients;
+use crate::server::guard::Guard;
 use crate::server::listen::{self, Arrival};
 use crate::server::meter::{self, Meter};
 use crate::server::seats::Seats;
@@ -163,7 +164,8 @@ impl Worker {
         shutdown: impl Future + 'static,
     ) -> Result<(), Error> {
         let seats = Arc::clone(&self.clients.seats);
-        let accepting = listen::accept(listener, seats, self.deal());
+        let guard = Guard::of(&self.clients);
+        let accepting = listen::accept(listener, seats, guard, self.deal());
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
         let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
