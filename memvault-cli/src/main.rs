@@ -18,6 +18,7 @@ mod shell;
 mod shutdown;
 mod sim;
 mod size_class;
+mod top;
 mod up;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ fn dispatch(cli: &Cli) -> Outcome {
         Command::Ping(args) => query::ping(args),
         Command::Ring(args) => ring::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Top(args) => top::run(args),
         Command::Shell(args) => shell::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Sim(args) => sim::run(args),

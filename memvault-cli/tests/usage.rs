@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use crate::support::{Server, memvault};
 
 /// Subcommands and what their help must mention.
-const SUBCOMMANDS: [(&str, &[&str]); 12] = [
+const SUBCOMMANDS: [(&str, &[&str]); 13] = [
     (
         "up",
         &[
@@ -40,6 +40,7 @@ const SUBCOMMANDS: [(&str, &[&str]); 12] = [
     ("set", &["--ttl <TIME>", "500ms", "[default: never]"]),
     ("del", &["<KEY>..."]),
     ("ping", &["--timeout <TIME>"]),
+    ("top", &["--timeout <TIME>", "100ms to 1h"]),
     ("ring", &["--key <KEY>", "preference list"]),
     ("shell", &["MEMVAULT_HISTORY", "redis-cli"]),
     ("demo", &["SIGKILL", "Exit code 1"]),

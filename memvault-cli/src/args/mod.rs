@@ -13,6 +13,7 @@ pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod sim;
 pub(crate) mod size;
+pub(crate) mod top;
 
 use clap::{Parser, Subcommand};
 use log::LevelFilter;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Ring(query::Ring),
     /// Show or change the members of a running cluster
     Cluster(members::Cluster),
+    /// Watch a cluster, or one server, in the terminal
+    Top(top::Top),
     /// Type commands to a server, with history and completion
     Shell(query::Shell),
     /// Watch a cluster survive: kills a node under load and counts what fails

@@ -1,6 +1,6 @@
 //! `memvault cluster`: shows and changes the members of a running cluster.
 
-mod status;
+pub(crate) mod status;
 
 use std::thread;
 use std::time::Duration;

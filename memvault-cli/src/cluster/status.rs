@@ -11,12 +11,13 @@ use crate::link::Link;
 use crate::output::{self, Style};
 
 /// The member list of a node, and the change under way.
-pub(super) struct Status {
-    epoch: u64,
-    replicas: u64,
+pub(crate) struct Status {
+    pub(crate) epoch: u64,
+    pub(crate) replicas: u64,
     /// Such as `joining=d`; empty if there is none.
-    change: String,
-    nodes: Vec<BTreeMap<String, String>>,
+    pub(crate) change: String,
+    /// Each by the names of its fields: `id`, `address`, `role` and others.
+    pub(crate) nodes: Vec<BTreeMap<String, String>>,
 }
 
 impl Status {
@@ -31,7 +32,8 @@ impl Status {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    /// Reads the answer to `MEMVAULT.CLUSTER STATUS`.
+    pub(crate) fn parse(text: &str) -> Self {
         let mut status = Self {
             epoch: 0,
             replicas: 0,

@@ -13,6 +13,7 @@ mod plain_redis;
 mod process;
 mod redis;
 mod same_id;
+mod top;
 mod worker;
 
 // What all tests of the command use.

@@ -61,7 +61,7 @@ impl Latency {
     }
 
     /// Adds those that were recorded elsewhere.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count = count.saturating_add(*more);
         }
@@ -72,7 +72,8 @@ impl Latency {
 
     /// All of it in one word: the sum and the longest in microseconds, and how many took as long as each of the
     /// bounds that any reached, such as `sum=32,max=11,5=2,11=2`.
-    pub(crate) fn to_text(&self) -> String {
+    #[must_use]
+    pub fn to_text(&self) -> String {
         let mut text = format!("sum={},max={}", self.sum, self.max);
         for (bucket, count) in self.counts.iter().enumerate() {
             if *count > 0 {
@@ -84,7 +85,8 @@ impl Latency {
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote; passes over what it did not.
-    pub(crate) fn from_text(text: &str) -> Self {
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
         let mut latency = Self::default();
         for (name, value) in text.split(',').filter_map(|pair| pair.split_once('=')) {
             let Ok(value) = value.parse::<u64>() else {

@@ -46,7 +46,7 @@ use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
 use crate::driver::{self, DiscoverError};
-pub use admin::AdminLimits;
+pub use admin::{ASKER_NAME, AdminLimits, Told};
 use backend::Backend;
 use calls::{Calls, Tally};
 use clients::Clients;

@@ -14,8 +14,8 @@ use crate::driver::connect;
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_millis(800);
 /// Most bytes of an answer: the section about a cluster has a line for each member.
 const MAX_ANSWER_LEN: usize = 256 << 10;
-/// What our connections call themselves. A node does not count the times of their answers.
-pub(in crate::server) const NAME: &[u8] = b"memvault-admin";
+/// What connections call themselves (`CLIENT SETNAME`) that only look. A node does not count the times of their answers.
+pub const NAME: &[u8] = b"memvault-admin";
 
 /// A connection to a node.
 #[derive(Debug)]

@@ -43,13 +43,14 @@ use memvault::replication::Node;
 use super::backend::Backend;
 use super::clients::Clients;
 use crate::clock::wall;
-pub(super) use ask::NAME as ASKER_NAME;
+pub use ask::NAME as ASKER_NAME;
 use gather::Gather;
 use history::History;
 use http::{Method, Request, Response};
 pub use limits::AdminLimits;
 use readiness::readiness;
 use snapshot::Snapshot;
+pub use told::Told;
 pub(super) use told::{ANSWER_LATENCY, CLIENT_LATENCY};
 use watch::Watch;
 

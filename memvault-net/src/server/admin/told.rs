@@ -9,32 +9,38 @@ use crate::server::clients::Clients;
 
 /// The counters of a node since its start, and its present state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    pub(super) uptime_seconds: u64,
+pub struct Told {
+    /// Since its start.
+    pub uptime_seconds: u64,
     /// Connections of clients, the one that asks included.
-    pub(super) clients: u64,
+    pub clients: u64,
     /// Of a member: reads answered from its own entries and writes led, whoever asked; of a gateway the requests
     /// of its clients; of others all commands.
-    pub(super) operations: u64,
+    pub operations: u64,
     /// Reads among the operations that found a value.
-    pub(super) hits: u64,
+    pub hits: u64,
     /// Reads among the operations that found none.
-    pub(super) misses: u64,
-    pub(super) evictions: u64,
-    pub(super) expirations: u64,
-    pub(super) keys: u64,
-    pub(super) memory_used: u64,
-    /// `None` means no limit.
-    pub(super) memory_limit: Option<u64>,
+    pub misses: u64,
+    /// Values removed to make room.
+    pub evictions: u64,
+    /// Values removed because their time was over.
+    pub expirations: u64,
+    /// Keys with a value.
+    pub keys: u64,
+    /// Bytes of keys and values, with all that they need.
+    pub memory_used: u64,
+    /// Most such bytes; `None` means no limit.
+    pub memory_limit: Option<u64>,
     /// From reading requests of a client of its own to having sent their replies; a sample.
-    pub(super) client_latency: Latency,
+    pub client_latency: Latency,
     /// From reading a question of another node or a client of the cluster to having its answer; a sample.
-    pub(super) answer_latency: Latency,
+    pub answer_latency: Latency,
 }
 
 impl Told {
     /// Reads the text of `INFO`, ours or that of Redis; what is not there is zero.
-    pub(super) fn from_info(text: &str) -> Self {
+    #[must_use]
+    pub fn from_info(text: &str) -> Self {
         let find = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once(':'));
             lines.find_map(|(field, value)| (field == name).then_some(value))
