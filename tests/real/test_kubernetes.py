@@ -36,7 +36,8 @@ class Manifest(unittest.TestCase):
             workload["spec"]["template"]["metadata"]["labels"]
             for workload in self.by_kind["StatefulSet"] + self.by_kind["Deployment"]]
         for resource in self.resources:
-            selector = resource.get("spec", {}).get("selector")
+            spec = resource.get("spec", {})
+            selector = spec.get("selector") or spec.get("podSelector")
             if selector:
                 labels = selector.get("matchLabels", selector)
                 found = [pod for pod in pods if labels.items() <= pod.items()]
