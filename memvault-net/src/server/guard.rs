@@ -159,3 +159,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_GREETING_LEN: usize = 4 << 10;
 /// Callers from other machines that are listened to at a time; further ones are refused at once.
 const MAX_STRANGERS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_are_from_here_however_they_are_written() {
+        let is_from_here = |text: &str| is_from_here(text.parse().expect("an address"));
+        for here in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(is_from_here(here), "{here}");
+        }
+        for elsewhere in ["10.0.0.1:1", "[fe80::1]:1", "[::ffff:10.0.0.1]:1", "[::]:1"] {
+            assert!(!is_from_here(elsewhere), "{elsewhere}");
+        }
+    }
+}
