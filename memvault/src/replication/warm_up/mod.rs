@@ -70,12 +70,28 @@ pub(super) struct WarmUp {
 struct Source {
     cursor: u32,
     done: bool,
+    /// The question that is under way, and since when.
     asked: Option<(u64, Instant)>,
+    last_asked: Instant,
     retry_at: Instant,
     floors: BTreeMap<u32, Version>,
     /// Of how many entries it has looked at how many.
     looked_at: u64,
     total: u64,
+}
+
+impl Source {
+    /// Whether an answer may be here any moment.
+    fn is_answering(&self, now: Now) -> bool {
+        self.asked.is_some_and(|(_, at)| now.instant - at < PROMPT)
+    }
+
+    fn is_to_be_asked(&self, now: Now) -> bool {
+        let is_silent = self
+            .asked
+            .is_none_or(|(_, at)| now.instant - at > PULL_TIMEOUT);
+        !self.done && is_silent && self.retry_at <= now.instant
+    }
 }
 
 /// What the sources said of one key.
@@ -98,6 +114,11 @@ enum Stage {
     Degraded,
 }
 
+/// Sources that are asked at a time. One is enough to keep this node busy; if all were, no member would have time
+/// left for clients.
+const MAX_PULLS: usize = 1;
+/// A source that takes longer than this does not keep others waiting.
+const PROMPT: Duration = Duration::from_millis(20);
 /// A source that does not answer is asked again after this.
 const PULL_TIMEOUT: Duration = Duration::from_millis(300);
 /// A source that is not ready is asked again after this.
@@ -271,19 +292,11 @@ impl WarmUp {
         if !self.throttle.is_open(now.instant) {
             return;
         }
-        for node in cx.peers.indices() {
-            if cx.me == Some(node) || !self.may_answer(cx, node) {
-                continue;
-            }
+        for node in self.to_be_asked(cx, now) {
             let source = self.sources.entry(node).or_default();
-            let silent = source
-                .asked
-                .is_none_or(|(_, at)| now.instant - at > PULL_TIMEOUT);
-            if source.done || !silent || source.retry_at > now.instant {
-                continue;
-            }
             let id = cx.fresh_id();
             source.asked = Some((id, now.instant));
+            source.last_asked = now.instant;
             cx.send(
                 node,
                 id,
@@ -294,6 +307,25 @@ impl WarmUp {
                 },
             );
         }
+    }
+
+    /// The sources to ask now: those first that have waited longest, and few at a time.
+    fn to_be_asked(&self, cx: &Context, now: Now) -> Vec<NodeIndex> {
+        let busy = |source: &&Source| source.is_answering(now);
+        let free = MAX_PULLS.saturating_sub(self.sources.values().filter(busy).count());
+        let mut idle = Vec::new();
+        for node in cx.peers.indices() {
+            if cx.me == Some(node) || !self.may_answer(cx, node) {
+                continue;
+            }
+            match self.sources.get(&node) {
+                None => idle.push((Instant::ZERO, node)),
+                Some(source) if source.is_to_be_asked(now) => idle.push((source.last_asked, node)),
+                Some(_) => {}
+            }
+        }
+        idle.sort_unstable();
+        idle.into_iter().take(free).map(|(_, node)| node).collect()
     }
 
     /// Whether a member can be a source. One that is taking keys over itself can say what it has got, and
