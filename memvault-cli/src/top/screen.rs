@@ -89,9 +89,13 @@ fn draw_headline(frame: &mut Frame<'_>, area: Rect, state: &State, rows: &[Row])
         .iter()
         .any(|row| matches!(row.condition, Condition::Down(_)));
     let colour = if any_down { Color::Red } else { Color::Green };
+    let text = match state.wall {
+        Some(_) => plain::headline(state, rows),
+        None => "is asked...".to_owned(),
+    };
     let line = Line::from(vec![
         Span::styled("MemVault ", Modifier::BOLD),
-        Span::styled(plain::headline(state, rows), colour),
+        Span::styled(text, colour),
         Span::raw(match plain::latencies(rows) {
             text if text.is_empty() => text,
             text => format!("  {text}"),

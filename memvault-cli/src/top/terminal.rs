@@ -37,7 +37,7 @@ pub(super) fn watch(interval: Duration, poller: Poller) -> Outcome {
     };
     let result = watching.run(&mut terminal, &samples, || !told_to_end.is_empty());
     ratatui::restore();
-    result.map_err(|error| Error::failed(format_args!("the terminal is gone: {error}")))?;
+    result.map_err(|error| Error::failed(format_args!("top cannot go on: {error}")))?;
     Ok(OK)
 }
 
@@ -72,7 +72,9 @@ impl Watching {
                     is_stale = true;
                 }
                 Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Disconnected) => {
+                    return Err(io::Error::other("nobody asks the nodes any more"));
+                }
             }
             if is_stale {
                 terminal.draw(|frame| screen::draw(frame, &self.state, &self.view))?;

@@ -353,6 +353,12 @@ mod drawn {
     }
 
     #[test]
+    fn before_the_first_answer_nothing_is_claimed() {
+        let lines = lines(&State::default(), &View::default(), (80, 24));
+        assert_eq!(lines[0], "MemVault is asked...");
+    }
+
+    #[test]
     fn any_size_is_drawn_and_nodes_come_first() {
         let state = after(6);
         for width in [1, 9, 20, 60, 200] {

@@ -161,6 +161,7 @@ fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> Str
         (format!("redis-cli -p {gateway} set greeting hello"), ""),
         (format!("{program} get greeting {server}"), ""),
         (format!("{program} shell {server}"), ""),
+        (format!("{program} top {server}"), "watch all of it"),
         (format!("kill -9 {first}"), "a node dies, no request fails"),
         (
             format!("{program} ring --key greeting --cluster {list}"),
