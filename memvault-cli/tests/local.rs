@@ -47,7 +47,7 @@ impl Up {
         ]);
         process.wait_for("Ctrl-C stops all");
         for (offset, name) in [(4, "gateway "), (5, "node 1 "), (7, "node 3 ")] {
-            let page = format!("http://127.0.0.1:{}/metrics", base + offset);
+            let page = format!("http://127.0.0.1:{}/", base + offset);
             let is_told = |line: &String| line.contains(name) && line.contains(&page);
             assert!(process.seen.iter().any(is_told), "{:#?}", process.seen);
             assert!(!is_silent(base + offset), "{page}");

@@ -105,8 +105,8 @@ class Cluster:
     """Members and a gateway, all ready."""
 
     def __init__(self, count=3, flags=()):
-        """`flags` are one more flag for each member, and one for the gateway; none by default."""
-        *flags, last = [[flag] for flag in flags] or [[]] * (count + 1)
+        """`flags` are one more flag, or a list of them, for each member, and for the gateway; none by default."""
+        *flags, last = [[flag] if isinstance(flag, str) else flag for flag in flags] or [[]] * (count + 1)
         *ports, gateway = free_ports(count + 1)
         members = ",".join(f"127.0.0.1:{port}" for port in ports)
         self.members = [

@@ -13,8 +13,8 @@ use super::size::size;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct Admin {
-    /// Tell of this server over HTTP there: /metrics for Prometheus, /healthz, /readyz,
-    /// /api/status. Whoever reaches it can look and change nothing [default: nowhere]
+    /// Tell of this server over HTTP there: / for people, /metrics for Prometheus, /healthz,
+    /// /readyz, /api/status. Whoever reaches it can look and change nothing [default: nowhere]
     #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) admin: Option<AdminAddress>,
 }

@@ -120,7 +120,7 @@ pub(super) fn admin(listener: &TcpListener) {
         return;
     };
     let paths =
-        "/metrics,/healthz,/readyz,/api/status,/api/cluster,/api/ring,/api/events,/api/where";
+        "/,/metrics,/healthz,/readyz,/api/status,/api/cluster,/api/ring,/api/events,/api/where";
     info!(address:%, paths; "admin-port");
     if !address.ip().is_loopback() {
         warn!(

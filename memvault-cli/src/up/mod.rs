@@ -139,7 +139,7 @@ fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> Str
     );
     let mut row = |name: &str, (port, offset): (u16, usize), process: &Process, note: &str| {
         let admin = plan.admin_of(offset);
-        let admin = admin.map(|admin| format!("http://{admin}/metrics  "));
+        let admin = admin.map(|admin| format!("http://{admin}/  "));
         let note = format!("{}{note}", admin.unwrap_or_default());
         let address = format!("{HOST}:{port}");
         let address = style.bold(format_args!("{address:<16}"));

@@ -211,7 +211,8 @@ fn bad_requests_get_an_answer_that_says_what_is_wrong() {
             404,
             "/metrics, /healthz, /readyz",
         ),
-        ("GET /page HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("GET /page/page.js HTTP/1.1\r\n\r\n", 404, "/metrics"),
+        ("POST /page.js HTTP/1.1\r\n\r\n", 405, "GET or HEAD"),
         ("GET /api HTTP/1.1\r\n\r\n", 404, "/api/cluster"),
         (
             "GET /api/events?since=-1 HTTP/1.1\r\n\r\n",
@@ -533,6 +534,32 @@ fn the_circle_is_told_in_parts() {
         place["nodes"][0] == ring["nodes"][leader.as_u64().expect("a place") as usize]
     });
     assert!(agree.count() > 200);
+}
+
+#[test]
+fn the_page_comes_in_files_and_may_load_nothing_else() {
+    let (_node, admin) = node(&[]);
+    for (path, kind, text) in [
+        ("/", "text/html; charset=utf-8", "<title>MemVault</title>"),
+        ("/page.css", "text/css; charset=utf-8", "color-scheme"),
+        (
+            "/page.js",
+            "text/javascript; charset=utf-8",
+            "\"use strict\";",
+        ),
+        ("/icon.svg", "image/svg+xml", "<svg"),
+    ] {
+        let answer = get(admin, path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.body.contains(text), "{path}");
+        for header in [
+            &format!("Content-Type: {kind}\r\n"),
+            "Content-Security-Policy: default-src 'none'; script-src 'self';",
+            "X-Content-Type-Options: nosniff",
+        ] {
+            assert!(answer.head.contains(header), "{path}: {}", answer.head);
+        }
+    }
 }
 
 #[test]

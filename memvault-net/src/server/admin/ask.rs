@@ -14,6 +14,8 @@ use crate::driver::connect;
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_millis(800);
 /// Most bytes of an answer: the section about a cluster has a line for each member.
 const MAX_ANSWER_LEN: usize = 256 << 10;
+/// Most characters of an error that are told.
+const MAX_REFUSAL_LEN: usize = 100;
 /// What connections call themselves (`CLIENT SETNAME`) that only look. A node does not count the times of their answers.
 pub const NAME: &[u8] = b"memvault-admin";
 
@@ -70,7 +72,7 @@ impl Asker {
                 let told = Told::from_info(&String::from_utf8_lossy(&text));
                 Ok((self, told))
             }
-            Reply::Error(text) => Err(format!("it said: {}", String::from_utf8_lossy(&text))),
+            Reply::Error(text) => Err(refusal(&text)),
             _ => Err("its answer to INFO is no text".to_owned()),
         }
     }
@@ -93,4 +95,14 @@ impl Asker {
             }
         }
     }
+}
+
+/// What to tell of an error: of a long one, such as that of protected mode, its beginning.
+fn refusal(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut begin: String = text.chars().take(MAX_REFUSAL_LEN).collect();
+    if begin.len() < text.len() {
+        begin.push('…');
+    }
+    format!("it said: {begin}")
 }

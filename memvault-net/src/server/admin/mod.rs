@@ -112,7 +112,7 @@ impl Admin {
             "/api/ring" => Response::json(&self.with_node(circle::ring)),
             "/api/events" => self.events(query),
             "/api/where" => self.place(query),
-            _ => page::file(),
+            path => page::file(path),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::server::clients::Clients;
 pub struct Told {
     /// Since its start.
     pub uptime_seconds: u64,
-    /// Connections of clients, the one that asks included.
+    /// Connections of clients, without the one that asks.
     pub clients: u64,
     /// Of a member: reads answered from its own entries and writes led, whoever asked; of a gateway the requests
     /// of its clients; of others all commands.
@@ -50,7 +50,7 @@ impl Told {
         let keys = find("db0").and_then(|db| db.strip_prefix("keys=")?.split(',').next());
         let mut told = Self {
             uptime_seconds: or_zero("uptime_in_seconds"),
-            clients: or_zero("connected_clients"),
+            clients: or_zero("connected_clients").saturating_sub(1),
             operations: or_zero("total_commands_processed"),
             hits: or_zero("keyspace_hits"),
             misses: or_zero("keyspace_misses"),
@@ -125,7 +125,7 @@ mod tests {
                     keyspace_hits:5\r\nkeyspace_misses:6\r\n# Keyspace\r\ndb0:keys=8,expires=1,avg_ttl=0\r\n";
         let expected = Told {
             uptime_seconds: 7,
-            clients: 2,
+            clients: 1,
             operations: 50,
             hits: 5,
             misses: 6,
