@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """CPU time per request and memory per entry of `memvault serve`, beside redis-server.
 
-    cargo build --release && benches/beside_redis.py [--rounds 5] [--memory]
+    cargo build --release && benches/beside_redis.py [--rounds 5] [--memory | --admin]
+
+With --admin, what an admin port costs: one server without beside one whose metrics are read once a second.
 
 Needs Linux, two processors, and redis-server, redis-benchmark and taskset in the path. Each server is pinned to the
 first processor, the load to the second; the two take turns, and each round begins with the other one. Printed is
@@ -14,7 +16,9 @@ import pathlib
 import socket
 import statistics
 import subprocess
+import threading
 import time
+import urllib.request
 
 MEMVAULT = pathlib.Path(__file__).parent.parent / "target/release/memvault"
 REQUESTS = {1: 80_000, 16: 600_000, 64: 1_500_000}
@@ -53,6 +57,12 @@ class Server:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def scrape(port, until):
+    """Reads the metrics once a second, more often than Prometheus does."""
+    while not until.wait(1):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read()
+
+
 def measure_time(servers, rounds):
     for server in servers:
         server.load("-t", "set", "-n", "400000", "-r", "100000", "-P", "16")
@@ -67,8 +77,14 @@ def measure_time(servers, rounds):
                     micros.setdefault((command, pipeline, server.name), []).append(spent)
     print("microseconds of CPU per request: median [lowest highest]")
     for (command, pipeline, name), spent in sorted(micros.items()):
-        print(f"{command}  pipeline {pipeline:2}  {name:8}  {statistics.median(spent):.2f} "
-              f"[{min(spent):.2f} {max(spent):.2f}]")
+        print(f"{command}  pipeline {pipeline:2}  {name:8}  {statistics.median(spent):.3f} "
+              f"[{min(spent):.3f} {max(spent):.3f}]")
+    print("the second beside the first, round by round: median [quartiles]")
+    first, second = (server.name for server in servers)
+    for command, pipeline in sorted({(command, pipeline) for command, pipeline, _ in micros}):
+        pairs = zip(micros[command, pipeline, first], micros[command, pipeline, second])
+        low, middle, high = statistics.quantiles([b / a for a, b in pairs], n=4, method="inclusive")
+        print(f"{command}  pipeline {pipeline:2}  {middle:.3f} [{low:.3f} {high:.3f}]")
 
 
 def measure_memory(servers):
@@ -89,17 +105,25 @@ def measure_memory(servers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds, default 5")
-    parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    what.add_argument("--admin", action="store_true", help="measure the time that an admin port costs")
     options = parser.parse_args()
     if not MEMVAULT.exists():
         raise SystemExit(f"{MEMVAULT} is missing: cargo build --release")
-    servers = [
-        Server("redis", ["redis-server", "--save", "", "--appendonly", "no"]),
-        Server("memvault", [str(MEMVAULT), "serve", "--log-level", "warn"]),
-    ]
+    serve = [str(MEMVAULT), "serve", "--log-level", "warn"]
+    done = threading.Event()
+    if options.admin:
+        port = free_port()
+        servers = [Server("alone", serve), Server("admin", [*serve, "--admin", f"127.0.0.1:{port}"])]
+        threading.Thread(target=scrape, args=(port, done)).start()
+    else:
+        redis = ["redis-server", "--save", "", "--appendonly", "no"]
+        servers = [Server("redis", redis), Server("memvault", serve)]
     try:
         measure_memory(servers) if options.memory else measure_time(servers, options.rounds)
     finally:
+        done.set()
         for server in servers:
             server.process.kill()
 
