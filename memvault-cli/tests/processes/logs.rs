@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -126,10 +126,21 @@ fn a_failure_is_an_event_too() {
     assert!(error.contains("is in use"), "{error}");
 }
 
+/// A process that does not outlive a test that fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn up_names_the_process_of_each_line() {
     let base = ports_in_a_row(3);
-    let mut up = command(&[
+    let up = command(&[
         "up",
         "--count",
         "2",
@@ -149,8 +160,9 @@ fn up_names_the_process_of_each_line() {
     .stderr(Stdio::piped())
     .spawn()
     .expect("it starts");
-    let mut screen = BufReader::new(up.stdout.take().expect("it is piped")).lines();
-    let mut log = BufReader::new(up.stderr.take().expect("it is piped")).lines();
+    let mut up = Killed(up);
+    let mut screen = BufReader::new(up.0.stdout.take().expect("it is piped")).lines();
+    let mut log = BufReader::new(up.0.stderr.take().expect("it is piped")).lines();
     let row = screen.find_map(|line| Some(line.ok()?.split_once("node 2")?.1.to_owned()));
     let row = row.expect("it is up");
     let pid = row
@@ -183,13 +195,13 @@ fn up_names_the_process_of_each_line() {
     let dead = format!("127.0.0.1:{}", base + 1);
     assert_eq!(down.expect("just seen")["node"], dead);
 
-    signal_pid(up.id(), Signal::INT);
+    signal_pid(up.0.id(), Signal::INT);
     let rest: Vec<_> = log.map_while(Result::ok).collect();
     assert_eq!(
         events(&rest.join("\n")).last().expect("a line")["event"],
         "stopped"
     );
-    assert!(up.wait().expect("it is a child").success());
+    assert!(up.0.wait().expect("it is a child").success());
 }
 
 #[test]
