@@ -137,30 +137,30 @@ impl Drop for Killed {
     }
 }
 
-#[test]
-fn up_names_the_process_of_each_line() {
-    let base = ports_in_a_row(3);
-    let up = command(&[
-        "up",
+/// `memvault up` with two nodes, at `base` and the next port, and a gateway behind them.
+fn up_with_json(base: u16) -> Killed {
+    let flags = [
         "--count",
         "2",
         "--log-format",
         "json",
         "--log-level",
         "info",
-    ])
-    .args([
-        "--base-port",
-        &base.to_string(),
-        "--port",
-        &(base + 2).to_string(),
-    ])
-    .stdin(Stdio::null())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .expect("it starts");
-    let mut up = Killed(up);
+    ];
+    let up = command(&[&["up"], &flags[..]].concat())
+        .args(["--base-port", &base.to_string()])
+        .args(["--port", &(base + 2).to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    Killed(up.expect("it starts"))
+}
+
+#[test]
+fn up_names_the_process_of_each_line() {
+    let base = ports_in_a_row(3);
+    let mut up = up_with_json(base);
     let mut screen = BufReader::new(up.0.stdout.take().expect("it is piped")).lines();
     let mut log = BufReader::new(up.0.stderr.take().expect("it is piped")).lines();
     let row = screen.find_map(|line| Some(line.ok()?.split_once("node 2")?.1.to_owned()));
