@@ -38,10 +38,11 @@ function setScope(value) {
 // The sum, in the form that nodes have.
 const sumOf = (view) => ({ told: view.total, recent: view.nodes.some((node) => node.recent) ? view.total : null });
 
-// Takes over what was told in a round; `null` if nobody answered.
-function addRound(view) {
-  rounds.push(view);
-  if (rounds.length > LENGTH) rounds.shift();
+// Takes over what was told in so many rounds; `null` if nobody answered.
+function addRounds(view, count) {
+  for (let round = 0; round < count; round += 1) rounds.push(view);
+  rounds.splice(0, rounds.length - LENGTH);
+  if (count === 0) return;
   if (view) offerScopes(view);
   paintCharts();
 }

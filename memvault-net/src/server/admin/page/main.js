@@ -51,7 +51,7 @@ function lose(error) {
   }
   const since = `No answer from this admin port since ${asClock(lostSince)}`;
   setText(byId("lost"), `${since} (${error.message}). What stands here is old; trying again every second.`);
-  addRound(null);
+  addRounds(null, 1);
 }
 
 async function turn() {
@@ -60,7 +60,8 @@ async function turn() {
   // A page of another release may not understand this one.
   if (view && next.version !== view.version) return location.reload();
   const isFirst = view === null;
-  const isNewRound = !isSame || next.round !== view.round;
+  // Those that were missed are taken to be like this one, so that the time of a chart stays true.
+  const newRounds = isSame ? Math.min(Math.max(next.round - view.round, next.round === view.round ? 0 : 1), LENGTH) : 1;
   if (!isSame) lastEvent = 0;
   if (!isSame || next.epoch !== circle.epoch) {
     setCircle(await ask("/api/ring"));
@@ -70,7 +71,7 @@ async function turn() {
   view = next;
   regain();
   paint();
-  if (isNewRound) addRound(view);
+  addRounds(view, newRounds);
   return undefined;
 }
 
