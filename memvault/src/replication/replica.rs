@@ -32,6 +32,8 @@ pub(crate) struct Replica {
     pub(super) tombstones: Tombstones,
     pub(super) tombstone_grace: Duration,
     tag_window: Duration,
+    /// Whether the wall clock is wrong: by it, what has just come may look as if it were an hour old.
+    pub(super) distrusts_wall: bool,
     /// See [`changes`](Self::changes).
     changes: u64,
     /// Values that went to make room.
@@ -57,6 +59,7 @@ impl Replica {
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
             tag_window,
+            distrusts_wall: false,
             changes: 0,
             evicted: 0,
             expired: 0,
@@ -201,6 +204,7 @@ impl Replica {
         let (changes, gone) = (&mut self.changes, &mut self.evicted);
         let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
         let remembers = self.rules.keep(Rule::EvictionIsRemembered);
+        let distrusts_wall = self.distrusts_wall;
         self.entries
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
                 *changes += 1;
@@ -209,7 +213,8 @@ impl Replica {
                 if remembers {
                     floors.raise(token(evicted.key), version);
                 }
-                if !evicted.meta.unconfirmed && is_recent(now, version, window) {
+                let is_recent = distrusts_wall || is_recent(now, version, window);
+                if !evicted.meta.unconfirmed && is_recent {
                     accepted.insert(now.instant, version);
                 }
             })?;
@@ -326,7 +331,8 @@ impl Replica {
     /// Notes that an entry that goes was accepted once. What was fetched and never confirmed was not.
     fn remember_accepted(&mut self, now: Now, meta: &Meta) {
         let version = meta.version.unwrap_or(Version::ZERO);
-        if !meta.unconfirmed && is_recent(now, version, self.tag_window) {
+        let is_recent = self.distrusts_wall || is_recent(now, version, self.tag_window);
+        if !meta.unconfirmed && is_recent {
             self.accepted.insert(now.instant, version);
         }
     }

@@ -317,6 +317,9 @@ impl Node {
             }
         }
         let is_wrong = self.cx.peers.is_own_clock_wrong();
+        if let Some(member) = &mut self.member {
+            member.replica.distrusts_wall = is_wrong;
+        }
         if self.clock.has_recovered(is_wrong) {
             self.cx.hlc.recover(now.wall, self.cx.peers.draw());
             if let Some(member) = &mut self.member {
