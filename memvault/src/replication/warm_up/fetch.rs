@@ -87,9 +87,10 @@ impl WarmUp {
     /// Whether a member can be a source. One that is taking keys over itself can say what it has got, and
     /// that nobody relies on it for more.
     fn may_answer(&self, cx: &Context, node: NodeIndex) -> bool {
-        let gains = || self.lists.iter().any(|list| list.gains(node));
         cx.peers.counts(node)
-            || self.purpose == Purpose::WarmUp && cx.peers.is_in_view(node) && gains()
+            || self.purpose == Purpose::WarmUp
+                && cx.peers.is_in_view(node)
+                && self.gainers.contains(&node)
     }
 
     /// Takes in one answer.

@@ -58,6 +58,8 @@ pub(super) struct WarmUp {
     written: BTreeSet<Token>,
     /// The distinct preference lists that this node is on. Invariant: sorted.
     lists: Vec<Preference>,
+    /// Those who take keys of these lists over.
+    gainers: BTreeSet<NodeIndex>,
     /// While keys are taken over: the floors from before. What was forgotten then is nobody's business now.
     floors_before: Option<Floors>,
     throttle: Throttle,
@@ -139,6 +141,7 @@ impl WarmUp {
 
     fn new(cx: &Context, now: Now, purpose: Purpose, delay: Duration, boot_floor: Version) -> Self {
         let pull_from = now.instant + delay;
+        let lists = own_lists(cx, purpose);
         Self {
             purpose,
             started: now.instant,
@@ -148,7 +151,8 @@ impl WarmUp {
             sources: BTreeMap::new(),
             staged: HashMap::with_hasher(hasher(now)),
             written: BTreeSet::new(),
-            lists: own_lists(cx, purpose),
+            gainers: lists.iter().flat_map(Preference::gainers).collect(),
+            lists,
             floors_before: None,
             throttle: Throttle::new(cx.config.fetch_rate),
             entries: 0,
@@ -239,19 +243,22 @@ impl WarmUp {
                 is_done
             }
             Purpose::WarmUp | Purpose::Gain => {
-                let progress: Vec<_> = self
-                    .lists
-                    .iter()
-                    .map(|list| self.stage(cx, now, list))
-                    .collect();
-                if progress.contains(&Stage::Waiting) {
+                let Some(progress) = self.progress(cx, now) else {
                     return false;
-                }
+                };
                 self.is_degraded = progress.contains(&Stage::Degraded);
                 self.finish(cx, replica, now, &progress);
                 true
             }
         }
+    }
+
+    /// How each list ends, unless one of them has to wait. Most calls end with the first list.
+    fn progress(&self, cx: &Context, now: Now) -> Option<Vec<Stage>> {
+        let stages = self.lists.iter().map(|list| self.stage(cx, now, list));
+        stages
+            .map(|stage| (stage != Stage::Waiting).then_some(stage))
+            .collect()
     }
 
     /// Whether so many members go by the present document that nothing can be done under the former one.
