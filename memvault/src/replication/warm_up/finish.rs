@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::event::Event;
 use super::super::floors::Floors;
-use super::super::preference::Preference;
+use super::super::preference::{Preference, ReplicaSet};
 use super::super::replica::Replica;
 use super::super::rules::Rule;
 use super::{Purpose, Stage, WarmUp};
@@ -25,8 +25,17 @@ enum Judgement {
 }
 
 impl WarmUp {
+    /// Whether no source has told of anything that it forgot.
+    fn have_forgotten_nothing(&self) -> bool {
+        self.sources.values().all(|source| source.floors.is_empty())
+    }
+
     /// Takes over what the sources have forgotten, where this node fetched keys.
     fn take_floors(&self, cx: &Context, replica: &mut Replica) {
+        // In a large cluster it takes long to find out which buckets are concerned.
+        if self.have_forgotten_nothing() {
+            return;
+        }
         let touched = buckets_of(cx, replica, &self.lists);
         for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
             let bucket = *bucket as usize;
@@ -38,16 +47,11 @@ impl WarmUp {
 
     /// The end of catching up: what a source has forgotten meanwhile is a miss here as well, not an older value.
     pub(super) fn drop_forgotten(&self, cx: &Context, replica: &mut Replica, now: Now) {
-        let floors: Vec<_> = self
-            .sources
-            .values()
-            .flat_map(|source| &source.floors)
-            .collect();
-        if floors.is_empty() {
+        if self.have_forgotten_nothing() {
             return;
         }
         let mut highest = Floors::new(replica.floors.last_bucket() + 1);
-        for (bucket, floor) in floors {
+        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
             highest.raise_bucket(*bucket as usize, *floor);
         }
         let mut cursor = 0;
@@ -55,9 +59,13 @@ impl WarmUp {
             cursor = next;
             let version = held.meta.version.unwrap_or(Version::ZERO);
             // Asked first, as most entries are above it and who holds a key takes a walk on the ring.
-            if highest.at(token(held.key)) > version
-                && self.may_have_gone(cx, replica, held.key, version)
-            {
+            let token = token(held.key);
+            if highest.at(token) <= version {
+                continue;
+            }
+            let replicas = cx.preference(held.key);
+            let done = replicas.filter(|node| self.is_done(node));
+            if self.may_have_gone(replica, (token, &replicas, done), version) {
                 let key = Bytes::from(held.key);
                 replica.forget(now, &key);
             }
@@ -65,11 +73,15 @@ impl WarmUp {
         self.take_floors(cx, replica);
     }
 
-    /// Whether a source that does not hold a key has forgotten something newer than `version` in its bucket.
-    fn may_have_gone(&self, cx: &Context, replica: &Replica, key: &[u8], version: Version) -> bool {
-        let (token, replicas) = (token(key), cx.preference(key));
+    /// Whether one of the sources that are `done` and do not hold a key has forgotten something newer than
+    /// `version` in its bucket.
+    fn may_have_gone(
+        &self,
+        replica: &Replica,
+        (token, replicas, done): (Token, &Preference, ReplicaSet),
+        version: Version,
+    ) -> bool {
         let staged = self.staged.get(&token).copied().unwrap_or_default();
-        let done = replicas.filter(|node| self.is_done(node));
         replicas
             .members(done.without(staged.holders))
             .any(|node| self.floor_of(replica, node, token) > version)
@@ -151,9 +163,7 @@ impl WarmUp {
         let own_floor_allows = !held.meta.unconfirmed
             || own_floor <= version
             || self.floors_before.as_ref().is_some_and(is_old);
-        let certain = replicas
-            .members(done.without(staged.holders))
-            .all(|node| self.floor_of(replica, node, token) <= version);
+        let certain = !self.may_have_gone(replica, (token, &replicas, done), version);
         let certain = certain || !cx.rules.keep(Rule::WarmUpDropsUncertain);
         if certain && own_floor_allows {
             Judgement::Keep
