@@ -127,9 +127,10 @@ impl Coordinator {
         if tasks.is_empty() {
             return self.jobs.finish(cx, request);
         }
+        let ends_at = now.instant + cx.config.op_deadline;
         for (slot, (key, task)) in (0..).zip(tasks) {
             let preference = cx.preference(&key);
-            let operation = Operation::new(request, slot, key, preference, task, levels);
+            let operation = Operation::new(request, slot, key, preference, task, levels, ends_at);
             self.start(cx, now, operation);
         }
     }

@@ -17,7 +17,7 @@ use super::update::Attempts;
 use super::write::{Change, WritePhase};
 use super::{Coordinator, Levels, Step, Timer};
 use crate::ring::NodeIndex;
-use crate::time::Timestamp;
+use crate::time::{Instant, Timestamp};
 
 /// What to do with one key.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub(super) struct Operation {
     pub(super) replicas: Preference,
     pub(super) task: Task,
     pub(super) levels: Levels,
+    /// Nobody waits for the answer any more after this.
+    pub(super) ends_at: Instant,
     /// Distinguishes answers to what is asked now from answers to what was asked before.
     pub(super) stage: u16,
     /// Distinguishes the timer that counts from earlier ones.
@@ -92,6 +94,7 @@ impl Operation {
         replicas: Preference,
         task: Task,
         levels: Levels,
+        ends_at: Instant,
     ) -> Self {
         let asks_for = match task {
             Task::Update(_) => AsksFor::Promises,
@@ -105,6 +108,7 @@ impl Operation {
             replicas,
             task,
             levels,
+            ends_at,
             stage: 0,
             round: 0,
             phase: Phase::Idle,

@@ -12,7 +12,7 @@ use super::super::rules::Rule;
 use super::operation::{Operation, Phase, Task};
 use super::{Coordinator, Step, join_id};
 use crate::ring::NodeIndex;
-use crate::time::Timestamp;
+use crate::time::{Instant, Timestamp};
 use crate::version::Version;
 
 /// Attempts without a decision after which the write counts as overtaken.
@@ -133,7 +133,7 @@ impl Operation {
             self.retag(cx, now);
         }
         let candidates = self.candidates(cx, now);
-        let (key, replicas) = (self.key.clone(), self.replicas);
+        let (key, replicas, ends_at) = (self.key.clone(), self.replicas, self.ends_at);
         let is_fill = self.is_fill();
         let Phase::Write(write) = &mut self.phase else {
             return Step::Wait;
@@ -149,7 +149,7 @@ impl Operation {
         self.stage = self.stage.wrapping_add(1);
         let message = Write {
             is_fill,
-            ..write.message(cx, now, key, need)
+            ..write.message(now, key, need, ends_at)
         };
         cx.send(leader, join_id(id, self.stage), Body::Write(message));
         timers.attempts.start(now.instant, self.timer(id));
@@ -359,10 +359,11 @@ impl WritePhase {
     }
 
     /// The question to the leader; counts the attempt.
-    fn message(&mut self, cx: &Context, now: Now, key: Bytes, need: Need) -> Write {
+    fn message(&mut self, now: Now, key: Bytes, need: Need, ends_at: Instant) -> Write {
         let first = core::mem::replace(&mut self.first, false);
         self.attempts += 1;
-        let patience = u64::try_from(cx.config.op_deadline.as_millis()).unwrap_or(u64::MAX);
+        let left = (ends_at - now.instant).as_millis();
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
         Write {
             key,
             entry: self.entry.clone(),
@@ -370,7 +371,7 @@ impl WritePhase {
             next_need: need.next,
             first,
             is_fill: false,
-            deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(patience)),
+            deadline: Timestamp::from_millis(now.wall.as_millis().saturating_add(left)),
         }
     }
 }
