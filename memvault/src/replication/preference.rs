@@ -38,6 +38,13 @@ impl Preference {
         list
     }
 
+    /// The preference list of the keys just before those of this one, whose owner is `owner`.
+    pub(super) fn preceded_by(&self, owner: NodeIndex, replicas: usize) -> Self {
+        let others = self.leaders().iter().copied();
+        let others = others.filter(|node| *node != owner);
+        Self::collect(core::iter::once(owner).chain(others).take(replicas))
+    }
+
     /// The present list and the next one.
     pub(super) fn joint(
         current: impl Iterator<Item = NodeIndex>,

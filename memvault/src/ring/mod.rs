@@ -240,6 +240,11 @@ impl Ring {
         PreferenceLists::new(self, r)
     }
 
+    /// Iterates in order over the tokens and who has them.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (Token, NodeIndex)> + '_ {
+        self.tokens.iter().map(|(token, owner)| (*token, *owner))
+    }
+
     /// Counts the nodes.
     #[must_use]
     pub const fn len(&self) -> usize {
