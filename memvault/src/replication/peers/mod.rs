@@ -5,6 +5,7 @@
 
 mod link;
 mod pace;
+mod view;
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -231,21 +232,6 @@ impl Peers {
         self.seeds.clone()
     }
 
-    /// Silence after which a member is no longer chosen.
-    pub(super) fn suspect_after(&self) -> Duration {
-        self.pace.suspect_after()
-    }
-
-    /// Silence after which a link is closed.
-    pub(super) fn down_after(&self) -> Duration {
-        self.pace.down_after()
-    }
-
-    /// Whether it has a part in the document.
-    pub(super) fn is_active(&self, node: NodeIndex) -> bool {
-        self.peer(node).is_some_and(|peer| peer.is_active)
-    }
-
     /// The number of the node with this id. O(nodes).
     pub(super) fn index_of(&self, id: &str) -> Option<NodeIndex> {
         let mut numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
@@ -261,31 +247,6 @@ impl Peers {
         self.peers.get_mut(node.as_usize())
     }
 
-    /// The member's id; empty for a node that does not exist.
-    pub(super) fn id(&self, node: NodeIndex) -> String {
-        self.peer(node)
-            .map_or_else(String::new, |peer| peer.id.clone())
-    }
-
-    /// Where it is reached; empty for a node that does not exist.
-    pub(super) fn address(&self, node: NodeIndex) -> String {
-        self.peer(node)
-            .map_or_else(String::new, |peer| peer.address.clone())
-    }
-
-    /// Whether messages can be sent to it; this node itself always.
-    pub(super) fn is_up(&self, node: NodeIndex) -> bool {
-        self.me == Some(node)
-            || self
-                .peer(node)
-                .is_some_and(|peer| peer.progress == Progression::Up)
-    }
-
-    /// Whether it goes by the present document; this node itself always.
-    pub(super) fn follows(&self, node: NodeIndex) -> bool {
-        self.me == Some(node) || self.peer(node).is_some_and(|peer| peer.epoch == self.epoch)
-    }
-
     /// Notes the epoch of a member.
     pub(super) fn note_epoch(&mut self, node: NodeIndex, epoch: u64) {
         if let Some(peer) = self.peer_mut(node) {
@@ -298,38 +259,6 @@ impl Peers {
         if let Some(peer) = self.peer_mut(node) {
             peer.gaining = Some((epoch, gaining));
         }
-    }
-
-    /// How far a member has come under the present document; `None` if it has everything, or has not said.
-    pub(super) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
-        let (epoch, gaining) = self.peer(node)?.gaining?;
-        gaining.filter(|_| epoch == self.epoch)
-    }
-
-    /// Whether a member has said that it has everything that it should hold under the present document.
-    pub(super) fn has_gained(&self, node: NodeIndex) -> bool {
-        let said = self.peer(node).and_then(|peer| peer.gaining);
-        said == Some((self.epoch, None))
-    }
-
-    /// The process start of a member that is up.
-    pub(super) fn boot(&self, node: NodeIndex) -> Option<u32> {
-        self.peer(node)
-            .filter(|peer| peer.progress == Progression::Up)
-            .map(|peer| peer.boot)
-    }
-
-    /// Since when a member is out of reach, if it is.
-    pub(super) fn down_since(&self, node: NodeIndex) -> Option<Instant> {
-        let peer = self.peer(node).filter(|_| self.is_down(node))?;
-        Some(peer.changed_at.unwrap_or_default())
-    }
-
-    /// Everyone to whom there is a link, with a part in the document or not; not this node itself.
-    pub(super) fn reachable(&self) -> Vec<NodeIndex> {
-        let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
-        let up = numbered.filter(|(_, peer)| peer.progress == Progression::Up);
-        up.map(|(node, _)| node).collect()
     }
 
     /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
@@ -348,63 +277,6 @@ impl Peers {
             self.count_clock(*node);
         }
         retired
-    }
-
-    /// Whether it is known to be unreachable, rather than not tried yet.
-    pub(super) fn is_down(&self, node: NodeIndex) -> bool {
-        !self.is_up(node) && self.peer(node).is_some_and(|peer| peer.failures > 0)
-    }
-
-    /// Whether it is up and not silent.
-    pub(super) fn is_live(&self, node: NodeIndex) -> bool {
-        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.suspect)
-    }
-
-    /// Whether it is up and was heard lately. One that was late with an answer need not be gone: nothing is
-    /// done without it on that account.
-    pub(super) fn is_in_view(&self, node: NodeIndex) -> bool {
-        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.silent)
-    }
-
-    /// Whether it is in view and its answers count.
-    pub(super) fn counts(&self, node: NodeIndex) -> bool {
-        self.is_in_view(node) && self.state(node) != Some(NodeState::Warming)
-    }
-
-    /// This node itself, if it is a member.
-    pub(super) const fn me(&self) -> Option<NodeIndex> {
-        self.me
-    }
-
-    /// Whether it may lead.
-    pub(super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
-        self.is_live(node)
-            && self.peer(node).is_some_and(|peer| {
-                let is_fit = !peer.is_ahead && peer.damped_until <= now;
-                peer.state == NodeState::Serving && is_fit
-            })
-            && !self.clock_differs(node)
-    }
-
-    pub(super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
-        self.peer(node).map(|peer| peer.state)
-    }
-
-    pub(super) fn is_suspect(&self, node: NodeIndex) -> bool {
-        self.peer(node).is_some_and(|peer| peer.suspect)
-    }
-
-    /// For how long nothing was heard of it, when the link comes back.
-    pub(super) fn silence(&self, now: Instant, node: NodeIndex) -> Duration {
-        self.peer(node)
-            .map_or(Duration::ZERO, |peer| now - peer.lost_at)
-    }
-
-    /// Whether the view of this member changed less than `settle` ago.
-    pub(super) fn is_settling(&self, now: Instant, node: NodeIndex, settle: Duration) -> bool {
-        self.peer(node)
-            .and_then(|peer| peer.changed_at)
-            .is_some_and(|at| now - at < settle)
     }
 
     /// This node stood still for so long that others may have gone on without it: it does not trust its own
@@ -451,11 +323,6 @@ impl Peers {
             peer.rejected = Some(reason.into());
             peer.failures = peer.failures.max(FAILURES_OF_REJECTED);
         }
-    }
-
-    /// Whether it was sent away when it was last called.
-    pub(super) fn is_rejected(&self, node: NodeIndex) -> bool {
-        self.peer(node).is_some_and(|peer| peer.rejected.is_some())
     }
 
     /// A member did not confirm a version that this node holds.

@@ -1,0 +1,150 @@
+//! What this node asks of its view: who can be reached, who is silent, who may lead.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::super::message::{NodeState, Progress};
+use super::{Peers, Progression};
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+
+impl Peers {
+    /// Silence after which a member is no longer chosen.
+    pub(in super::super) fn suspect_after(&self) -> Duration {
+        self.pace.suspect_after()
+    }
+
+    /// Silence after which a link is closed.
+    pub(in super::super) fn down_after(&self) -> Duration {
+        self.pace.down_after()
+    }
+
+    /// Whether it has a part in the document.
+    pub(in super::super) fn is_active(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.is_active)
+    }
+
+    /// The member's id; empty for a node that does not exist.
+    pub(in super::super) fn id(&self, node: NodeIndex) -> String {
+        self.peer(node)
+            .map_or_else(String::new, |peer| peer.id.clone())
+    }
+
+    /// Where it is reached; empty for a node that does not exist.
+    pub(in super::super) fn address(&self, node: NodeIndex) -> String {
+        self.peer(node)
+            .map_or_else(String::new, |peer| peer.address.clone())
+    }
+
+    /// Whether messages can be sent to it; this node itself always.
+    pub(in super::super) fn is_up(&self, node: NodeIndex) -> bool {
+        self.me == Some(node)
+            || self
+                .peer(node)
+                .is_some_and(|peer| peer.progress == Progression::Up)
+    }
+
+    /// Whether it goes by the present document; this node itself always.
+    pub(in super::super) fn follows(&self, node: NodeIndex) -> bool {
+        self.me == Some(node) || self.peer(node).is_some_and(|peer| peer.epoch == self.epoch)
+    }
+
+    /// How far a member has come under the present document; `None` if it has everything, or has not said.
+    pub(in super::super) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
+        let (epoch, gaining) = self.peer(node)?.gaining?;
+        gaining.filter(|_| epoch == self.epoch)
+    }
+
+    /// Whether a member has said that it has everything that it should hold under the present document.
+    pub(in super::super) fn has_gained(&self, node: NodeIndex) -> bool {
+        let said = self.peer(node).and_then(|peer| peer.gaining);
+        said == Some((self.epoch, None))
+    }
+
+    /// The process start of a member that is up.
+    pub(in super::super) fn boot(&self, node: NodeIndex) -> Option<u32> {
+        self.peer(node)
+            .filter(|peer| peer.progress == Progression::Up)
+            .map(|peer| peer.boot)
+    }
+
+    /// Since when a member is out of reach, if it is.
+    pub(in super::super) fn down_since(&self, node: NodeIndex) -> Option<Instant> {
+        let peer = self.peer(node).filter(|_| self.is_down(node))?;
+        Some(peer.changed_at.unwrap_or_default())
+    }
+
+    /// Everyone to whom there is a link, with a part in the document or not; not this node itself.
+    pub(in super::super) fn reachable(&self) -> Vec<NodeIndex> {
+        let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
+        let up = numbered.filter(|(_, peer)| peer.progress == Progression::Up);
+        up.map(|(node, _)| node).collect()
+    }
+
+    /// Whether it is known to be unreachable, rather than not tried yet.
+    pub(in super::super) fn is_down(&self, node: NodeIndex) -> bool {
+        !self.is_up(node) && self.peer(node).is_some_and(|peer| peer.failures > 0)
+    }
+
+    /// Whether it is up and not silent.
+    pub(in super::super) fn is_live(&self, node: NodeIndex) -> bool {
+        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.suspect)
+    }
+
+    /// Whether it is up and was heard lately. One that was late with an answer need not be gone: nothing is
+    /// done without it on that account.
+    pub(in super::super) fn is_in_view(&self, node: NodeIndex) -> bool {
+        self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.silent)
+    }
+
+    /// Whether it is in view and its answers count.
+    pub(in super::super) fn counts(&self, node: NodeIndex) -> bool {
+        self.is_in_view(node) && self.state(node) != Some(NodeState::Warming)
+    }
+
+    /// This node itself, if it is a member.
+    pub(in super::super) const fn me(&self) -> Option<NodeIndex> {
+        self.me
+    }
+
+    /// Whether it may lead.
+    pub(in super::super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
+        self.is_live(node)
+            && self.peer(node).is_some_and(|peer| {
+                let is_fit = !peer.is_ahead && peer.damped_until <= now;
+                peer.state == NodeState::Serving && is_fit
+            })
+            && !self.clock_differs(node)
+    }
+
+    pub(in super::super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
+        self.peer(node).map(|peer| peer.state)
+    }
+
+    pub(in super::super) fn is_suspect(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.suspect)
+    }
+
+    /// For how long nothing was heard of it, when the link comes back.
+    pub(in super::super) fn silence(&self, now: Instant, node: NodeIndex) -> Duration {
+        self.peer(node)
+            .map_or(Duration::ZERO, |peer| now - peer.lost_at)
+    }
+
+    /// Whether the view of this member changed less than `settle` ago.
+    pub(in super::super) fn is_settling(
+        &self,
+        now: Instant,
+        node: NodeIndex,
+        settle: Duration,
+    ) -> bool {
+        self.peer(node)
+            .and_then(|peer| peer.changed_at)
+            .is_some_and(|at| now - at < settle)
+    }
+
+    /// Whether it was sent away when it was last called.
+    pub(in super::super) fn is_rejected(&self, node: NodeIndex) -> bool {
+        self.peer(node).is_some_and(|peer| peer.rejected.is_some())
+    }
+}
