@@ -9,6 +9,7 @@ use alloc::collections::BTreeSet;
 use super::context::Context;
 use super::document::Document;
 use super::message::{Ballot, Body};
+use super::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
@@ -125,7 +126,11 @@ impl Proposal {
         {
             self.highest = Some(before);
         }
-        let majority = cx.document.members.len() / 2 + 1;
+        let majority = if cx.rules.keep(Rule::MajoritiesAgree) {
+            cx.document.members.len() / 2 + 1
+        } else {
+            1
+        };
         if self.votes.len() < majority {
             return None;
         }

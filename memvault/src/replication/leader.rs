@@ -309,7 +309,7 @@ impl Pending {
         } else {
             self.counted_acks
         };
-        if self.is_enough(acks) {
+        if self.is_enough(cx, acks) {
             return Some((
                 WriteReply::Done {
                     existed: self.existed,
@@ -330,7 +330,7 @@ impl Pending {
             .replicas
             .filter(|node| cx.acknowledges(&self.replicas, node));
         let possible = acks.or(within_reach).without(self.nacks);
-        if self.is_enough(possible) {
+        if self.is_enough(cx, possible) {
             return None;
         }
         let reply = if self.nacks.is_empty() {
@@ -352,11 +352,12 @@ impl Pending {
     }
 
     /// Whether the acknowledgements of these suffice.
-    fn is_enough(&self, acks: ReplicaSet) -> bool {
+    fn is_enough(&self, cx: &Context, acks: ReplicaSet) -> bool {
         let (list, write) = (&self.replicas, &self.write);
         let has =
             |part: ReplicaSet, need: u8| acks.and(part).len() >= usize::from(need).min(part.len());
-        has(list.current(), write.need) && has(list.next(), write.next_need)
+        let is_joint = cx.rules.keep(Rule::QuorumsAreJoint);
+        has(list.current(), write.need) && (!is_joint || has(list.next(), write.next_need))
     }
 
     /// The followers within reach that have not answered yet.

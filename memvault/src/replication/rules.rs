@@ -56,8 +56,14 @@ pub(crate) enum Rule {
     RefusedWriteBackIsMiss,
     /// After a change of leader, reads at ONE ask a quorum for a while.
     LeadersSettle,
+    /// What a member gained by a change whose end it did not see, it has.
+    GainsAreKept,
     /// A change of the members ends only when everyone has what it gains.
     ChangesWaitForGainers,
+    /// While the members change, a write is on a quorum of both lists.
+    QuorumsAreJoint,
+    /// A majority of the members agrees on the next member list.
+    MajoritiesAgree,
 }
 
 /// Which rules a node keeps: all of them.

@@ -9,6 +9,7 @@ use super::super::document::{Change, Document};
 use super::super::event::Event;
 use super::super::message::{NodeState, Progress};
 use super::super::placement::Placement;
+use super::super::rules::Rule;
 use super::super::warm_up::WarmUp;
 use super::Node;
 
@@ -63,7 +64,7 @@ impl Node {
         }
         // Whatever changes this node did not see: none ended before those who gained by it had said that they
         // have it, so it has not gained by any of them.
-        let had_gained = self.has_gained();
+        let had_gained = self.has_gained() && self.cx.rules.keep(Rule::GainsAreKept);
         let is_empty =
             (self.cx.me).is_some_and(|me| placement.is_new_to(&self.cx.placement, me, had_gained));
         self.cx.follow(now, document, placement);
