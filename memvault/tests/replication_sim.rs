@@ -217,9 +217,35 @@ fn what_is_loaded_before_a_change_is_not_left_behind_after_it() {
 }
 
 #[test]
+fn late_writes_take_no_effect_and_the_dead_do_no_harm() {
+    let total = for_seeds("late", LINEARIZABLE);
+    assert!(total.hits > 1000 && total.crashes > 20, "{total:?}");
+}
+
+#[test]
+fn nothing_is_lost_when_leaders_crash_while_members_come_and_go() {
+    let promises = Promises {
+        durable: true,
+        ..LINEARIZABLE
+    };
+    let total = for_seeds("handover", promises);
+    assert!(total.crashes > 40 && total.changes > 20, "{total:?}");
+}
+
+#[test]
+fn operators_who_quarrel_lose_nothing() {
+    let promises = Promises {
+        durable: true,
+        ..LINEARIZABLE
+    };
+    let total = for_seeds("quarrel", promises);
+    assert!(total.crashes > 10 && total.changes > 20, "{total:?}");
+}
+
+#[test]
 fn hits_are_linearizable_when_clocks_jump_by_up_to_an_hour() {
-    // The last five once showed that by a clock gone wrong a tag that was just accepted looked too old to be remembered.
-    for seed in [1, 2, 3, 403, 651, 1020, 1056, 1106] {
+    // The last three show it where by a clock gone wrong a tag that was just accepted looks too old to be remembered.
+    for seed in [1, 2, 3, 238, 449, 677] {
         let mut scenario = Scenario::stormy(seed);
         scenario.faults.jump_every = Some(Duration::from_secs(5));
         let report = run(&scenario);
@@ -231,11 +257,10 @@ fn hits_are_linearizable_when_clocks_jump_by_up_to_an_hour() {
 #[test]
 fn seeds_that_once_broke_a_promise_do_so_no_more() {
     let seeds = [
-        // One that caught up kept what its source had deleted and then forgotten.
-        ("varied", 1_000_127),
-        ("varied", 1_000_488),
-        // One that missed two changes of members fetched anew what it had taken over by the first.
-        ("changing", 1_002_129),
+        // One that missed the list without it was taken for one that lost what it had to take over anew.
+        ("changing", 2_004_653),
+        // A write that two replicas had refused for good was missed on one of them.
+        ("evicting", 2_006_315),
     ];
     for (name, seed) in seeds {
         let named = Named::find(name).expect("it is in the catalogue");

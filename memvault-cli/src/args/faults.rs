@@ -44,7 +44,7 @@ enum Place {
     Switch(fn(&mut Faults) -> &mut bool),
 }
 
-const NAMES: [(&str, Place); 19] = [
+const NAMES: [(&str, Place); 20] = [
     ("delay", Place::Length(|faults| &mut faults.delay)),
     ("loss", Place::Share(|faults| &mut faults.loss)),
     ("duplicate", Place::Share(|faults| &mut faults.duplicate)),
@@ -57,6 +57,10 @@ const NAMES: [(&str, Place); 19] = [
     (
         "crash-after-write",
         Place::Share(|faults| &mut faults.crash_after_write),
+    ),
+    (
+        "silent-crash",
+        Place::Share(|faults| &mut faults.silent_crash),
     ),
     (
         "crash-any",

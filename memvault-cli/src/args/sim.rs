@@ -188,6 +188,7 @@ Faults:
   straggle=1%    take up to straggle-max [default: 200ms]
   crash=2.5s     mean time between two crashes with loss of memory; back within restart-max [600ms]
   crash-after-write=1%  of the acknowledged writes are the last that their leader sees
+  silent-crash=20%  of the crashes reset no connection, as when a machine loses its power
   crash-any      even while another member is down
   partition=2s   mean time between two partitions, some one-way, of up to partition-max [700ms]
   swizzle=5s     ... between two times that the links of one member stop and come back one by one
@@ -197,7 +198,7 @@ Faults:
   skew=200ms     wall clocks differ from the true time by up to this much, and change
   jump=5s        ... between two jumps of one wall clock by up to an hour, for up to 3 s
   change=1.5s    ... between two commands that add or remove a member; for scenarios with spares
-  none, all      nothing; loss, duplicate, straggle, crash, partition, pause and skew as above
+  none, all      nothing; loss, duplicate, straggle, crash, silent-crash, partition, pause and skew as above
                  Words behind them change that: all,crash=never
 
 Checks, of which each scenario gets those that the protocol promises under its conditions:

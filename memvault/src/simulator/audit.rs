@@ -16,7 +16,7 @@ use super::process::EPOCH_MS;
 use super::scenario::Scenario;
 use super::violation::{Promise, Violation};
 use super::workload::{LONGEST_UNNOTICED, key_name, number_of, number_of_key};
-use crate::replication::{Body, Config, Node};
+use crate::replication::{Body, Config, Node, OfferKind, quorum};
 use crate::time::{Duration, Instant};
 use crate::version::{Hlc, Version};
 
@@ -54,6 +54,9 @@ pub(super) struct Audit {
     asked: BTreeMap<u64, Instant>,
     /// The values that expire.
     expiring: BTreeSet<u64>,
+    /// Which members accepted a version when it was offered to them as a write, and which refused it.
+    accepted: BTreeSet<(usize, Version)>,
+    refused: BTreeSet<(usize, Version)>,
     /// How long after that it may appear for the first time.
     longest: Duration,
     /// How far ahead of the time of the simulation a version can be in all soundness, in milliseconds.
@@ -73,11 +76,19 @@ impl View {
 
     /// Notes which keys are the member's. Returns whether it goes by another member list than before.
     fn follow(&mut self, node: &Node, keys: &[Vec<u8>]) -> bool {
-        let epoch = Some(node.document().epoch);
-        let is_new = self.epoch != epoch;
+        let epoch = node.document().epoch;
+        let is_new = self.epoch != Some(epoch);
+        let skipped_some = self.epoch.is_some_and(|before| epoch > before + 1);
         if is_new {
-            self.epoch = epoch;
+            self.epoch = Some(epoch);
             self.holds = keys.iter().map(|key| node.holds(key)).collect();
+        }
+        if skipped_some {
+            // What it takes over may be what it held before the lists that it did not see: it begins anew with that.
+            let gained = self.marks.iter_mut().zip(keys);
+            for (mark, _) in gained.filter(|(_, key)| node.gains(key)) {
+                *mark = Mark::default();
+            }
         }
         is_new
     }
@@ -101,6 +112,8 @@ impl Audit {
             values: BTreeMap::new(),
             asked: BTreeMap::new(),
             expiring: BTreeSet::new(),
+            accepted: BTreeSet::new(),
+            refused: BTreeSet::new(),
             longest,
             ahead_ms: u64::try_from(clocks.as_millis()).unwrap_or(u64::MAX) + Hlc::MAX_SKEW_MS * 2,
             max_entries: scenario.max_entries,
@@ -124,6 +137,24 @@ impl Audit {
     /// This value expires.
     pub(super) fn expires(&mut self, value: u64) {
         self.expiring.insert(value);
+    }
+
+    /// A leader has asked a member to store this version, or whether it has; `is_held` says what came of it.
+    pub(super) fn offered(&mut self, member: usize, version: Version, is_held: bool) {
+        let whose = (member, version);
+        if is_held {
+            self.accepted.insert(whose);
+            self.refused.remove(&whose);
+        } else if !self.accepted.contains(&whose) {
+            self.refused.insert(whose);
+        }
+    }
+
+    /// Whether these replicas, or so many of them that it was never acknowledged, have refused this version.
+    pub(super) fn was_refused(&self, replicas: &[usize], version: Version) -> bool {
+        let refused = |member: &&usize| self.refused.contains(&(**member, version));
+        let refusals = replicas.iter().filter(refused).count();
+        refusals > replicas.len() - quorum(replicas.len())
     }
 
     /// Looks at what a member holds, after an input that was about `key`, if about a single one.
@@ -253,6 +284,18 @@ impl Audit {
             values,
             what,
         });
+    }
+}
+
+/// The version that a leader wants stored, or known never to be.
+pub(super) fn offer_of(body: &Body) -> Option<(&[u8], Version)> {
+    match body {
+        Body::Offer {
+            key,
+            entry,
+            kind: OfferKind::Write | OfferKind::Fill | OfferKind::Fence,
+        } => Some((key, entry.version)),
+        _ => None,
     }
 }
 

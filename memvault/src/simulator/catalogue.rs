@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 19] = [
+pub const CATALOGUE: [Named; 22] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -79,9 +79,24 @@ pub const CATALOGUE: [Named; 19] = [
         scenario: stragglers,
     },
     Named {
+        name: "late",
+        about: "messages arrive when nobody waits for them any more, also from the dead",
+        scenario: late,
+    },
+    Named {
         name: "changing",
         about: "stormy, and members join and leave; nothing may be lost",
         scenario: Scenario::changing,
+    },
+    Named {
+        name: "handover",
+        about: "leaders crash while members join and leave; nothing may be lost",
+        scenario: handover,
+    },
+    Named {
+        name: "quarrel",
+        about: "operators add and remove members all the time; nothing may be lost",
+        scenario: quarrel,
     },
     Named {
         name: "kills",
@@ -231,6 +246,54 @@ const fn stragglers(seed: u64) -> Scenario {
         duration: Duration::from_secs(10),
         faults,
         ..Scenario::calm(seed)
+    }
+}
+
+/// Keys that are seldom touched: there a late write is not overtaken.
+const fn late(seed: u64) -> Scenario {
+    let mut faults = Faults::none();
+    faults.loss = 100;
+    faults.straggle = 250;
+    faults.straggle_max = Duration::from_secs(2);
+    faults.crash_every = Some(Duration::from_secs(2));
+    faults.silent_crash = 500;
+    Scenario {
+        clients: 8,
+        keys: 100,
+        think: Duration::from_millis(30),
+        faults,
+        ..Scenario::calm(seed)
+    }
+}
+
+/// Leaders crash in the midst of changes, with writes that only some of the others have heard of.
+const fn handover(seed: u64) -> Scenario {
+    let mut faults = Faults::none();
+    faults.straggle = 500;
+    faults.crash_after_write = 100;
+    faults.change_every = Some(Duration::from_millis(600));
+    Scenario {
+        nodes: 5,
+        spares: 1,
+        clients: 6,
+        keys: 60,
+        think: Duration::from_millis(15),
+        writes: 300,
+        faults,
+        ..Scenario::hasty(seed)
+    }
+}
+
+/// As a change takes longer than that, several are begun at a time.
+const fn quarrel(seed: u64) -> Scenario {
+    let mut faults = ambush(seed).faults;
+    faults.change_every = Some(Duration::from_millis(40));
+    Scenario {
+        nodes: 6,
+        spares: 2,
+        duration: Duration::from_secs(15),
+        faults,
+        ..ambush(seed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can happen in a simulated cluster.
 
-use crate::replication::{Link, Message};
+use crate::replication::Message;
 use crate::time::Instant;
 
 /// Something that will happen.
@@ -21,10 +21,10 @@ pub(super) enum Event {
         to: usize,
         boot: u32,
     },
+    /// A process learns that the other side has closed a connection.
     Closed {
         process: usize,
-        boot: u32,
-        link: Link,
+        connection: u64,
     },
     Wake {
         process: usize,

@@ -24,6 +24,9 @@ pub struct Faults {
     /// Acknowledged writes whose leader crashes at once, per thousand: some replicas may not have heard of
     /// them yet.
     pub crash_after_write: u64,
+    /// Crashes that reset no connection, per thousand, as when a machine loses its power: the others notice by
+    /// its silence, or by the answer of its next life to what was meant for this one.
+    pub silent_crash: u64,
     /// A crashed member comes back within this; half of them come back within 3 ms.
     pub restart_max: Duration,
     /// Whether a member may crash while another is not serving.
@@ -64,6 +67,7 @@ impl Faults {
             straggle_max: Duration::from_millis(200),
             crash_every: None,
             crash_after_write: 0,
+            silent_crash: 0,
             restart_max: Duration::from_millis(600),
             crash_beyond_budget: false,
             partition_every: None,
@@ -87,6 +91,7 @@ impl Faults {
             duplicate: 50,
             straggle: 10,
             crash_every: Some(Duration::from_millis(2500)),
+            silent_crash: 200,
             partition_every: Some(Duration::from_millis(2000)),
             pause_every: Some(Duration::from_millis(2500)),
             skew: Duration::from_millis(200),
@@ -134,6 +139,7 @@ impl Faults {
             pause_max: Duration::from_millis(1 + chance.below(10_000)),
             slow_every,
             suspect_every: suspect_every.map(|every| every / 20),
+            silent_crash: chance.below(500),
             skew: Duration::from_millis(chance.below(250)),
             change_every: None,
             jump_every: chance

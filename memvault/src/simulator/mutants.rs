@@ -136,8 +136,9 @@ mutants! {
     restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
     warm_up_from_one_source: WarmUpHearsEnough in ambush, shows LinearizableHits within 400;
     warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 200;
-    warm_up_leaves_floors_behind: WarmUpTakesFloors in graves, shows LinearizableHits within 200 after 600;
+    warm_up_leaves_floors_behind: WarmUpTakesFloors in abandoned, shows Convergence within 20;
     degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 30;
+    warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
     warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 30;
     older_tags_are_accepted: OlderTagsAreRefused in hasty, shows LinearizableHits within 10;
     accepted_tags_are_forgotten: AcceptedTagsAreRemembered in hasty, shows LinearizableHits within 10;
@@ -148,6 +149,9 @@ mutants! {
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
     changes_end_before_keys_are_taken_over: ChangesWaitForGainers in changing, shows Durability within 5;
+    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in handover, shows LinearizableHits within 100 after 100;
+    what_was_gained_is_fetched_anew: GainsAreKept in quarrel, shows Durability within 20;
+    two_member_lists_for_one_epoch: MajoritiesAgree in quarrel, shows Rest within 100;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
     leases_are_broken: LeasesAreKept in loading, shows FreshLoads within 60;
     fills_have_new_tags: FillsKeepTheirTag in loading, shows FreshLoads within 20;

@@ -13,6 +13,8 @@ use crate::time::Duration;
 pub(super) struct Connection {
     pub(super) from: usize,
     pub(super) to: usize,
+    /// Who has closed it, while the other side has yet to learn of it.
+    closed_by: Option<usize>,
 }
 
 /// All connections, and which directions are cut.
@@ -22,6 +24,22 @@ pub(super) struct Network {
     outbound: BTreeMap<(usize, usize), u64>,
     cut: Vec<Vec<bool>>,
     next: u64,
+}
+
+impl Connection {
+    /// The other end.
+    pub(super) const fn peer_of(&self, process: usize) -> usize {
+        if self.from == process {
+            self.to
+        } else {
+            self.from
+        }
+    }
+
+    /// Whether what is sent to this end still arrives.
+    pub(super) fn is_open_at(&self, process: usize) -> bool {
+        self.closed_by != Some(process)
+    }
 }
 
 /// The least that a message takes.
@@ -40,7 +58,12 @@ impl Network {
 
     pub(super) fn connect(&mut self, from: usize, to: usize) -> u64 {
         self.next += 1;
-        self.open.insert(self.next, Connection { from, to });
+        let connection = Connection {
+            from,
+            to,
+            closed_by: None,
+        };
+        self.open.insert(self.next, connection);
         self.outbound.insert((from, to), self.next);
         self.next
     }
@@ -53,26 +76,49 @@ impl Network {
         self.outbound.get(&(from, to)).copied()
     }
 
-    pub(super) fn close(&mut self, id: u64) -> Option<Connection> {
-        let connection = self.open.remove(&id)?;
-        if self.outbound(connection.from, connection.to) == Some(id) {
-            self.outbound.remove(&(connection.from, connection.to));
+    /// One side closes a connection. Returns it if the other side has to be told: what was sent to that one
+    /// before still arrives until then.
+    pub(super) fn close(&mut self, id: u64, by: usize) -> Option<Connection> {
+        let connection = self.open.get_mut(&id)?;
+        if connection.closed_by.is_some_and(|other| other != by) {
+            self.forget(id);
+            return None;
         }
-        Some(connection)
+        let is_news = connection.closed_by.replace(by).is_none();
+        let connection = *connection;
+        if connection.from == by {
+            self.forget_outbound(id, connection);
+        }
+        is_news.then_some(connection)
     }
 
-    /// Closes all connections of a process that died.
+    /// The other side learns that a connection is closed. Returns whether there was still one.
+    pub(super) fn forget(&mut self, id: u64) -> bool {
+        let Some(connection) = self.open.remove(&id) else {
+            return false;
+        };
+        self.forget_outbound(id, connection);
+        true
+    }
+
+    fn forget_outbound(&mut self, id: u64, connection: Connection) {
+        let ends = (connection.from, connection.to);
+        if self.outbound.get(&ends) == Some(&id) {
+            self.outbound.remove(&ends);
+        }
+    }
+
+    /// Closes all connections of a process that died. Returns those whose other side has to be told.
     pub(super) fn close_all_of(&mut self, process: usize) -> Vec<(u64, Connection)> {
-        let touches =
+        let is_end =
             |connection: &Connection| connection.from == process || connection.to == process;
-        let ids: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, c)| touches(c))
+        let open = self.open.iter();
+        let ids: Vec<u64> = open
+            .filter(|(_, connection)| is_end(connection))
             .map(|(id, _)| *id)
             .collect();
         ids.into_iter()
-            .filter_map(|id| self.close(id).map(|connection| (id, connection)))
+            .filter_map(|id| self.close(id, process).map(|connection| (id, connection)))
             .collect()
     }
 

@@ -194,6 +194,11 @@ impl Node {
         self.cx.me.is_some_and(|me| list.contains(me))
     }
 
+    /// Whether this node takes `key` over.
+    pub(crate) fn gains(&self, key: &[u8]) -> bool {
+        self.cx.gains(key)
+    }
+
     /// How often what a member [holds](Self::held) has changed; `None` if this node is none.
     pub(crate) fn changes(&self) -> Option<u64> {
         self.member.as_ref().map(|member| member.replica.changes())

@@ -8,11 +8,14 @@ use super::super::event::Event;
 use super::super::process::{Process, member_id, member_number, process_name};
 use super::super::workload::key_name;
 use super::World;
-use crate::replication::{Change, Document, Levels, Link, Member, Node, NodeState, Request};
+use super::links::RESET_MAX;
+use crate::replication::{Change, Document, Levels, Member, Node, NodeState, Request};
 use crate::time::{Duration, Instant};
 
 /// The operator leaves at least so many.
 const FEWEST_MEMBERS: usize = 3;
+/// Within this the others learn that a member has died whose machine lost its power, if nothing tells them sooner.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How long a member is slow at most.
 const SLOW_MAX: Duration = Duration::from_secs(2);
 /// The links of a swizzle stop within this, and come back within as much again.
@@ -128,13 +131,12 @@ impl World<'_> {
         process.node = None;
         self.report.crashes += 1;
         self.note_about(victim, "crashes");
+        let is_silent = self
+            .chance
+            .one_in_thousand(self.scenario.faults.silent_crash);
         for (id, connection) in self.network.close_all_of(victim) {
-            if connection.to == victim {
-                let link = Link::Peer(self.index(connection.from, victim));
-                self.notify_closed(connection.from, link);
-            } else {
-                self.notify_closed(connection.to, Link::Inbound(id));
-            }
+            let longest = if is_silent { SILENCE_MAX } else { RESET_MAX };
+            self.notify_closed(connection.peer_of(victim), id, longest);
         }
         self.fail_questions_to(victim);
         let quick = self.chance.one_in_thousand(500);

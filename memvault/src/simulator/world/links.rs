@@ -2,16 +2,19 @@
 
 use alloc::format;
 
-use super::super::audit::key_of;
+use super::super::audit::{key_of, offer_of};
 use super::super::event::Event;
 use super::super::violation::Promise;
 use super::World;
 use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 
 /// How much longer everything takes that a slow member sends.
 const SLOWNESS: u32 = 100;
+/// Within this a process learns that the other side has closed a connection.
+pub(super) const RESET_MAX: Duration = Duration::from_millis(2);
 /// How long after the end of the faults messages from before may still arrive.
 const LAST_ARRIVALS: Duration = Duration::from_millis(100);
 
@@ -77,7 +80,13 @@ impl World<'_> {
                 self.network.connection(id).map_or(from, |c| c.from),
             ),
         };
-        let Some(connection) = id else { return };
+        let is_open = |id: &u64| {
+            let connection = self.network.connection(*id);
+            connection.is_some_and(|connection| connection.is_open_at(from))
+        };
+        let Some(connection) = id.filter(is_open) else {
+            return;
+        };
         self.check_warming(from, &message.body);
         let to_member = matches!(link, Link::Peer(_));
         let is_slow = self
@@ -113,6 +122,18 @@ impl World<'_> {
         let Some(connection) = self.network.connection(id) else {
             return;
         };
+        let receiver = if to_member {
+            connection.to
+        } else {
+            connection.from
+        };
+        if !connection.is_open_at(receiver) {
+            // Nobody knows this connection there any more: a reset, if somebody is there at all.
+            if self.node(receiver).is_some() {
+                self.notify_closed(connection.peer_of(receiver), id, RESET_MAX);
+            }
+            return;
+        }
         // What was under way for longer when the faults ended is lost.
         let end = self.end_of_faults();
         if sent < end && self.now > end + LAST_ARRIVALS {
@@ -143,10 +164,24 @@ impl World<'_> {
         }
         self.trace_message(from, to, &message);
         let key = key_of(&message.body);
+        let offer = offer_of(&message.body).map(|(key, version)| (key.to_vec(), version));
         let boot = self.boot_of(to);
         self.input_about(key, to, boot, |node, now| {
             node.handle_message(now, link, message);
         });
+        if let Some((key, version)) = offer {
+            self.note_offered(to, &key, version);
+        }
+    }
+
+    fn note_offered(&mut self, number: usize, key: &[u8], version: Version) {
+        // What a member refuses while it warms up it does not remember.
+        let node = self.node(number);
+        let Some(node) = node.filter(|node| node.state() != NodeState::Warming) else {
+            return;
+        };
+        let held = node.held(key).and_then(|(held, _)| held?.meta.version);
+        self.audit.offered(number, version, held == Some(version));
     }
 
     /// A member that is warming up answers no reads, and its word does not count.
@@ -169,17 +204,50 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn notify_closed(&mut self, process: usize, link: Link) {
-        let boot = self.boot_of(process);
-        let after =
-            Duration::from_micros(200) + self.chance.duration_below(Duration::from_millis(2));
-        self.schedule(
-            after,
-            Event::Closed {
-                process,
-                boot,
-                link,
-            },
-        );
+    /// A process closes a connection.
+    pub(super) fn close(&mut self, id: u64, by: usize) {
+        if let Some(connection) = self.network.close(id, by) {
+            self.notify_closed(connection.peer_of(by), id, RESET_MAX);
+        }
+    }
+
+    pub(super) fn notify_closed(&mut self, process: usize, connection: u64, longest: Duration) {
+        let after = Duration::from_micros(200) + self.chance.duration_below(longest);
+        let closed = Event::Closed {
+            process,
+            connection,
+        };
+        self.schedule(after, closed);
+    }
+
+    /// Nothing that was sent on this connection arrives after this.
+    pub(super) fn learn_of_close(&mut self, number: usize, id: u64) {
+        let Some(connection) = self.network.connection(id) else {
+            return;
+        };
+        let paused_until = self
+            .processes
+            .get(number)
+            .map_or(Instant::ZERO, |process| process.paused_until);
+        if paused_until > self.now {
+            let after = paused_until - self.now + self.chance.duration_below(RESET_MAX);
+            return self.schedule(
+                after,
+                Event::Closed {
+                    process: number,
+                    connection: id,
+                },
+            );
+        }
+        self.network.forget(id);
+        let boot = self.boot_of(number);
+        let peer = self.index(number, connection.to);
+        self.input(number, boot, |node, now| {
+            if connection.from == number {
+                node.handle_disconnected(now, peer);
+            } else {
+                node.handle_inbound_closed(now, id);
+            }
+        });
     }
 }

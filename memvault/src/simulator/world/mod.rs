@@ -151,12 +151,8 @@ impl<'a> World<'a> {
             }
             Event::Closed {
                 process,
-                boot,
-                link,
-            } => self.input(process, boot, |node, now| match link {
-                Link::Peer(peer) => node.handle_disconnected(now, peer),
-                Link::Inbound(id) => node.handle_inbound_closed(now, id),
-            }),
+                connection,
+            } => self.learn_of_close(process, connection),
             Event::Wake { process, boot } => self.wake_up(process, boot),
             Event::Ask { client } => self.ask(client),
             Event::Request { question, boot } => self.request(question, boot),
@@ -237,16 +233,10 @@ impl<'a> World<'a> {
             Action::Disconnect(Link::Peer(peer)) => {
                 let member = self.member(number, peer);
                 if let Some(id) = self.network.outbound(number, member) {
-                    self.network.close(id);
-                    self.notify_closed(member, Link::Inbound(id));
+                    self.close(id, number);
                 }
             }
-            Action::Disconnect(Link::Inbound(id)) => {
-                if let Some(connection) = self.network.close(id) {
-                    let link = Link::Peer(self.index(connection.from, connection.to));
-                    self.notify_closed(connection.from, link);
-                }
-            }
+            Action::Disconnect(Link::Inbound(id)) => self.close(id, number),
             Action::Send(link, message) => self.send(number, link, message),
             Action::Complete(id, outcome) => self.complete(id, outcome),
             // Simulated members are nodes of our own.

@@ -102,7 +102,8 @@ impl World<'_> {
     }
 
     /// How the replicas of a key differ: each has to hold the newest version that any of them holds, or to
-    /// know that it has forgotten it.
+    /// know that it has forgotten it; unless that is a write that they refused for good, and nobody was told that it
+    /// was done.
     fn disagreement(&self, key: &[u8]) -> Option<String> {
         let replicas = self.replicas_of(key);
         let mut votes = Vec::new();
@@ -117,7 +118,7 @@ impl World<'_> {
             Some(held) => *held == best,
             None => *floor >= best,
         };
-        if votes.iter().all(agrees) {
+        if votes.iter().all(agrees) || self.audit.was_refused(&replicas, best) {
             return None;
         }
         let votes: Vec<String> = replicas
