@@ -180,8 +180,11 @@ impl World<'_> {
         let Some(node) = node.filter(|node| node.state() != NodeState::Warming) else {
             return;
         };
-        let held = node.held(key).and_then(|(held, _)| held?.meta.version);
-        self.audit.offered(number, version, held == Some(version));
+        let held = node.held(key).and_then(|(held, _)| held);
+        // One that has its doubts about what it holds may keep what it refuses, for reads at ONE.
+        let held = held.filter(|held| !held.meta.unconfirmed);
+        let is_held = held.is_some_and(|held| held.meta.version == Some(version));
+        self.audit.offered(number, version, is_held);
     }
 
     /// A member that is warming up answers no reads, and its word does not count.
