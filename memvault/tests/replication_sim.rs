@@ -262,6 +262,7 @@ fn seeds_that_once_broke_a_promise_do_so_no_more() {
         // A write that two replicas had refused for good was missed on one of them.
         ("evicting", 2_006_315),
         ("abandoned", 2_035_295),
+        ("abandoned", 2_050_233),
     ];
     for (name, seed) in seeds {
         let named = Named::find(name).expect("it is in the catalogue");

@@ -16,7 +16,7 @@ use super::process::EPOCH_MS;
 use super::scenario::Scenario;
 use super::violation::{Promise, Violation};
 use super::workload::{LONGEST_UNNOTICED, key_name, number_of, number_of_key};
-use crate::replication::{Body, Config, Node, OfferKind, quorum};
+use crate::replication::{Body, Config, Node, quorum};
 use crate::time::{Duration, Instant};
 use crate::version::{Hlc, Version};
 
@@ -54,8 +54,7 @@ pub(super) struct Audit {
     asked: BTreeMap<u64, Instant>,
     /// The values that expire.
     expiring: BTreeSet<u64>,
-    /// Which members accepted a version when it was offered to them as a write, and which refused it.
-    accepted: BTreeSet<(usize, Version)>,
+    /// Which members have refused a version for good.
     refused: BTreeSet<(usize, Version)>,
     /// How long after that it may appear for the first time.
     longest: Duration,
@@ -112,7 +111,6 @@ impl Audit {
             values: BTreeMap::new(),
             asked: BTreeMap::new(),
             expiring: BTreeSet::new(),
-            accepted: BTreeSet::new(),
             refused: BTreeSet::new(),
             longest,
             ahead_ms: u64::try_from(clocks.as_millis()).unwrap_or(u64::MAX) + Hlc::MAX_SKEW_MS * 2,
@@ -139,14 +137,10 @@ impl Audit {
         self.expiring.insert(value);
     }
 
-    /// A leader has asked a member to store this version, or whether it has; `is_held` says what came of it.
-    pub(super) fn offered(&mut self, member: usize, version: Version, is_held: bool) {
-        let whose = (member, version);
-        if is_held {
-            self.accepted.insert(whose);
-            self.refused.remove(&whose);
-        } else if !self.accepted.contains(&whose) {
-            self.refused.insert(whose);
+    /// A member was asked to store this version, or whether it has.
+    pub(super) fn offered(&mut self, member: usize, node: &Node, version: Version) {
+        if node.has_refused(version) {
+            self.refused.insert((member, version));
         }
     }
 
@@ -287,14 +281,11 @@ impl Audit {
     }
 }
 
-/// The version that a leader wants stored, or known never to be.
-pub(super) fn offer_of(body: &Body) -> Option<(&[u8], Version)> {
+/// The version that somebody wants stored, or known never to be.
+pub(super) fn version_of(body: &Body) -> Option<Version> {
     match body {
-        Body::Offer {
-            key,
-            entry,
-            kind: OfferKind::Write | OfferKind::Fill | OfferKind::Fence,
-        } => Some((key, entry.version)),
+        Body::Write(write) => Some(write.entry.version),
+        Body::Offer { entry, .. } => Some(entry.version),
         _ => None,
     }
 }

@@ -194,6 +194,12 @@ impl Node {
         self.cx.me.is_some_and(|me| list.contains(me))
     }
 
+    /// Whether a member has refused this version for good, and still remembers it.
+    pub(crate) fn has_refused(&self, version: Version) -> bool {
+        let member = self.member.as_ref();
+        member.is_some_and(|member| member.replica.refused.contains(version))
+    }
+
     /// Whether this node takes `key` over.
     pub(crate) fn gains(&self, key: &[u8]) -> bool {
         self.cx.gains(key)

@@ -2,14 +2,13 @@
 
 use alloc::format;
 
-use super::super::audit::{key_of, offer_of};
+use super::super::audit::{key_of, version_of};
 use super::super::event::Event;
 use super::super::violation::Promise;
 use super::World;
 use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
-use crate::version::Version;
 
 /// How much longer everything takes that a slow member sends.
 const SLOWNESS: u32 = 100;
@@ -164,27 +163,18 @@ impl World<'_> {
         }
         self.trace_message(from, to, &message);
         let key = key_of(&message.body);
-        let offer = offer_of(&message.body).map(|(key, version)| (key.to_vec(), version));
+        let version = version_of(&message.body);
         let boot = self.boot_of(to);
         self.input_about(key, to, boot, |node, now| {
             node.handle_message(now, link, message);
         });
-        if let Some((key, version)) = offer {
-            self.note_offered(to, &key, version);
+        let node = self
+            .processes
+            .get(to)
+            .and_then(|process| process.node.as_ref());
+        if let (Some(version), Some(node)) = (version, node) {
+            self.audit.offered(to, node, version);
         }
-    }
-
-    fn note_offered(&mut self, number: usize, key: &[u8], version: Version) {
-        // What a member refuses while it warms up it does not remember.
-        let node = self.node(number);
-        let Some(node) = node.filter(|node| node.state() != NodeState::Warming) else {
-            return;
-        };
-        let held = node.held(key).and_then(|(held, _)| held);
-        // One that has its doubts about what it holds may keep what it refuses, for reads at ONE.
-        let held = held.filter(|held| !held.meta.unconfirmed);
-        let is_held = held.is_some_and(|held| held.meta.version == Some(version));
-        self.audit.offered(number, version, is_held);
     }
 
     /// A member that is warming up answers no reads, and its word does not count.
