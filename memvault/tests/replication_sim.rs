@@ -263,6 +263,9 @@ fn seeds_that_once_broke_a_promise_do_so_no_more() {
         ("evicting", 2_006_315),
         ("abandoned", 2_035_295),
         ("abandoned", 2_050_233),
+        // One whose sources fell silent took itself for caught up, and kept what had been deleted and forgotten.
+        ("loading", 2_079_637),
+        ("varied", 2_076_387),
     ];
     for (name, seed) in seeds {
         let named = Named::find(name).expect("it is in the catalogue");

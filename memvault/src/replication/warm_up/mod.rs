@@ -20,7 +20,7 @@ use hashbrown::HashMap;
 use super::Now;
 use super::context::Context;
 use super::floors::Floors;
-use super::message::Progress;
+use super::message::{NodeState, Progress};
 use super::preference::{Preference, ReplicaSet};
 use super::replica::Replica;
 use super::rules::Rule;
@@ -293,8 +293,10 @@ impl WarmUp {
     fn is_caught_up(&self, cx: &Context) -> bool {
         let others = cx.peers.indices().into_iter();
         let others = others.filter(|node| cx.me != Some(*node));
-        let mut counting = others.filter(|node| cx.peers.counts(*node));
-        counting.all(|node| self.is_done(node))
+        // One that is merely silent may come back without a word of what was missed: it is waited for until it is down.
+        let is_warming = |node| cx.peers.state(node) == Some(NodeState::Warming);
+        let mut sources = others.filter(|node| cx.peers.is_up(*node) && !is_warming(*node));
+        sources.all(|node| self.is_done(node))
     }
 
     fn stage(&self, cx: &Context, now: Now, list: &Preference) -> Stage {
