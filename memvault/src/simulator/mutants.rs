@@ -135,7 +135,7 @@ fn reads_trust_a_new_leader_at_once() {
 mutants! {
     restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
     warm_up_from_one_source: WarmUpHearsEnough in ambush, shows LinearizableHits within 400;
-    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 200;
+    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 200 after 1100;
     warm_up_leaves_floors_behind: WarmUpTakesFloors in abandoned, shows Convergence within 20;
     degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 30;
     warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
