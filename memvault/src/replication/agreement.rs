@@ -6,6 +6,7 @@
 
 use alloc::collections::BTreeSet;
 
+use super::config::quorum;
 use super::context::Context;
 use super::document::Document;
 use super::message::{Ballot, Body};
@@ -127,7 +128,7 @@ impl Proposal {
             self.highest = Some(before);
         }
         let majority = if cx.rules.keep(Rule::MajoritiesAgree) {
-            cx.document.members.len() / 2 + 1
+            quorum(cx.document.members.len())
         } else {
             1
         };

@@ -88,6 +88,7 @@ pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
 pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
+pub(crate) use resolve::read_quorum;
 #[cfg(test)]
 pub(crate) use rules::Rule;
 pub use wire::{HELLO, WireError};

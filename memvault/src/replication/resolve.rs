@@ -59,7 +59,7 @@ pub(super) fn resolve(list: &Preference, votes: impl Iterator<Item = Vote> + Clo
 }
 
 /// How many replicas a reader must hear so that one of every write quorum is among them.
-pub(super) const fn read_quorum(replicas: usize) -> usize {
+pub(crate) const fn read_quorum(replicas: usize) -> usize {
     replicas - quorum(replicas) + 1
 }
 

@@ -16,7 +16,7 @@ use super::process::EPOCH_MS;
 use super::scenario::Scenario;
 use super::violation::{Promise, Violation};
 use super::workload::{LONGEST_UNNOTICED, key_name, number_of, number_of_key};
-use crate::replication::{Body, Config, Node, quorum};
+use crate::replication::{Body, Config, Node, read_quorum};
 use crate::time::{Duration, Instant};
 use crate::version::{Hlc, Version};
 
@@ -137,18 +137,16 @@ impl Audit {
         self.expiring.insert(value);
     }
 
-    /// A member was asked to store this version, or whether it has.
-    pub(super) fn offered(&mut self, member: usize, node: &Node, version: Version) {
-        if node.has_refused(version) {
-            self.refused.insert((member, version));
-        }
+    /// A member has refused this version for good.
+    pub(super) fn refuses(&mut self, member: usize, version: Version) {
+        self.refused.insert((member, version));
     }
 
     /// Whether these replicas, or so many of them that it was never acknowledged, have refused this version.
     pub(super) fn was_refused(&self, replicas: &[usize], version: Version) -> bool {
         let refused = |member: &&usize| self.refused.contains(&(**member, version));
         let refusals = replicas.iter().filter(refused).count();
-        refusals > replicas.len() - quorum(replicas.len())
+        refusals >= read_quorum(replicas.len())
     }
 
     /// Looks at what a member holds, after an input that was about `key`, if about a single one.

@@ -92,13 +92,11 @@ impl Network {
         is_news.then_some(connection)
     }
 
-    /// The other side learns that a connection is closed. Returns whether there was still one.
-    pub(super) fn forget(&mut self, id: u64) -> bool {
-        let Some(connection) = self.open.remove(&id) else {
-            return false;
-        };
-        self.forget_outbound(id, connection);
-        true
+    /// The other side has learnt that a connection is closed.
+    pub(super) fn forget(&mut self, id: u64) {
+        if let Some(connection) = self.open.remove(&id) {
+            self.forget_outbound(id, connection);
+        }
     }
 
     fn forget_outbound(&mut self, id: u64, connection: Connection) {

@@ -11,7 +11,7 @@ use alloc::string::String;
 
 use super::super::Now;
 use super::super::agreement::Proposal;
-use super::super::config::Member as MemberEntry;
+use super::super::config::{Member as MemberEntry, quorum};
 use super::super::document::{Change, Document};
 use super::super::message::{Ballot, Body, NodeState};
 use super::super::request::{Answer, ChangeError, Failure};
@@ -146,7 +146,7 @@ impl Node {
         } else if document.epoch >= proposal.wanted.epoch {
             Err(ChangeError::Overtaken)
         } else {
-            Err(ChangeError::NoMajority(document.members.len() / 2 + 1))
+            Err(ChangeError::NoMajority(quorum(document.members.len())))
         };
         self.conclude(request, result);
     }

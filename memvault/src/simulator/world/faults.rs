@@ -134,8 +134,8 @@ impl World<'_> {
         let is_silent = self
             .chance
             .one_in_thousand(self.scenario.faults.silent_crash);
+        let longest = if is_silent { SILENCE_MAX } else { RESET_MAX };
         for (id, connection) in self.network.close_all_of(victim) {
-            let longest = if is_silent { SILENCE_MAX } else { RESET_MAX };
             self.notify_closed(connection.peer_of(victim), id, longest);
         }
         self.fail_questions_to(victim);

@@ -9,6 +9,7 @@ use super::World;
 use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 
 /// How much longer everything takes that a slow member sends.
 const SLOWNESS: u32 = 100;
@@ -121,15 +122,16 @@ impl World<'_> {
         let Some(connection) = self.network.connection(id) else {
             return;
         };
-        let receiver = if to_member {
-            connection.to
+        let (from, to, link) = if to_member {
+            (connection.from, connection.to, Link::Inbound(id))
         } else {
-            connection.from
+            let link = Link::Peer(self.index(connection.from, connection.to));
+            (connection.to, connection.from, link)
         };
-        if !connection.is_open_at(receiver) {
+        if !connection.is_open_at(to) {
             // Nobody knows this connection there any more: a reset, if somebody is there at all.
-            if self.node(receiver).is_some() {
-                self.notify_closed(connection.peer_of(receiver), id, RESET_MAX);
+            if self.node(to).is_some() {
+                self.notify_closed(from, id, RESET_MAX);
             }
             return;
         }
@@ -138,16 +140,7 @@ impl World<'_> {
         if sent < end && self.now > end + LAST_ARRIVALS {
             return;
         }
-        let (from, to, link) = if to_member {
-            (connection.from, connection.to, Link::Inbound(id))
-        } else {
-            let link = Link::Peer(self.index(connection.from, connection.to));
-            (connection.to, connection.from, link)
-        };
-        let paused_until = self
-            .processes
-            .get(to)
-            .map_or(Instant::ZERO, |process| process.paused_until);
+        let paused_until = self.paused_until(to);
         if paused_until > self.now {
             let after =
                 paused_until - self.now + self.chance.duration_below(Duration::from_micros(200));
@@ -168,13 +161,19 @@ impl World<'_> {
         self.input_about(key, to, boot, |node, now| {
             node.handle_message(now, link, message);
         });
-        let node = self
-            .processes
-            .get(to)
-            .and_then(|process| process.node.as_ref());
-        if let (Some(version), Some(node)) = (version, node) {
-            self.audit.offered(to, node, version);
+        let has_refused = |version: &Version| {
+            let node = self.node(to);
+            node.is_some_and(|node| node.has_refused(*version))
+        };
+        if let Some(version) = version.filter(has_refused) {
+            self.audit.refuses(to, version);
         }
+    }
+
+    /// It does nothing before this.
+    fn paused_until(&self, number: usize) -> Instant {
+        let process = self.processes.get(number);
+        process.map_or(Instant::ZERO, |process| process.paused_until)
     }
 
     /// A member that is warming up answers no reads, and its word does not count.
@@ -206,6 +205,10 @@ impl World<'_> {
 
     pub(super) fn notify_closed(&mut self, process: usize, connection: u64, longest: Duration) {
         let after = Duration::from_micros(200) + self.chance.duration_below(longest);
+        self.close_later(process, connection, after);
+    }
+
+    fn close_later(&mut self, process: usize, connection: u64, after: Duration) {
         let closed = Event::Closed {
             process,
             connection,
@@ -218,19 +221,10 @@ impl World<'_> {
         let Some(connection) = self.network.connection(id) else {
             return;
         };
-        let paused_until = self
-            .processes
-            .get(number)
-            .map_or(Instant::ZERO, |process| process.paused_until);
+        let paused_until = self.paused_until(number);
         if paused_until > self.now {
             let after = paused_until - self.now + self.chance.duration_below(RESET_MAX);
-            return self.schedule(
-                after,
-                Event::Closed {
-                    process: number,
-                    connection: id,
-                },
-            );
+            return self.close_later(number, id, after);
         }
         self.network.forget(id);
         let boot = self.boot_of(number);
