@@ -3,6 +3,7 @@
 
 use crate::cluster::{Cluster, MISS, at, bytes, get, set, value};
 use memvault::replication::{Answer, Event, Failure, Level, Levels, NodeState, Request};
+use memvault::ring::NodeIndex;
 use memvault::time::Duration;
 
 const DONE: Result<Answer, Failure> = Ok(Answer::Done);
@@ -213,6 +214,36 @@ fn what_a_leader_told_only_one_follower_before_it_died_reaches_the_other() {
     let held = entries.peek(b"k").expect("it holds the key");
     assert_eq!(held.value, b"new");
     assert_eq!(cluster.node(late).state(), NodeState::Serving);
+}
+
+#[test]
+fn what_a_leader_told_only_one_that_warmed_up_before_it_died_reaches_the_other() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    let [leader, late, warming] = cluster.replicas_of("k")[..] else {
+        panic!("three replicas");
+    };
+    assert_eq!(cluster.set(client, "k", "old").outcome, DONE);
+    cluster.kill(warming);
+    cluster.run(Duration::from_millis(50));
+    cluster.restart(warming);
+    // So late that what it is told from now on cannot be from before its start.
+    cluster.run(Duration::from_millis(1020));
+    // What it sends is lost, too briefly for anyone to notice.
+    let lost = NodeIndex(late.try_into().expect("it is small"));
+    cluster.process(leader).transport_mut().cut(lost);
+    let written = cluster.ask(client, set("k", "new"), at(Level::One));
+    assert_eq!(written.outcome, DONE);
+    cluster.run(Duration::from_millis(5));
+    cluster.kill(leader);
+    cluster.run(Duration::from_millis(5));
+    assert_eq!(cluster.node(warming).state(), NodeState::Warming);
+    cluster.restart(leader);
+    cluster.wait_until_serving();
+    cluster.run(Duration::from_secs(1));
+    let entries = cluster.node(late).entries().expect("a member");
+    let held = entries.peek(b"k").expect("it holds the key");
+    assert_eq!(held.value, b"new");
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub(crate) struct World {
     /// What becomes of a write of unknown fate: retag (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
-    /// What must hold: linearizable, durable, atomic, fresh, available; separated by commas
+    /// What must hold: linearizable, current, durable, atomic, fresh, available; separated by commas
     /// [default: what the protocol promises under these flags]
     #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
@@ -131,8 +131,10 @@ pub(crate) struct World {
 /// Something that the protocol promises, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
-    /// Reads that find a value are never stale.
+    /// What is written, and what is found, fit into one order.
     Linearizable,
+    /// Reads that find a value are never stale.
+    Current,
     /// No acknowledged write is lost.
     Durable,
     /// No change of a present value is lost or done twice.
@@ -144,8 +146,9 @@ pub(crate) enum Promise {
 }
 
 impl Promise {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Linearizable,
+        Self::Current,
         Self::Durable,
         Self::Atomic,
         Self::Fresh,
@@ -155,6 +158,7 @@ impl Promise {
     const fn name(self) -> &'static str {
         match self {
             Self::Linearizable => "linearizable",
+            Self::Current => "current",
             Self::Durable => "durable",
             Self::Atomic => "atomic",
             Self::Fresh => "fresh",
@@ -203,6 +207,7 @@ Faults:
 
 Checks, of which each scenario gets those that the protocol promises under its conditions:
   linearizable   acknowledged writes and reads that find a value fit into one order in real time
+  current        no read finds what had been overwritten before it was asked
   durable        after the first acknowledged write of a key no read misses
   atomic         no increment is lost or counted twice, no lock is taken twice
   fresh          what was loaded before a change, and deleted after it, is not found any more
@@ -251,7 +256,9 @@ fn scenario(text: &str) -> Result<String, String> {
 
 fn promise(text: &str) -> Result<Promise, String> {
     let found = Promise::ALL.into_iter().find(|known| known.name() == text);
-    found.ok_or_else(|| "expected linearizable, durable, atomic, fresh or available".to_owned())
+    found.ok_or_else(|| {
+        "expected linearizable, current, durable, atomic, fresh or available".to_owned()
+    })
 }
 
 fn nodes(text: &str) -> Result<usize, String> {

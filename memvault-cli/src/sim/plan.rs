@@ -74,6 +74,7 @@ impl Plan {
         };
         Promises {
             linearizable: checks.contains(&Promise::Linearizable),
+            current: checks.contains(&Promise::Current),
             durable: checks.contains(&Promise::Durable),
             atomic: checks.contains(&Promise::Atomic),
             fresh: checks.contains(&Promise::Fresh),

@@ -1,11 +1,12 @@
 //! Which wall clocks can be trusted: a node compares its own with those of the members.
 //!
-//! A clock is *wrong* if it differs from those of most others by more than [`Hlc::MAX_SKEW_MS`]. A node
-//! whose own clock is wrong mints no versions and answers no requests; one whose clock seems wrong to
+//! A clock is *wrong* if it differs from those of most others by more than [`Hlc::MAX_SKEW_MS`], until another agrees
+//! with it. A node whose own clock is wrong mints no versions and answers no requests; one whose clock seems wrong to
 //! others does not lead. So a clock that is an hour off is a node less, not keys that nobody can write.
 
 use super::Now;
 use super::peers::Peers;
+use super::rules::{Rule, Rules};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Timestamp};
 use crate::version::Hlc;
@@ -16,6 +17,7 @@ const MAX_SKEW: Duration = Duration::from_millis(Hlc::MAX_SKEW_MS);
 #[derive(Debug, Default)]
 pub(super) struct ClockWatch {
     last: Option<Now>,
+    /// Whether it has been wrong since it was last known to be right.
     was_wrong: bool,
 }
 
@@ -29,12 +31,28 @@ impl ClockWatch {
         expected.abs_diff(since_epoch(now.wall)) > MAX_SKEW
     }
 
-    /// Whether a clock that was wrong has become right. To be told whether it `is_wrong` now.
-    pub(super) const fn has_recovered(&mut self, is_wrong: bool) -> bool {
-        let recovered = self.was_wrong && !is_wrong;
-        self.was_wrong = is_wrong;
-        recovered
+    /// Whether a clock that was wrong has become right.
+    pub(super) const fn has_recovered(&mut self, own: OwnClock) -> bool {
+        match own {
+            OwnClock::Unknown => false,
+            OwnClock::Wrong => {
+                self.was_wrong = true;
+                false
+            }
+            OwnClock::Right => core::mem::replace(&mut self.was_wrong, false),
+        }
     }
+}
+
+/// What a node knows of its own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum OwnClock {
+    /// Nobody was within reach since the start, or since it jumped.
+    #[default]
+    Unknown,
+    Right,
+    /// It differs from most others, or from the only one there was to ask.
+    Wrong,
 }
 
 /// How the clock of a member within reach compares with this node's own.
@@ -44,12 +62,13 @@ pub(super) enum Clock {
     Differs,
 }
 
-/// How many clocks of members within reach agree, this node's own not included, and how many differ. Kept
-/// up to date, as every message asks whose clock is wrong.
+/// How many clocks of members within reach agree, this node's own not included, and how many differ; and what
+/// follows from it. Kept up to date, as every message asks whose clock is wrong.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clocks {
     agree: usize,
     differ: usize,
+    own: OwnClock,
 }
 
 impl Clocks {
@@ -64,6 +83,21 @@ impl Clocks {
             Some(Clock::Agrees) => self.agree += 1,
             Some(Clock::Differs) => self.differ += 1,
             None => {}
+        }
+    }
+
+    /// Judges this node's own clock anew; a member's counts as one that agrees, once another has agreed with it.
+    ///
+    /// A wrong one stays so until another agrees: that those who differ are out of reach makes it no better.
+    pub(super) fn judge(&mut self, rules: Rules, is_member: bool) {
+        let is_alone = self.agree == 0
+            && self.own == OwnClock::Unknown
+            && rules.keep(Rule::LoneClocksAreDoubted);
+        let own = usize::from(is_member && !is_alone);
+        if self.differ > self.agree + own {
+            self.own = OwnClock::Wrong;
+        } else if self.agree > 0 || !rules.keep(Rule::WrongClocksStayWrong) {
+            self.own = OwnClock::Right;
         }
     }
 }
@@ -93,19 +127,32 @@ impl Peers {
         is_new
     }
 
-    /// Takes all clocks for different until each has been compared anew.
+    /// This node's own clock has jumped: nothing is known of it, and all others are different, until they have been
+    /// compared anew. Of two members neither could tell otherwise whose clock it is.
     pub(super) fn distrust_clocks(&mut self) {
         for node in self.indices() {
             if let Some(peer) = self.peer_mut(node) {
                 peer.clock_differs = true;
             }
         }
+        self.clocks.own = OwnClock::Unknown;
         self.count_clocks();
     }
 
-    /// Whether most of the members within reach have another time than this node. O(1).
+    /// What is known of this node's own clock. O(1).
+    pub(super) const fn own_clock(&self) -> OwnClock {
+        self.clocks.own
+    }
+
+    /// Whether most of the members within reach have another time than this node, or had, and none has agreed
+    /// since. O(1).
     pub(super) fn is_own_clock_wrong(&self) -> bool {
-        self.clocks.differ > self.clocks.agree + usize::from(self.me().is_some())
+        self.clocks.own == OwnClock::Wrong
+    }
+
+    /// Whether any member within reach has another time than this node. O(1).
+    pub(super) const fn do_clocks_differ(&self) -> bool {
+        self.clocks.differ > 0
     }
 
     /// Whether the clock of this member seems wrong.

@@ -13,7 +13,7 @@ use super::tags::RecentTags;
 use super::tombstones::Tombstones;
 use crate::hash::{Token, token};
 use crate::store::{Entries, EntryRef, Meta, TooLarge};
-use crate::time::{Duration, Timestamp};
+use crate::time::{Duration, Instant, Timestamp};
 use crate::version::{Hlc, Version};
 
 /// What a member holds and remembers.
@@ -32,8 +32,8 @@ pub(crate) struct Replica {
     pub(super) tombstones: Tombstones,
     pub(super) tombstone_grace: Duration,
     tag_window: Duration,
-    /// Whether the wall clock is wrong: by it, what has just come may look as if it were an hour old.
-    pub(super) distrusts_wall: bool,
+    /// Until when the wall clock may be wrong: by it, what has just come may look as if it were an hour old.
+    distrusts_wall_until: Instant,
     /// See [`changes`](Self::changes).
     changes: u64,
     /// Values that went to make room.
@@ -59,7 +59,7 @@ impl Replica {
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
             tag_window,
-            distrusts_wall: false,
+            distrusts_wall_until: Instant::ZERO,
             changes: 0,
             evicted: 0,
             expired: 0,
@@ -201,10 +201,10 @@ impl Replica {
         };
         let value = entry.value.as_deref().unwrap_or(&[]);
         self.changes += 1;
+        let distrusts_wall = self.distrusts_wall(now);
         let (changes, gone) = (&mut self.changes, &mut self.evicted);
         let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
         let remembers = self.rules.keep(Rule::EvictionIsRemembered);
-        let distrusts_wall = self.distrusts_wall;
         self.entries
             .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
                 *changes += 1;
@@ -328,10 +328,20 @@ impl Replica {
         }
     }
 
+    /// The wall clock may be wrong, or was until now: for as long as anyone may still retry what came meanwhile, its
+    /// word is not taken for what is recent.
+    pub(super) fn distrust_wall(&mut self, now: Now) {
+        self.distrusts_wall_until = now.instant + self.tag_window;
+    }
+
+    fn distrusts_wall(&self, now: Now) -> bool {
+        now.instant < self.distrusts_wall_until && self.rules.keep(Rule::WallIsDistrusted)
+    }
+
     /// Notes that an entry that goes was accepted once. What was fetched and never confirmed was not.
     fn remember_accepted(&mut self, now: Now, meta: &Meta) {
         let version = meta.version.unwrap_or(Version::ZERO);
-        let is_recent = self.distrusts_wall || is_recent(now, version, self.tag_window);
+        let is_recent = self.distrusts_wall(now) || is_recent(now, version, self.tag_window);
         if !meta.unconfirmed && is_recent {
             self.accepted.insert(now.instant, version);
         }

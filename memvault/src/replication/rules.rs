@@ -44,6 +44,12 @@ pub(crate) enum Rule {
     DoubtIsLookedInto,
     /// Versions from too far in the future are refused.
     FutureIsRefused,
+    /// A clock that was wrong stays so until another agrees, even if those who differ are out of reach.
+    WrongClocksStayWrong,
+    /// A clock that nobody has agreed with since the start, or since it jumped, is wrong as soon as one differs.
+    LoneClocksAreDoubted,
+    /// As long as clocks differ, the wall clock does not say which tags are recent.
+    WallIsDistrusted,
     /// A retry of a write keeps its tag.
     RetriesKeepTheirTag,
     /// A retry that the leader refuses may have been accepted elsewhere: it asks before it says so.

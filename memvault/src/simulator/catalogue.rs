@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 22] = [
+pub const CATALOGUE: [Named; 26] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -127,6 +127,26 @@ pub const CATALOGUE: [Named; 22] = [
         name: "loading",
         about: "every fault; rows of a database are loaded and filled in: nothing stale is left behind",
         scenario: loading,
+    },
+    Named {
+        name: "all-one",
+        about: "stormy, writes at ALL and reads at ONE: no read is stale",
+        scenario: all_one,
+    },
+    Named {
+        name: "sluggish",
+        about: "members send slowly, are taken for silent, lose their links one by one; nothing may be lost",
+        scenario: sluggish,
+    },
+    Named {
+        name: "clocks",
+        about: "stormy, two to five members, wall clocks jump by up to an hour",
+        scenario: clocks,
+    },
+    Named {
+        name: "wild",
+        about: "varied, every kind of fault, each with a strength drawn from the seed",
+        scenario: Scenario::wild,
     },
 ];
 
@@ -323,6 +343,36 @@ const fn loading(seed: u64) -> Scenario {
         loads: 1000,
         tombstone_grace: Duration::from_millis(100),
         max_entries: Some(3),
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn all_one(seed: u64) -> Scenario {
+    Scenario {
+        write_level: Level::All,
+        read_level: Level::One,
+        ..Scenario::stormy(seed)
+    }
+}
+
+const fn sluggish(seed: u64) -> Scenario {
+    let mut faults = Faults::all();
+    faults.slow_every = Some(Duration::from_secs(3));
+    faults.suspect_every = Some(Duration::from_millis(200));
+    faults.swizzle_every = Some(Duration::from_secs(4));
+    Scenario {
+        faults,
+        ..lasting(seed)
+    }
+}
+
+/// Of two or three members, a crash leaves one alone with a clock that is wrong.
+const fn clocks(seed: u64) -> Scenario {
+    let mut faults = Faults::all();
+    faults.jump_every = Some(Duration::from_secs(4));
+    Scenario {
+        nodes: 2 + (seed % 4) as usize,
+        faults,
         ..Scenario::stormy(seed)
     }
 }

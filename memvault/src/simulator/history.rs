@@ -98,9 +98,10 @@ pub fn check_durability(records: &[Record]) -> Vec<Violation> {
     records.iter().filter(lost).map(describe).collect()
 }
 
-/// Hits that were stale. O(n log n).
+/// Hits that were stale: the value found had been acknowledged, and then another, asked for after that, before the
+/// read was asked. O(n log n).
 #[must_use]
-pub fn count_stale(records: &[Record]) -> u64 {
+pub fn check_current(records: &[Record]) -> Vec<Violation> {
     let mut writes: BTreeMap<usize, Vec<(Instant, Instant)>> = BTreeMap::new();
     let mut acknowledged: BTreeMap<u64, Instant> = BTreeMap::new();
     for record in records {
@@ -132,7 +133,20 @@ pub fn count_stale(records: &[Record]) -> u64 {
         let last = before.checked_sub(1).and_then(|last| list.get(last));
         last.is_some_and(|(_, asked)| asked > known)
     };
-    records.iter().filter(is_stale).count() as u64
+    let describe = |record: &Record| Violation {
+        promise: Promise::CurrentHits,
+        key: Some(record.key),
+        at: record.answered.unwrap_or(record.asked),
+        values: match record.act {
+            Act::Hit(value) => [value].into(),
+            Act::Write(_) | Act::Miss => Vec::new(),
+        },
+        what: format!(
+            "stale, a read asked at {} ms found what had been overwritten",
+            record.asked.as_micros() / 1000
+        ),
+    };
+    records.iter().filter(is_stale).map(describe).collect()
 }
 
 fn check_key<'a>(
@@ -306,6 +320,6 @@ mod tests {
             record(Act::Hit(1), 4, 5),
             record(Act::Hit(2), 4, 5),
         ];
-        assert_eq!(count_stale(&history), 1);
+        assert_eq!(check_current(&history).len(), 1);
     }
 }

@@ -17,7 +17,9 @@ pub(super) struct Process {
     /// Its wall clock, relative to a common start.
     pub(super) wall_offset: Duration,
     /// A jump of its wall clock, in milliseconds.
-    pub(super) jump_ms: i64,
+    jump_ms: i64,
+    /// When it was put right last.
+    right_since: Instant,
     /// What it sends takes long before this.
     pub(super) slow_until: Instant,
     /// It does nothing before this.
@@ -72,6 +74,7 @@ impl Process {
             boot: 0,
             wall_offset: Duration::ZERO,
             jump_ms: 0,
+            right_since: Instant::ZERO,
             slow_until: Instant::ZERO,
             paused_until: Instant::ZERO,
             wake_at: None,
@@ -81,6 +84,24 @@ impl Process {
                 members: Vec::new(),
             },
         }
+    }
+
+    /// Its wall clock jumps by so many milliseconds.
+    pub(super) const fn jump(&mut self, by_ms: i64) {
+        self.jump_ms = by_ms;
+    }
+
+    /// Its wall clock is put right.
+    pub(super) const fn jump_back(&mut self, now: Instant) {
+        if self.jump_ms != 0 {
+            self.jump_ms = 0;
+            self.right_since = now;
+        }
+    }
+
+    /// Whether its wall clock has been wrong by a jump since then.
+    pub(super) fn was_wrong_since(&self, then: Instant) -> bool {
+        self.jump_ms != 0 || self.right_since > then
     }
 
     /// The number that this process gives to a member, for as long as it lives; out of bounds if none.

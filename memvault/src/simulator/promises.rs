@@ -13,6 +13,8 @@ use crate::version::Hlc;
 pub struct Promises {
     /// Acknowledged writes and the reads that find a value fit into one order that respects real time.
     pub linearizable: bool,
+    /// No read finds what had been overwritten before it was asked.
+    pub current: bool,
     /// After the first acknowledged write of a key no read misses.
     pub durable: bool,
     /// No increment of a counter is lost or counted twice, and no lock is taken twice.
@@ -47,8 +49,11 @@ impl Scenario {
             || self.first_request <= floors;
         let default_levels = self.write_level != Level::One && crashes_alone;
         let durable = !forgets && in_budget && self.is_patient() && (strict || default_levels);
+        let is_write_once = self.on_ambiguous == OnAmbiguous::Error;
         Promises {
-            linearizable: strict && self.on_ambiguous == OnAmbiguous::Error,
+            linearizable: strict && is_write_once,
+            current: (strict || self.write_level == Level::All) && is_write_once
+                || self.faults.are_none(),
             durable,
             atomic: durable && self.updates > 0,
             fresh: strict && self.loads > 0,

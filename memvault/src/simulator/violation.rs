@@ -13,6 +13,8 @@ pub enum Promise {
     /// Acknowledged writes, writes of unknown fate and reads that found a value fit into one order that
     /// respects real time.
     LinearizableHits,
+    /// No read finds what had been overwritten before it was asked.
+    CurrentHits,
     /// What was acknowledged is found.
     Durability,
     /// No request fails.
@@ -63,6 +65,7 @@ impl Promise {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LinearizableHits => "linearizable hits",
+            Self::CurrentHits => "current hits",
             Self::Durability => "durability",
             Self::Availability => "availability",
             Self::Deadline => "deadline",

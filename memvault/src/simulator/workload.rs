@@ -34,7 +34,7 @@ pub(super) struct Question {
 pub(super) struct Workload {
     pub(super) questions: BTreeMap<u64, Question>,
     pub(super) records: Vec<Record>,
-    /// When values expire by the slowest clock.
+    /// When values expire that were written by a clock that was right.
     expiries: BTreeMap<u64, Instant>,
     pub(super) next_value: u64,
 }
@@ -130,9 +130,10 @@ impl World<'_> {
         let at = wall.as_millis() + u64::try_from(lasts).unwrap_or(0) + 1;
         let since_start = at.saturating_sub(EPOCH_MS);
         self.audit.expires(value);
-        self.workload
-            .expiries
-            .insert(value, Instant::from_millis(since_start));
+        if !self.was_wrong_since(coordinator, self.now) {
+            let expires = Instant::from_millis(since_start);
+            self.workload.expiries.insert(value, expires);
+        }
         Timestamp::from_millis(at)
     }
 
@@ -237,8 +238,17 @@ impl World<'_> {
         self.think(client);
     }
 
-    /// No value is read that had expired, by every clock, when it was asked for.
+    fn was_wrong_since(&self, process: usize, then: Instant) -> bool {
+        let process = self.processes.get(process);
+        process.is_some_and(|process| process.was_wrong_since(then))
+    }
+
+    /// No value is read that had expired, by every clock, when it was asked for. A member that is left alone with a
+    /// clock gone wrong cannot know.
     fn check_expiry(&mut self, key: usize, asked: Instant, value: u64) {
+        if (0..self.scenario.nodes).any(|member| self.was_wrong_since(member, asked)) {
+            return;
+        }
         let expired = self.workload.expiries.get(&value).copied();
         if let Some(at) = expired.filter(|at| asked > *at + self.scenario.faults.skew * 2) {
             let what = format!(

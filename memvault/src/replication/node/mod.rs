@@ -18,7 +18,7 @@ use alloc::string::String;
 use super::Now;
 use super::action::{Action, Link};
 use super::agreement::{Acceptor, Proposal};
-use super::clocks::ClockWatch;
+use super::clocks::{ClockWatch, OwnClock};
 use super::config::{Config, ConfigError, Role};
 use super::context::Context;
 use super::coordinator::{Coordinator, Levels};
@@ -36,6 +36,7 @@ use crate::ring::{NodeIndex, VIRTUAL_NODES};
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 use build::{build_context, check, hasher};
 use conduct::Conduct;
 pub use status::{NodeStatistics, PeerStatus};
@@ -307,7 +308,8 @@ impl Node {
 
     /// Notices that this process's own wall clock has jumped, and that it has become right again.
     fn look_at_clock(&mut self, now: Now) {
-        if self.clock.has_jumped(now) {
+        let has_jumped = self.clock.has_jumped(now);
+        if has_jumped {
             self.cx.peers.distrust_clocks();
             self.coordinator.give_up(&mut self.cx);
             if let Some(member) = &mut self.member
@@ -316,11 +318,13 @@ impl Node {
                 member.warm_up = Some(WarmUp::after_start(&self.cx, now));
             }
         }
-        let is_wrong = self.cx.peers.is_own_clock_wrong();
-        if let Some(member) = &mut self.member {
-            member.replica.distrusts_wall = is_wrong;
+        let own = self.cx.peers.own_clock();
+        if let Some(member) = &mut self.member
+            && (has_jumped || own == OwnClock::Wrong || self.cx.peers.do_clocks_differ())
+        {
+            member.replica.distrust_wall(now);
         }
-        if self.clock.has_recovered(is_wrong) {
+        if self.clock.has_recovered(own) {
             self.cx.hlc.recover(now.wall, self.cx.peers.draw());
             if let Some(member) = &mut self.member {
                 member.replica.forget_future(now);
@@ -429,6 +433,14 @@ impl Node {
         if is_done {
             if !warm_up.catches_up() {
                 member.gains = None;
+                // Those who are left did not wait for this node when they fetched from each other what the member that is
+                // gone had led.
+                if let Some(since) = member.bereft_since {
+                    let missed = Version::new(since + 1, 0);
+                    for node in warm_up.fetched() {
+                        self.cx.peers.note_missed(node, missed);
+                    }
+                }
             }
             let lacks_since = warm_up.lacks_since();
             member.warm_up = None;

@@ -18,6 +18,7 @@ use super::document::Document;
 use super::event::Event;
 use super::message::{NodeState, Progress};
 use super::missed::Missed;
+use super::rules::Rules;
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
@@ -107,6 +108,7 @@ pub(super) struct Peers {
     reconnect_max: Duration,
     plain_redis: bool,
     pub(super) clocks: Clocks,
+    rules: Rules,
     pub(super) chance: Chance,
 }
 
@@ -128,6 +130,7 @@ impl Peers {
             reconnect_max: config.reconnect_max,
             plain_redis: config.plain_redis,
             clocks: Clocks::default(),
+            rules: Rules::of(config),
             chance,
         };
         peers.follow(config, document);
@@ -163,6 +166,11 @@ impl Peers {
 
     /// Counts the clock of a member anew, after whatever matters for it has changed.
     pub(super) fn count_clock(&mut self, node: NodeIndex) {
+        self.recount_clock(node);
+        self.clocks.judge(self.rules, self.me.is_some());
+    }
+
+    fn recount_clock(&mut self, node: NodeIndex) {
         let is_me = self.me == Some(node);
         let Some(peer) = self.peers.get_mut(node.as_usize()) else {
             return;
@@ -179,8 +187,9 @@ impl Peers {
 
     pub(super) fn count_clocks(&mut self) {
         for node in (0..=u16::MAX).take(self.peers.len()) {
-            self.count_clock(NodeIndex(node));
+            self.recount_clock(NodeIndex(node));
         }
+        self.clocks.judge(self.rules, self.me.is_some());
     }
 
     /// Bytes on the heap.

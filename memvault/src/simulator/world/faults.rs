@@ -57,7 +57,7 @@ impl World<'_> {
         self.network.calm();
         let now = self.now;
         for process in &mut self.processes {
-            process.jump_ms = 0;
+            process.jump_back(now);
             process.slow_until = now;
         }
         for number in 0..self.processes.len() {
@@ -299,7 +299,7 @@ impl World<'_> {
             -far
         };
         if let Some(process) = self.processes.get_mut(victim) {
-            process.jump_ms = jump;
+            process.jump(jump);
             self.report.jumps += 1;
         }
         self.note_about(victim, &format!("has a clock that jumps by {jump} ms"));
@@ -308,8 +308,9 @@ impl World<'_> {
     }
 
     pub(super) fn jump_back(&mut self, number: usize) {
+        let now = self.now;
         if let Some(process) = self.processes.get_mut(number) {
-            process.jump_ms = 0;
+            process.jump_back(now);
         }
         self.note_about(number, "has a clock that is right again");
     }

@@ -52,6 +52,11 @@ impl World<'_> {
         if self.promises.linearizable {
             violations.append(&mut history::check_hits(records));
         }
+        let mut stale = history::check_current(records);
+        self.report.stale = stale.len() as u64;
+        if self.promises.current {
+            violations.append(&mut stale);
+        }
         if self.promises.durable {
             violations.append(&mut history::check_durability(records));
         }
@@ -62,7 +67,6 @@ impl World<'_> {
             violations.append(&mut updates.check(self.scenario.read_level));
         }
         violations.sort_by_key(|violation| violation.at);
-        self.report.stale = history::count_stale(records);
     }
 
     fn fingerprint(&mut self) -> u64 {

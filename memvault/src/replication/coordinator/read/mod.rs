@@ -301,6 +301,13 @@ impl Operation {
         self.evaluate(cx, timers, now, id)
     }
 
+    /// Who alone may know what was written at ONE, if this caller writes so: a quorum of the others does not tell.
+    fn leader_of_own_writes(&self, cx: &Context, now: Now) -> Option<NodeIndex> {
+        let may_lead = |node: &&NodeIndex| cx.peers.may_lead(now.instant, **node);
+        let leader = self.replicas.leaders().iter().find(may_lead);
+        leader.copied().filter(|_| self.levels.write == Level::One)
+    }
+
     /// Answers if enough is known; otherwise asks on.
     pub(super) fn evaluate(
         &mut self,
@@ -310,13 +317,14 @@ impl Operation {
         id: u64,
     ) -> Step {
         let (replicas, level) = (self.replicas, self.levels.read);
+        let leader = self.leader_of_own_writes(cx, now);
         let Phase::Read(read) = &mut self.phase else {
             return Step::Wait;
         };
         let promise = read.promise;
         let verdict = match read.mode {
             Mode::One => read.first_answer(),
-            Mode::Settle => read.settled(cx, &replicas),
+            Mode::Settle => read.settled(cx, &replicas, leader),
             Mode::Quorum | Mode::All => read.agreed(cx, now, &replicas, level),
         };
         match verdict {

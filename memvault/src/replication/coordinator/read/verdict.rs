@@ -76,15 +76,23 @@ impl ReadPhase {
         }
     }
 
-    /// As good as a quorum can tell; where that is not certain, the newest that anyone holds.
-    pub(super) fn settled(&self, cx: &Context, replicas: &Preference) -> Verdict {
+    /// As good as a quorum can tell, and `awaited`, if that is within reach; where that is not certain, the newest
+    /// that anyone holds.
+    pub(super) fn settled(
+        &self,
+        cx: &Context,
+        replicas: &Preference,
+        awaited: Option<NodeIndex>,
+    ) -> Verdict {
         // What the next replicas know does not matter before they have taken over.
         let present = Preference::collect(replicas.leaders().iter().copied());
         let live = present.filter(|node| cx.peers.counts(node));
         let answered = self.answered(&present);
         let passed = present.translate(replicas, self.passed);
-        let all_heard = live.without(answered.or(passed)).is_empty();
-        let enough = present.is_read_quorum(answered);
+        let unheard = live.without(answered.or(passed));
+        let all_heard = unheard.is_empty();
+        let awaits = awaited.is_some_and(|node| !present.set_of(node).and(unheard).is_empty());
+        let enough = present.is_read_quorum(answered) && !awaits;
         if self.answers.is_empty() || !enough && !all_heard {
             return Verdict::Unknown;
         }
