@@ -23,8 +23,6 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use args::{Cli, Command};
 use error::Outcome;
 
@@ -32,7 +30,7 @@ use error::Outcome;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = args::parse();
     logging::start(&cli);
     match dispatch(&cli) {
         Ok(code) => ExitCode::from(code),

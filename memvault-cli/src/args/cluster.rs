@@ -111,13 +111,19 @@ pub(crate) fn word(node: &NodeAddress) -> String {
     }
 }
 
-/// Reads a member list; no id twice.
+/// Reads a member list; no id and no address twice.
 pub(crate) fn members(text: &str) -> Result<Members, String> {
     let mut members: Vec<NodeAddress> = Vec::new();
     for word in text.split(',').filter(|word| !word.trim().is_empty()) {
         let node: NodeAddress = word.parse().map_err(|error| format!("{error}"))?;
         if members.iter().any(|other| other.id == node.id) {
             return Err(format!("{} is in the list twice", node.id));
+        }
+        if let Some(other) = members.iter().find(|other| other.address == node.address) {
+            return Err(format!(
+                "{} is in the list twice, as {} and as {}: give each node its own address",
+                node.address, other.id, node.id
+            ));
         }
         members.push(node);
     }
@@ -186,6 +192,9 @@ mod tests {
             ("", "expected host:port"),
             ("a:1,b", "node \"b\""),
             ("a:1,a:1", "a:1 is in the list twice"),
+            ("a=h:1,b=h:1", "h:1 is in the list twice, as a and as b"),
+            ("a=b=c:1", "node \"a=b=c:1\""),
+            ("a b=c:1", "node \"a b=c:1\""),
         ] {
             let error = members(text).expect_err(text);
             assert!(error.contains(part), "{text}: {error}");

@@ -16,8 +16,8 @@ on meanwhile. If a node that is joining starts again or stays away, the attempt 
 To give a change up, ask for the opposite: remove the node that joins, add the one that leaves.
 
 Examples:
-  memvault serve --port 7004 --cluster 127.0.0.1:7001 --join
-  memvault cluster add 127.0.0.1:7004 --server 127.0.0.1:7001 --wait
+  memvault serve --port 7006 --cluster 127.0.0.1:7001 --join
+  memvault cluster add 127.0.0.1:7006 --server 127.0.0.1:7001 --wait
   memvault cluster remove 127.0.0.1:7002 --server 127.0.0.1:7001 --wait
   memvault cluster status --server 127.0.0.1:7001 --json")]
 pub(crate) struct Cluster {
@@ -54,11 +54,19 @@ pub(crate) struct Add {
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
     /// The member's id
+    #[arg(value_parser = id)]
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) ask: Ask,
     #[command(flatten)]
     pub(crate) wait: Wait,
+}
+
+fn id(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("expected the id of a member: memvault cluster status shows them".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Arguments of `cluster status`.

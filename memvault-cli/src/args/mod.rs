@@ -15,7 +15,7 @@ pub(crate) mod sim;
 pub(crate) mod size;
 pub(crate) mod top;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use log::LevelFilter;
 
 use crate::logging::{LogFormat, Wanted};
@@ -117,6 +117,22 @@ Examples:
 
 Exit codes: 0 done; 1 failed, or no such key; 2 the command line is wrong.";
 
+/// Reads the command line; ends the process if it is wrong, or asks for help.
+pub(crate) fn parse() -> Cli {
+    let matches = taking_negative_numbers(Cli::command()).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// A number below 0 is the value of the flag before it, whose limits the error then names, and not a flag that does not
+/// exist.
+fn taking_negative_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let takes_value = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_value)
+    });
+    command.mut_subcommands(taking_negative_numbers)
+}
+
 /// Reads a count of at least 1.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -127,10 +143,26 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_definition_is_consistent() {
-        super::Cli::command().debug_assert();
+        taking_negative_numbers(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn a_number_below_zero_is_a_value_out_of_range() {
+        for words in [
+            ["memvault", "sim", "--seeds", "-1"],
+            ["memvault", "sim", "--hours", "-3"],
+            ["memvault", "serve", "--max-key", "-5"],
+        ] {
+            let command = taking_negative_numbers(Cli::command());
+            let error = command
+                .try_get_matches_from(words)
+                .expect_err("out of range");
+            let text = error.to_string();
+            assert!(text.contains("expected"), "{text}");
+        }
     }
 }

@@ -23,7 +23,7 @@ Examples:
   memvault serve --max-memory 256mb
   memvault serve --port 7001 --cluster 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003
   memvault serve --cluster a=10.0.0.1:6379,b=10.0.0.2:6379 --node-id a --protected-mode no
-  memvault serve --port 7004 --cluster 127.0.0.1:7001,127.0.0.1:7002 --join
+  memvault serve --port 7006 --cluster 127.0.0.1:7001,127.0.0.1:7002 --join
   memvault serve --bind 10.0.0.4 --node-id d --discover 10.0.0.1:6379,10.0.0.2:6379")]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub(crate) struct Served {
 #[command(next_help_heading = "Network")]
 pub(crate) struct Listen {
     /// Address or host name to listen on
-    /// [default: the member's own in --cluster, else 127.0.0.1]
+    /// [default: of a member, its own in --cluster, else 127.0.0.1]
     #[arg(
         verbatim_doc_comment,
         long,
@@ -103,7 +103,7 @@ pub(crate) struct Listen {
     )]
     pub(crate) bind: Option<String>,
     /// Port to listen on, for clients and other nodes alike
-    /// [default: the one of --node-id in --cluster, else 6379]
+    /// [default: of a member, the one of --node-id in --cluster, else 6379]
     #[arg(verbatim_doc_comment, long, value_name = "PORT", env = "MEMVAULT_PORT")]
     pub(crate) port: Option<u16>,
     /// Whether clients from other machines are refused, as there is no password; members are
@@ -184,6 +184,10 @@ pub(crate) struct Member {
     /// the oldest are forgotten before their 10 minutes are over [default: 5]
     #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "membership")]
     pub(crate) max_tombstones: Option<u8>,
+    /// Recent writes of which this node remembers that it accepted them, after they were overwritten,
+    /// and as many that it refused, so that a retry is told the same [default: 65536]
+    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = count, requires = "membership")]
+    pub(crate) max_tags: Option<usize>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
     #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "membership")]

@@ -83,8 +83,9 @@ pub(crate) struct Runs {
     /// As many runs as make this many simulated cluster-hours: 11 or 0.5
     #[arg(long, value_name = "H", value_parser = hours)]
     pub(crate) hours: Option<f64>,
-    /// Simulated time of each run; five calm seconds follow [default: of the scenario, 20s]
-    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    /// Simulated time of each run, at most 24h; five calm seconds follow
+    /// [default: of the scenario, 20s]
+    #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = run_time)]
     pub(crate) duration: Option<Duration>,
     /// Runs at a time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = threads, default_value_t = processors(), hide_default_value = true)]
@@ -235,7 +236,7 @@ fn seed(text: &str) -> Result<u64, String> {
 
 fn positive(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+    count.ok_or_else(|| format!("expected a whole number from 1 to {}", u64::MAX))
 }
 
 fn hours(text: &str) -> Result<f64, String> {
@@ -259,6 +260,16 @@ fn promise(text: &str) -> Result<Promise, String> {
     found.ok_or_else(|| {
         "expected linearizable, current, durable, atomic, fresh or available".to_owned()
     })
+}
+
+/// A history is kept until the end of its run.
+fn run_time(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(24 * 3600);
+    let time = positive_duration(text)?;
+    if time > LONGEST {
+        return Err("expected at most 24h".to_owned());
+    }
+    Ok(time)
 }
 
 fn nodes(text: &str) -> Result<usize, String> {

@@ -114,6 +114,19 @@ pub(super) fn server(listener: &TcpListener, what: &What, is_protected: bool) {
     }
 }
 
+/// Tells an operator what a node waits for that has started in order to join a cluster.
+pub(super) fn joining(own: &NodeAddress, cluster: &Members) {
+    let Some(member) = cluster.0.first() else {
+        return;
+    };
+    let (node, server) = (word(own), &member.address);
+    info!(
+        node,
+        hint = format!("unless it is a member already, it waits for: memvault cluster add {node} --server {server}");
+        "joining"
+    );
+}
+
 /// Tells that the admin port is open.
 pub(super) fn admin(listener: &TcpListener) {
     let Ok(address) = listener.local_addr() else {

@@ -60,6 +60,9 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
         &announce::What::of_server(args, place.own.as_ref()),
         args.listen.protected_mode,
     );
+    if let (true, Some(own), Some(cluster)) = (member.join, &place.own, &member.cluster) {
+        announce::joining(own, cluster);
+    }
     let mut config = config(role, &args.listen, &args.limits, (admin, &args.admin_flags));
     config.threads = threads;
     config.io = args.capacity.io;
@@ -94,6 +97,9 @@ fn member_settings(args: &Serve, own: &NodeAddress, discover: Option<Discover>) 
     }
     if let Some(percent) = member.max_tombstones {
         node.max_tombstones = percent;
+    }
+    if let Some(tags) = member.max_tags {
+        node.max_tags = tags;
     }
     if let Some(patience) = member.join_patience {
         node.join_patience = patience;

@@ -42,7 +42,8 @@ impl FromStr for NodeAddress {
         let is_address = address
             .rsplit_once(':')
             .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|n| n > 0));
-        if id.is_empty() || !is_address {
+        let is_id = !id.is_empty() && !id.contains(char::is_whitespace);
+        if !is_id || !is_address {
             return Err(AddressError(text.to_owned()));
         }
         Ok(Self {
@@ -55,7 +56,7 @@ impl FromStr for NodeAddress {
 /// Whether it may be a name, an IPv4 address or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     let bracketed = host.starts_with('[') && host.ends_with(']');
-    !host.is_empty() && (bracketed || !host.contains([':', '/', ' ', ',']))
+    !host.is_empty() && (bracketed || !host.contains([':', '/', ' ', ',', '=']))
 }
 
 impl fmt::Display for AddressError {

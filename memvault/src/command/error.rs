@@ -14,6 +14,8 @@ use crate::store::TooLarge;
 pub enum CommandError<'a> {
     /// There is no such command.
     Unknown(Args<'a>),
+    /// `MEMVAULT.CLUSTER` has no such subcommand.
+    UnknownChange(&'a [u8]),
     /// The command has no such part.
     UnknownSubcommand {
         /// The command, in upper case.
@@ -139,6 +141,10 @@ impl CommandError<'_> {
             Self::Unknown(args) => unknown(args, out),
             Self::NotInCluster => {
                 out.extend_from_slice(b"ERR this node is not a member of a cluster (--cluster)");
+            }
+            Self::UnknownChange(name) => {
+                let after = "': MEMVAULT.CLUSTER has STATUS, ADD and REMOVE";
+                quoted(out, "ERR unknown subcommand '", name, after);
             }
             Self::UnknownSubcommand { command, name } => {
                 out.extend_from_slice(b"ERR unknown subcommand '");

@@ -38,10 +38,7 @@ impl<'a> Membership<'a> {
                 },
             }),
             _ if is("status") || is("remove") || is("add") => Err(CommandError::Syntax),
-            _ => Err(CommandError::UnknownSubcommand {
-                command: "MEMVAULT.CLUSTER",
-                name,
-            }),
+            _ => Err(CommandError::UnknownChange(name)),
         }
     }
 }
