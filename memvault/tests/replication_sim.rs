@@ -139,6 +139,7 @@ fn hits_are_linearizable_while_values_expire_and_deletions_are_forgotten() {
 fn the_default_level_keeps_the_promises_that_do_not_depend_on_levels() {
     let promises = Promises {
         linearizable: false,
+        current: false,
         ..LINEARIZABLE
     };
     for_seeds("default", promises);
