@@ -1,0 +1,165 @@
+//! What a member may have missed, and how it gets it: after a start, after it stood still or was cut off, and after
+//! the loss of a member that led.
+
+use super::super::Now;
+use super::super::event::Event;
+use super::super::message::NodeState;
+use super::super::warm_up::WarmUp;
+use super::{Member, Node, TICK};
+use crate::ring::NodeIndex;
+use crate::time::Duration;
+use crate::version::Version;
+
+/// A gap between two ticks above this means that the process stood still.
+const PAUSE_FENCE: Duration = Duration::from_millis(500);
+/// How much further back than the moment of silence a member fetches when it catches up, in milliseconds.
+const CATCH_UP_MARGIN_MS: u64 = 5_000;
+
+impl Node {
+    /// Whether this process stood still, so that what it has not read yet may be old.
+    pub(super) fn notice_pause(&mut self, now: Now) -> bool {
+        let gap = now.instant - self.last_tick;
+        if gap > self.cx.config.read_attempt + TICK {
+            self.cx.peers.note_absence(now.instant);
+        }
+        if gap <= PAUSE_FENCE {
+            return false;
+        }
+        self.last_tick = now.instant;
+        self.handle_pause(now, gap);
+        true
+    }
+
+    /// This process stood still: others may have taken over meanwhile, and a member must not lead before it
+    /// has fetched what it missed.
+    fn handle_pause(&mut self, now: Now, gap: Duration) {
+        let millis = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
+        self.cx.event(Event::Paused { millis });
+        self.cx.peers.excuse_silence(now.instant);
+        self.catch_up(now, millis);
+    }
+
+    /// Fetches what was written in the last `millis` milliseconds.
+    pub(super) fn catch_up(&mut self, now: Now, millis: u64) {
+        let Some(member) = &mut self.member else {
+            return;
+        };
+        let since = long_before(now, millis);
+        let state = member.replica.state;
+        // Taking keys over starts anew afterwards: what a serving member missed comes first.
+        match &mut member.warm_up {
+            Some(warm_up) if warm_up.catches_up() => warm_up.extend(now, since),
+            warm_up if state == NodeState::Serving => {
+                *warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
+            }
+            _ => {}
+        }
+        if state == NodeState::Serving {
+            self.change_state(now, NodeState::CatchingUp);
+        }
+    }
+
+    /// A member is gone that was heard last `silence` ago, and with it what it knew of who has confirmed its
+    /// writes.
+    pub(super) fn note_bereft(&mut self, now: Now, silence: Duration) {
+        let millis = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
+        if let Some(member) = &mut self.member {
+            member.note_bereft(long_before(now, millis));
+        }
+    }
+
+    /// Fetches from those who are left what a member that is gone may have led, and goes on serving meanwhile.
+    fn fetch_from_survivors(&mut self, now: Now) {
+        let Some(member) = &mut self.member else {
+            return;
+        };
+        let is_busy = member.warm_up.as_ref().is_some_and(WarmUp::catches_up);
+        if member.replica.state == NodeState::Serving
+            && !is_busy
+            && let Some(since) = member.bereft_since.take()
+        {
+            member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
+        }
+    }
+
+    /// `source` holds versions newer than `since` that this member has not confirmed.
+    pub(super) fn fetch_missed(&mut self, now: Now, source: NodeIndex, since: u64) {
+        // One that has no part in the cluster any more, or warms up itself, is not fetched from.
+        let is_source = self.cx.peers.is_active(source) && self.cx.peers.counts(source);
+        let Some(member) = self.member.as_mut().filter(|_| is_source) else {
+            return;
+        };
+        match (&mut member.warm_up, member.replica.state) {
+            (Some(warm_up), _) => warm_up.fetch_from(source, since),
+            (None, NodeState::Serving) => {
+                let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
+                warm_up.only_from(&self.cx, source);
+                member.warm_up = Some(warm_up);
+                self.change_state(now, NodeState::CatchingUp);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn drive_warm_up(&mut self, now: Now) {
+        self.fetch_from_survivors(now);
+        let Some(member) = &mut self.member else {
+            return;
+        };
+        let Some(warm_up) = &mut member.warm_up else {
+            return;
+        };
+        if self.cx.peers.is_own_clock_wrong() {
+            return;
+        }
+        let is_done = warm_up.drive(&mut self.cx, &mut member.replica, now);
+        let serves = is_done || warm_up.may_lead_meanwhile(now);
+        if is_done {
+            self.end_warm_up();
+        }
+        if serves && !matches!(self.state(), NodeState::Serving | NodeState::Leaving) {
+            self.change_state(now, NodeState::Serving);
+        }
+        if is_done {
+            self.resume_gain(now);
+        }
+    }
+
+    /// All has been fetched that can be.
+    fn end_warm_up(&mut self) {
+        let Some(member) = &mut self.member else {
+            return;
+        };
+        let Some(warm_up) = member.warm_up.take() else {
+            return;
+        };
+        if !warm_up.catches_up() {
+            member.gains = None;
+            // Those who are left did not wait for this node when they fetched from each other what the member that
+            // is gone had led.
+            if let Some(since) = member.bereft_since {
+                let missed = Version::new(since + 1, 0);
+                for node in warm_up.fetched() {
+                    self.cx.peers.note_missed(node, missed);
+                }
+            }
+        }
+        if let Some(since) = warm_up.lacks_since() {
+            member.note_bereft(since);
+        }
+    }
+}
+
+impl Member {
+    /// What was written since then may have been told to others only.
+    fn note_bereft(&mut self, since: u64) {
+        let earlier = self.bereft_since.unwrap_or(since);
+        self.bereft_since = Some(since.min(earlier));
+    }
+}
+
+/// The hybrid logical time `millis` milliseconds and a margin ago.
+const fn long_before(now: Now, millis: u64) -> u64 {
+    let back = millis.saturating_add(CATCH_UP_MARGIN_MS);
+    now.wall.as_millis().saturating_sub(back) << 16
+}
