@@ -33,6 +33,23 @@ fn the_default_level_writes_with_a_quorum_and_goes_on_with_fewer() {
 }
 
 #[test]
+fn what_all_replicas_acknowledged_survives_two_deaths_at_a_time() {
+    for survivor in 0..3 {
+        let mut cluster = Cluster::serving(3, 1);
+        let client = cluster.client(0);
+        assert_eq!(
+            cluster.ask(client, set("k", "v"), at(Level::All)).outcome,
+            DONE
+        );
+        for victim in (0..3).filter(|victim| *victim != survivor) {
+            cluster.kill(victim);
+        }
+        let read = cluster.ask(client, get("k"), at(Level::One));
+        assert_eq!(read.outcome, value("v"), "{survivor} is left");
+    }
+}
+
+#[test]
 fn a_level_that_is_named_is_never_weakened() {
     let mut cluster = Cluster::serving(3, 1);
     let client = cluster.client(0);
