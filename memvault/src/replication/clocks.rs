@@ -1,7 +1,7 @@
 //! Which wall clocks can be trusted: a node compares its own with those of the members.
 //!
 //! A clock is *wrong* if it differs from those of most others by more than [`Hlc::MAX_SKEW_MS`], until another agrees
-//! with it. A node whose own clock is wrong mints no versions and answers no requests; one whose clock seems wrong to
+//! with it. A node whose own clock is wrong mints no versions and answers no client; one whose clock seems wrong to
 //! others does not lead. So a clock that is an hour off is a node less, not keys that nobody can write.
 
 use super::Now;
@@ -17,7 +17,7 @@ const MAX_SKEW: Duration = Duration::from_millis(Hlc::MAX_SKEW_MS);
 #[derive(Debug, Default)]
 pub(super) struct ClockWatch {
     last: Option<Now>,
-    /// Whether it has been wrong since it was last known to be right.
+    /// Whether it may have been wrong since it was last known to be right.
     was_wrong: bool,
 }
 
@@ -28,7 +28,9 @@ impl ClockWatch {
             return false;
         };
         let expected = since_epoch(last.wall) + (now.instant - last.instant);
-        expected.abs_diff(since_epoch(now.wall)) > MAX_SKEW
+        let has_jumped = expected.abs_diff(since_epoch(now.wall)) > MAX_SKEW;
+        self.was_wrong |= has_jumped;
+        has_jumped
     }
 
     /// Whether a clock that was wrong has become right.
@@ -86,6 +88,18 @@ impl Clocks {
         }
     }
 
+    /// This node's own clock may have become wrong; it has not become right.
+    pub(super) const fn doubt(&mut self) {
+        if matches!(self.own, OwnClock::Right) {
+            self.own = OwnClock::Unknown;
+        }
+    }
+
+    /// Whatever was found out of this node's own clock is of no interest any more.
+    pub(super) const fn forget_own(&mut self) {
+        self.own = OwnClock::Unknown;
+    }
+
     /// Judges this node's own clock anew; a member's counts as one that agrees, once another has agreed with it.
     ///
     /// A wrong one stays so until another agrees: that those who differ are out of reach makes it no better.
@@ -127,7 +141,7 @@ impl Peers {
         is_new
     }
 
-    /// This node's own clock has jumped: nothing is known of it, and all others are different, until they have been
+    /// This node's own clock has jumped: it is not known to be right, and all others are different, until they have been
     /// compared anew. Of two members neither could tell otherwise whose clock it is.
     pub(super) fn distrust_clocks(&mut self) {
         for node in self.indices() {
@@ -135,7 +149,7 @@ impl Peers {
                 peer.clock_differs = true;
             }
         }
-        self.clocks.own = OwnClock::Unknown;
+        self.clocks.doubt();
         self.count_clocks();
     }
 
@@ -163,4 +177,75 @@ impl Peers {
 
 const fn since_epoch(wall: Timestamp) -> Duration {
     Duration::from_millis(wall.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+
+    /// What a node knows of its own clock after the clocks of others were counted so, one after the other.
+    fn judged(is_member: bool, recounts: &[(Option<Clock>, Option<Clock>)]) -> OwnClock {
+        let mut clocks = Clocks::default();
+        for (before, now) in recounts {
+            clocks.recount(*before, *now);
+            clocks.judge(Rules::default(), is_member);
+        }
+        clocks.own
+    }
+
+    const AGREES: Option<Clock> = Some(Clock::Agrees);
+    const DIFFERS: Option<Clock> = Some(Clock::Differs);
+
+    #[test]
+    fn a_clock_is_judged_by_most_of_those_within_reach() {
+        assert_eq!(judged(true, &[]), OwnClock::Unknown);
+        assert_eq!(judged(true, &[(None, AGREES)]), OwnClock::Right);
+        assert_eq!(
+            judged(true, &[(None, AGREES), (None, DIFFERS)]),
+            OwnClock::Right
+        );
+        let two_to_one = [(None, AGREES), (None, DIFFERS), (None, DIFFERS)];
+        assert_eq!(judged(true, &two_to_one), OwnClock::Right);
+        assert_eq!(judged(false, &two_to_one), OwnClock::Wrong);
+    }
+
+    #[test]
+    fn the_only_other_one_is_believed_until_one_has_agreed() {
+        assert_eq!(judged(true, &[(None, DIFFERS)]), OwnClock::Wrong);
+        let then_agrees = [(None, DIFFERS), (DIFFERS, AGREES)];
+        assert_eq!(judged(true, &then_agrees), OwnClock::Right);
+        let then_jumps = [(None, AGREES), (AGREES, DIFFERS)];
+        assert_eq!(judged(true, &then_jumps), OwnClock::Right);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_no_better_when_those_who_differ_are_gone() {
+        let gone = [(None, DIFFERS), (DIFFERS, None)];
+        assert_eq!(judged(true, &gone), OwnClock::Wrong);
+        let mut clocks = Clocks::default();
+        clocks.recount(None, DIFFERS);
+        clocks.judge(Rules::default(), true);
+        clocks.doubt();
+        assert_eq!(clocks.own, OwnClock::Wrong, "another jump mends nothing");
+    }
+
+    fn at(millis: u64, wall: u64) -> Now {
+        Now {
+            instant: Instant::from_millis(millis),
+            wall: Timestamp::from_millis(wall),
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_while_nobody_could_tell_has_recovered_once_another_agrees() {
+        let mut watch = ClockWatch::default();
+        assert!(!watch.has_jumped(at(0, 1_000_000)));
+        assert!(!watch.has_jumped(at(100, 1_000_600)), "within the skew");
+        assert!(watch.has_jumped(at(200, 4_600_000)));
+        assert!(!watch.has_recovered(OwnClock::Unknown));
+        assert!(watch.has_jumped(at(300, 1_000_300)));
+        assert!(watch.has_recovered(OwnClock::Right));
+        assert!(!watch.has_recovered(OwnClock::Right), "only once");
+    }
 }

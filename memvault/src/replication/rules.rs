@@ -73,7 +73,7 @@ pub(crate) enum Rule {
 }
 
 /// Which rules a node keeps: all of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rules {
     #[cfg(test)]
     broken: Option<Rule>,

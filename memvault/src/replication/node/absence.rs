@@ -4,11 +4,11 @@
 use super::super::Now;
 use super::super::event::Event;
 use super::super::message::NodeState;
+use super::super::peers::Peers;
 use super::super::warm_up::WarmUp;
 use super::{Member, Node, TICK};
 use crate::ring::NodeIndex;
 use crate::time::Duration;
-use crate::version::Version;
 
 /// A gap between two ticks above this means that the process stood still.
 const PAUSE_FENCE: Duration = Duration::from_millis(500);
@@ -68,17 +68,23 @@ impl Node {
         }
     }
 
-    /// Fetches from those who are left what a member that is gone may have led, and goes on serving meanwhile.
+    /// Fetches from those who are left what a member that is gone may have led, and goes on serving meanwhile. Those
+    /// who warm up are not waited for: they are asked when they are done.
     fn fetch_from_survivors(&mut self, now: Now) {
         let Some(member) = &mut self.member else {
             return;
         };
         let is_busy = member.warm_up.as_ref().is_some_and(WarmUp::catches_up);
-        if member.replica.state == NodeState::Serving
-            && !is_busy
-            && let Some(since) = member.bereft_since.take()
-        {
+        if member.replica.state != NodeState::Serving || is_busy {
+            return;
+        }
+        if let Some(since) = member.bereft_since.take() {
+            member.note_unasked(&self.cx.peers, since);
             member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
+        } else if let Some((node, since)) = member.next_unasked(&self.cx.peers) {
+            let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
+            warm_up.only_from(&self.cx, node);
+            member.warm_up = Some(warm_up);
         }
     }
 
@@ -101,6 +107,7 @@ impl Node {
         }
     }
 
+    /// Goes on with whatever is being fetched, and serves when that is done.
     pub(super) fn drive_warm_up(&mut self, now: Now) {
         self.fetch_from_survivors(now);
         let Some(member) = &mut self.member else {
@@ -135,14 +142,6 @@ impl Node {
         };
         if !warm_up.catches_up() {
             member.gains = None;
-            // Those who are left did not wait for this node when they fetched from each other what the member that
-            // is gone had led.
-            if let Some(since) = member.bereft_since {
-                let missed = Version::new(since + 1, 0);
-                for node in warm_up.fetched() {
-                    self.cx.peers.note_missed(node, missed);
-                }
-            }
         }
         if let Some(since) = warm_up.lacks_since() {
             member.note_bereft(since);
@@ -155,6 +154,25 @@ impl Member {
     fn note_bereft(&mut self, since: u64) {
         let earlier = self.bereft_since.unwrap_or(since);
         self.bereft_since = Some(since.min(earlier));
+    }
+
+    /// Whoever warms up now may hold what was written since then, and tells nothing yet.
+    fn note_unasked(&mut self, peers: &Peers, since: u64) {
+        for node in peers.indices() {
+            if peers.is_up(node) && peers.state(node) == Some(NodeState::Warming) {
+                let known = self.unasked.entry(node).or_insert(since);
+                *known = since.min(*known);
+            }
+        }
+    }
+
+    /// One of those who has become able to tell. Whoever is lost meanwhile has forgotten it, or is fetched from when it
+    /// is back.
+    fn next_unasked(&mut self, peers: &Peers) -> Option<(NodeIndex, u64)> {
+        self.unasked.retain(|node, _| peers.is_up(*node));
+        let tells = |node: &NodeIndex| peers.state(*node) != Some(NodeState::Warming);
+        let node = self.unasked.keys().copied().find(tells)?;
+        self.unasked.remove_entry(&node)
     }
 }
 

@@ -141,6 +141,7 @@ impl Node {
         member.sweep_from = now.instant + self.cx.config.op_deadline;
         if !is_member {
             member.warm_up = None;
+            member.bereft_since = None;
             if joins {
                 self.begin_gain(now, was_swept);
             }
@@ -148,6 +149,7 @@ impl Node {
         }
         if member.replica.state == NodeState::Warming || is_empty {
             member.warm_up = Some(WarmUp::after_start(&self.cx, now));
+            member.bereft_since = None;
             return self.change_state(now, NodeState::Warming);
         }
         if member.warm_up.as_ref().is_some_and(WarmUp::takes_over) {

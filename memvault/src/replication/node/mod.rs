@@ -81,6 +81,8 @@ struct Member {
     /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
     /// may have it.
     bereft_since: Option<u64>,
+    /// Who warmed up when that was fetched from the others, and since when it may have been told what those lack.
+    unasked: BTreeMap<NodeIndex, u64>,
     /// While this node has keys to take over: its floors at the beginning of the change.
     gains: Option<Floors>,
     /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
@@ -90,6 +92,7 @@ struct Member {
 
 /// How often liveness is looked at.
 const TICK: Duration = Duration::from_millis(25);
+
 impl Node {
     /// Makes a node that has not started yet: the first [`handle_timeout`](Self::handle_timeout) makes it
     /// connect to the members.
@@ -132,6 +135,7 @@ impl Node {
             // One that is no member yet has nothing to fetch.
             warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
             bereft_since: None,
+            unasked: BTreeMap::new(),
             gains: None,
             sweep: None,
             sweep_from: now.instant,

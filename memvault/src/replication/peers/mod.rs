@@ -158,6 +158,10 @@ impl Peers {
                 }
             }
         }
+        if document.nodes().count() == 1 {
+            // Nobody is left to agree.
+            self.clocks.forget_own();
+        }
         self.count_clocks();
         self.pace = Pace::of(config, document.nodes().count().saturating_sub(1));
         let is_gone = |node: &NodeIndex| !self.peer(*node).is_some_and(|peer| peer.is_active);

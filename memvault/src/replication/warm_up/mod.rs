@@ -286,12 +286,6 @@ impl WarmUp {
         self.sources.remove(&node);
     }
 
-    /// The members of which it has fetched everything.
-    pub(super) fn fetched(&self) -> impl Iterator<Item = NodeIndex> + '_ {
-        let done = self.sources.iter().filter(|(_, source)| source.done);
-        done.map(|(node, _)| *node)
-    }
-
     fn is_done(&self, node: NodeIndex) -> bool {
         self.sources.get(&node).is_some_and(|source| source.done)
     }

@@ -303,9 +303,11 @@ impl Operation {
 
     /// Who alone may know what was written at ONE, if this caller writes so: a quorum of the others does not tell.
     fn leader_of_own_writes(&self, cx: &Context, now: Now) -> Option<NodeIndex> {
-        let may_lead = |node: &&NodeIndex| cx.peers.may_lead(now.instant, **node);
-        let leader = self.replicas.leaders().iter().find(may_lead);
-        leader.copied().filter(|_| self.levels.write == Level::One)
+        if self.levels.write != Level::One {
+            return None;
+        }
+        let mut leaders = self.replicas.leaders().iter().copied();
+        leaders.find(|node| cx.peers.may_lead(now.instant, *node))
     }
 
     /// Answers if enough is known; otherwise asks on.
