@@ -3,6 +3,8 @@
 //! A failure prints its seed; `MEMVAULT_SEED=n cargo test --test all replication_sim` repeats that one.
 //! `MEMVAULT_SEEDS=n` sets how many seeds each scenario runs.
 
+use std::ops::RangeInclusive;
+
 use memvault::replication::{Level, OnAmbiguous};
 use memvault::simulator::{CATALOGUE, Named, Promises, Report, Scenario, Violation, run};
 use memvault::time::Duration;
@@ -16,20 +18,24 @@ const LINEARIZABLE: Promises = Promises {
     available: false,
 };
 
-/// Runs a scenario with a name for many seeds: it promises this, and keeps it.
-fn for_seeds(name: &str, promises: Promises) -> Report {
+/// The seeds to run.
+fn seeds() -> RangeInclusive<u64> {
     let number = |name: &str| {
         std::env::var(name)
             .ok()
             .and_then(|text| text.parse::<u64>().ok())
     };
-    let seeds = match number("MEMVAULT_SEED") {
+    match number("MEMVAULT_SEED") {
         Some(seed) => seed..=seed,
         None => 1..=number("MEMVAULT_SEEDS").unwrap_or(10),
-    };
+    }
+}
+
+/// Runs a scenario with a name for many seeds: it promises this, and keeps it.
+fn for_seeds(name: &str, promises: Promises) -> Report {
     let named = Named::find(name).expect("it is in the catalogue");
     let mut total = Report::default();
-    for seed in seeds {
+    for seed in seeds() {
         let scenario = (named.scenario)(seed);
         assert_eq!(scenario.promises(), promises, "seed {seed}");
         let report = run(&scenario);
@@ -273,7 +279,7 @@ fn nothing_is_lost_among_slow_members_false_suspicions_and_links_that_come_and_g
 #[test]
 fn hits_are_linearizable_under_faults_of_any_strength() {
     let named = Named::find("wild").expect("it is in the catalogue");
-    for seed in 1..=20 {
+    for seed in seeds() {
         let report = run(&(named.scenario)(seed));
         assert!(report.violations.is_empty(), "seed {seed}: {report:#?}");
     }

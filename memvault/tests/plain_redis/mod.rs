@@ -11,7 +11,7 @@ use memvault::time::Timestamp;
 use world::{DONE, EPOCH_MS, MISS, World, bytes, config, empty, set, set_if, value};
 
 #[test]
-fn a_clock_that_jumps_does_not_matter_to_servers_that_tell_no_time() {
+fn a_clock_that_jumps_locks_nobody_out_of_servers_that_tell_no_time() {
     let mut world = World::new(3);
     assert_eq!(world.set("k", "1"), DONE);
     world.jump_ms = 3_600_000;

@@ -59,6 +59,24 @@ impl Node {
         }
     }
 
+    /// A member is lost: who warms up now may have been told by it what nobody else knows, and is asked when it is done.
+    pub(super) fn note_lost(&mut self, now: Now, peer: NodeIndex) {
+        let silence = self.cx.peers.silence(now.instant, peer);
+        self.note_bereft(now, silence);
+        let peers = &self.cx.peers;
+        if let Some(member) = &mut self.member
+            && let Some(since) = member.bereft_since
+        {
+            let warms_up = |node: &NodeIndex| {
+                peers.is_up(*node) && peers.state(*node) == Some(NodeState::Warming)
+            };
+            for node in peers.indices().into_iter().filter(warms_up) {
+                let known = member.unasked.entry(node).or_insert(since);
+                *known = since.min(*known);
+            }
+        }
+    }
+
     /// A member is gone that was heard last `silence` ago, and with it what it knew of who has confirmed its
     /// writes.
     pub(super) fn note_bereft(&mut self, now: Now, silence: Duration) {
@@ -79,7 +97,6 @@ impl Node {
             return;
         }
         if let Some(since) = member.bereft_since.take() {
-            member.note_unasked(&self.cx.peers, since);
             member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
         } else if let Some((node, since)) = member.next_unasked(&self.cx.peers) {
             let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
@@ -154,16 +171,6 @@ impl Member {
     fn note_bereft(&mut self, since: u64) {
         let earlier = self.bereft_since.unwrap_or(since);
         self.bereft_since = Some(since.min(earlier));
-    }
-
-    /// Whoever warms up now may hold what was written since then, and tells nothing yet.
-    fn note_unasked(&mut self, peers: &Peers, since: u64) {
-        for node in peers.indices() {
-            if peers.is_up(node) && peers.state(node) == Some(NodeState::Warming) {
-                let known = self.unasked.entry(node).or_insert(since);
-                *known = since.min(*known);
-            }
-        }
     }
 
     /// One of those who has become able to tell. Whoever is lost meanwhile has forgotten it, or is fetched from when it

@@ -81,7 +81,7 @@ struct Member {
     /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
     /// may have it.
     bereft_since: Option<u64>,
-    /// Who warmed up when that was fetched from the others, and since when it may have been told what those lack.
+    /// Who warmed up when a member was lost, and since when it may have been told by that one what nobody else knows.
     unasked: BTreeMap<NodeIndex, u64>,
     /// While this node has keys to take over: its floors at the beginning of the change.
     gains: Option<Floors>,
@@ -353,7 +353,7 @@ impl Node {
             }
         }
         if !self.cx.peers.is_up(peer) {
-            self.note_bereft(now, self.cx.peers.silence(now.instant, peer));
+            self.note_lost(now, peer);
         }
     }
 
