@@ -171,7 +171,7 @@ fn lone_clocks_are_trusted() {
 mutants! {
     restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
     warm_up_from_one_source: WarmUpHearsEnough in ambush, shows LinearizableHits within 200 after 250;
-    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 200 after 1100;
+    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 150 after 100;
     warm_up_leaves_floors_behind: WarmUpTakesFloors in abandoned, shows Convergence within 20;
     degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 30;
     warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
@@ -185,7 +185,7 @@ mutants! {
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
     changes_end_before_keys_are_taken_over: ChangesWaitForGainers in changing, shows Durability within 5;
-    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in handover, shows LinearizableHits within 150 after 280;
+    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in handover, shows LinearizableHits within 150 after 250;
     what_was_gained_is_fetched_anew: GainsAreKept in quarrel, shows Durability within 20;
     two_member_lists_for_one_epoch: MajoritiesAgree in quarrel, shows Rest within 100;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
