@@ -133,8 +133,7 @@ impl LinkError {
         match &self.reason {
             Reason::Resolve(error) => format!("unknown host: {error}"),
             Reason::Connect(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                "connection refused: nothing listens there (start a node, or name one that runs)"
-                    .to_owned()
+                "connection refused: nothing listens there".to_owned()
             }
             Reason::Connect(error) => format!("cannot connect: {error}"),
             Reason::Silent(timeout) => format!("no reply within {} ms", timeout.as_millis()),

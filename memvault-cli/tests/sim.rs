@@ -138,7 +138,7 @@ fn ctrl_c_ends_it_with_the_summary_so_far() {
 #[test]
 fn a_wrong_flag_is_named_with_what_it_expects() {
     let cases: [(&str, &str, &str); 11] = [
-        ("--seeds", "0", "a whole number of at least 1"),
+        ("--seeds", "0", "a whole number from 1 to"),
         ("--seed", "x", "a whole number from 0"),
         ("--hours", "0", "such as 11 or 0.5"),
         ("--duration", "20", "20s or 20ms?"),

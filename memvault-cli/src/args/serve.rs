@@ -103,7 +103,7 @@ pub(crate) struct Listen {
     )]
     pub(crate) bind: Option<String>,
     /// Port to listen on, for clients and other nodes alike
-    /// [default: of a member, the one of --node-id in --cluster, else 6379]
+    /// [default: of a member, its own in --cluster, else 6379]
     #[arg(verbatim_doc_comment, long, value_name = "PORT", env = "MEMVAULT_PORT")]
     pub(crate) port: Option<u16>,
     /// Whether clients from other machines are refused, as there is no password; members are
@@ -184,8 +184,8 @@ pub(crate) struct Member {
     /// the oldest are forgotten before their 10 minutes are over [default: 5]
     #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "membership")]
     pub(crate) max_tombstones: Option<u8>,
-    /// Recent writes of which this node remembers that it accepted them, after they were overwritten,
-    /// and as many that it refused, so that a retry is told the same [default: 65536]
+    /// Recent writes of which this node remembers that it accepted them, though they are
+    /// overwritten, and as many that it refused: a retry is told the same [default: 65536]
     #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = count, requires = "membership")]
     pub(crate) max_tags: Option<usize>,
     /// How long a node that is joining may be out of reach before the attempt is given up

@@ -372,7 +372,7 @@ const fn clocks(seed: u64) -> Scenario {
     faults.jump_every = Some(Duration::from_secs(4));
     Scenario {
         nodes: 2 + (seed % 4) as usize,
-        through_members: if seed / 4 % 2 == 0 { 0 } else { 300 },
+        through_members: if (seed / 4).is_multiple_of(2) { 0 } else { 300 },
         faults,
         ..Scenario::stormy(seed)
     }
