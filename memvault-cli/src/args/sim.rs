@@ -123,7 +123,7 @@ pub(crate) struct World {
     /// What becomes of a write of unknown fate: retag (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
-    /// What must hold: linearizable, current, durable, atomic, fresh, available; separated by commas
+    /// What must hold: linearizable, current, durable, atomic, fresh, available; with commas
     /// [default: what the protocol promises under these flags]
     #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
