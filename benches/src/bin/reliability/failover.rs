@@ -5,6 +5,7 @@
 //! answer, which can only come from another node. For freezes it is the time from the request on. Meanwhile
 //! others write and read all keys, and each of their requests that fails is counted.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -212,12 +213,25 @@ struct Request {
 }
 
 /// Writes and reads keys of its own; a miss is a failure.
+fn tell_failure(key: &str, error: Option<&impl Display>) {
+    if let Some(error) = error {
+        eprintln!("{key}: {error}");
+    }
+}
+
 async fn go_on(client: Client, others: Arc<Others>, number: usize) {
     for round in 0_u32.. {
         let key = format!("other:{number}:{}", round % 500);
-        others.count(client.set(&key, "x").await.is_ok());
+        let written = client.set(&key, "x").await;
+        tell_failure(&key, written.as_ref().err());
+        others.count(written.is_ok());
         let read = client.get(&key).await;
-        others.count(read.is_ok_and(|value| value.is_some()));
+        tell_failure(&key, read.as_ref().err());
+        let is_found = read.as_ref().is_ok_and(Option::is_some);
+        if read.is_ok() && !is_found {
+            eprintln!("{key}: not found");
+        }
+        others.count(is_found);
         if others.stop.load(Ordering::Relaxed) {
             return;
         }
