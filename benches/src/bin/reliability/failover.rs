@@ -154,7 +154,7 @@ impl Run {
 
     async fn write(&self, keys: &[String]) {
         for key in keys {
-            self.count(self.client.set(key, "before").await.is_ok());
+            self.count(&told(self.client.set(key, "before").await, |_| true));
         }
     }
 
@@ -163,15 +163,15 @@ impl Run {
             let (client, key) = (self.client.clone(), key.clone());
             smol::spawn(async move {
                 let asked = Instant::now();
-                let is_ok = if number % 2 == 0 {
-                    client.set(&key, "after").await.is_ok()
+                let outcome = if number % 2 == 0 {
+                    told(client.set(&key, "after").await, |_| true)
                 } else {
-                    client.get(&key).await.is_ok_and(|value| value.is_some())
+                    told(client.get(&key).await, Option::is_some)
                 };
                 Request {
                     asked,
                     answered: Instant::now(),
-                    is_ok,
+                    outcome,
                 }
             })
         };
@@ -186,7 +186,7 @@ impl Run {
     ) {
         for request in requests {
             let request = request.await;
-            self.count(request.is_ok);
+            self.count(&request.outcome);
             let time = request
                 .answered
                 .duration_since(since.unwrap_or(request.asked));
@@ -194,44 +194,43 @@ impl Run {
         }
     }
 
-    fn count(&self, is_ok: bool) {
-        self.others.count(is_ok);
+    fn count(&self, outcome: &Result<(), String>) {
+        self.others.count(outcome);
     }
 }
 
 impl Others {
-    fn count(&self, is_ok: bool) {
+    /// Counts a request, and tells why it failed.
+    fn count(&self, outcome: &Result<(), String>) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.failed.fetch_add(u64::from(!is_ok), Ordering::Relaxed);
+        if let Err(reason) = outcome {
+            eprintln!("a request failed: {reason}");
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 struct Request {
     asked: Instant,
     answered: Instant,
-    is_ok: bool,
+    outcome: Result<(), String>,
 }
 
-/// Writes and reads keys of its own; a miss is a failure.
-fn tell_failure(key: &str, error: Option<&impl Display>) {
-    if let Some(error) = error {
-        eprintln!("{key}: {error}");
+/// What speaks against a write, or a read: a miss is a failure.
+fn told<T, E: Display>(result: Result<T, E>, is_found: impl Fn(&T) -> bool) -> Result<(), String> {
+    match result {
+        Ok(value) if is_found(&value) => Ok(()),
+        Ok(_) => Err("not found".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
+/// Writes and reads keys of its own.
 async fn go_on(client: Client, others: Arc<Others>, number: usize) {
     for round in 0_u32.. {
         let key = format!("other:{number}:{}", round % 500);
-        let written = client.set(&key, "x").await;
-        tell_failure(&key, written.as_ref().err());
-        others.count(written.is_ok());
-        let read = client.get(&key).await;
-        tell_failure(&key, read.as_ref().err());
-        let is_found = read.as_ref().is_ok_and(Option::is_some);
-        if read.is_ok() && !is_found {
-            eprintln!("{key}: not found");
-        }
-        others.count(is_found);
+        others.count(&told(client.set(&key, "x").await, |_| true));
+        others.count(&told(client.get(&key).await, Option::is_some));
         if others.stop.load(Ordering::Relaxed) {
             return;
         }

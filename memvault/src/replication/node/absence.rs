@@ -99,9 +99,7 @@ impl Node {
         if let Some(since) = member.bereft_since.take() {
             member.warm_up = Some(WarmUp::catch_up(&self.cx, now, since));
         } else if let Some((node, since)) = member.next_unasked(&self.cx.peers) {
-            let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
-            warm_up.only_from(&self.cx, node);
-            member.warm_up = Some(warm_up);
+            member.warm_up = Some(WarmUp::catch_up_from(&self.cx, now, since, node));
         }
     }
 
@@ -115,9 +113,7 @@ impl Node {
         match (&mut member.warm_up, member.replica.state) {
             (Some(warm_up), _) => warm_up.fetch_from(source, since),
             (None, NodeState::Serving) => {
-                let mut warm_up = WarmUp::catch_up(&self.cx, now, since);
-                warm_up.only_from(&self.cx, source);
-                member.warm_up = Some(warm_up);
+                member.warm_up = Some(WarmUp::catch_up_from(&self.cx, now, since, source));
                 self.change_state(now, NodeState::CatchingUp);
             }
             _ => {}

@@ -196,11 +196,13 @@ impl WarmUp {
         }
     }
 
-    /// Fetches only from `source`, as far as is known now.
-    pub(super) fn only_from(&mut self, cx: &Context, source: NodeIndex) {
+    /// As [`catch_up`](Self::catch_up), but only from `source`, as far as is known now.
+    pub(super) fn catch_up_from(cx: &Context, now: Now, since: u64, source: NodeIndex) -> Self {
+        let mut warm_up = Self::catch_up(cx, now, since);
         for node in cx.peers.indices() {
-            self.sources.entry(node).or_default().done = node != source;
+            warm_up.sources.entry(node).or_default().done = node != source;
         }
+        warm_up
     }
 
     /// Fetches from `source` once more, if it has been fetched from already.
