@@ -35,6 +35,31 @@ fn keys_survive_when_every_node_is_killed_in_turn() {
 }
 
 #[test]
+fn a_member_that_was_away_for_a_minute_is_reached_by_all_before_it_serves() {
+    const CLIENTS: usize = 20;
+    let mut cluster = Cluster::serving(3, CLIENTS);
+    for victim in 0..3 {
+        cluster.kill(victim);
+        cluster.run(Duration::from_secs(60));
+        cluster.restart(victim);
+        cluster.run_until(Duration::from_secs(5), |cluster| {
+            cluster.node(victim).state() == NodeState::Serving
+        });
+        // As in a rolling restart: the next one goes as soon as the last one is ready.
+        cluster.step();
+        let next = (victim + 1) % 3;
+        cluster.kill(next);
+        for number in 0..CLIENTS {
+            let client = cluster.client(number);
+            let written = cluster.ask(client, set("k", "v"), at(Level::Quorum));
+            assert_eq!(written.outcome, DONE, "client {number}, {next} is dead");
+        }
+        cluster.restart(next);
+        cluster.wait_until_serving();
+    }
+}
+
+#[test]
 fn a_restarted_member_fetches_thousands_of_keys_even_if_a_source_dies_meanwhile() {
     let mut cluster = Cluster::start(5, 1, |config| config.max_requests = 100_000);
     cluster.wait_until_serving();

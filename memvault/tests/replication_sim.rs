@@ -137,6 +137,20 @@ fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
 }
 
 #[test]
+fn kills_alone_fail_and_lose_nothing_at_level_quorum() {
+    let promises = Promises {
+        linearizable: false,
+        current: false,
+        durable: true,
+        atomic: false,
+        fresh: false,
+        available: true,
+    };
+    let total = for_seeds("kills-quorum", promises);
+    assert!(total.crashes > 40, "{total:?}");
+}
+
+#[test]
 fn hits_are_linearizable_while_values_expire_and_deletions_are_forgotten() {
     for_seeds("fleeting", LINEARIZABLE);
 }

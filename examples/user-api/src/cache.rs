@@ -152,7 +152,6 @@ async fn connect(args: &Args) -> Client {
             .cluster(args.cluster.clone())
             .replicas(args.replicas)
             .levels(args.levels())
-            .reconnect_max(PAUSES.1)
             .ready_timeout(Duration::ZERO);
         match client.connect().await {
             Ok(client) => return client,

@@ -86,7 +86,7 @@ impl Builder {
         self
     }
 
-    /// How long one connection attempt may take; default 1 s.
+    /// How long one connection attempt may take, name resolution included; default 500 ms.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -105,7 +105,8 @@ impl Builder {
         self
     }
 
-    /// Longest pause between attempts to connect to a node; default 5 s. They are jittered.
+    /// Longest pause between attempts to connect to a node; default 500 ms. They are jittered. What is said at
+    /// [`Config::reconnect_max`] about longer ones applies.
     pub const fn reconnect_max(mut self, pause: Duration) -> Self {
         self.settings.node.reconnect_max = pause;
         self

@@ -31,7 +31,9 @@ pub struct Settings {
     /// server then uses UDP on its port as well. Ignored for a coordinator, which learns addresses from the
     /// members.
     pub discover: Option<Discover>,
-    /// How long a connection attempt may take, name resolution included; default 1 s.
+    /// How long a connection attempt may take, name resolution included; default 500 ms. An attempt that begins
+    /// just before a machine is back is lost; the next one should come before the member on it serves, see
+    /// [`Config::reconnect_max`].
     pub connect_timeout: Duration,
     /// Silence after which a connection that somebody opened to this node is closed; default 60 s. Nodes give
     /// a sign of life every [`Config::heartbeat`].
@@ -52,7 +54,7 @@ impl Settings {
             entries: store::Config::default(),
             addresses: BTreeMap::new(),
             discover: None,
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(500),
             idle_timeout: Duration::from_secs(60),
             max_link_buffer: 64 << 20,
             limits: Limits::default(),

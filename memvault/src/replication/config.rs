@@ -136,7 +136,9 @@ pub struct Config {
     /// and `down_after` are longer by the difference. A member that owes an answer is always pinged at
     /// `heartbeat`.
     pub ping_rate: u64,
-    /// Longest wait before a new connection attempt; default 5 s.
+    /// Longest wait before a new connection attempt; default 500 ms. Together with the time that an attempt may
+    /// take it should be below [`warm_delay`](Self::warm_delay): then whoever looks for a restarted member has
+    /// reached it before it serves, and nobody is left to whom it is still away when the next one fails.
     pub reconnect_max: Duration,
     /// After a change of leader, reads at ONE ask a quorum for this long; default 1 s.
     pub settle: Duration,
@@ -193,7 +195,7 @@ impl Config {
             suspect_after: Duration::from_millis(400),
             down_after: Duration::from_millis(1500),
             ping_rate: 1000,
-            reconnect_max: Duration::from_secs(5),
+            reconnect_max: Duration::from_millis(500),
             settle: Duration::from_secs(1),
             warm_max: Duration::from_secs(10),
             join_patience: Duration::from_secs(30),

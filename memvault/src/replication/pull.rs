@@ -19,10 +19,10 @@ pub(super) struct Position {
     pub(super) gained: bool,
 }
 
-/// Slots looked at for one answer: a client that asks meanwhile waits for that long, some 50 us.
-const MAX_SLOTS: usize = 64;
+/// Slots looked at for one answer: a client that asks meanwhile waits for that long, some 100 us.
+const MAX_SLOTS: usize = 128;
 /// Bytes of keys and values after which an answer is full.
-const MAX_BYTES: usize = 8 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 /// Answers a pull of the member `to`, if this node is ready to be a source: the entries it should hold, or
 /// should take over, that are newer than `since`, from slot `cursor` on. O(slots looked at).

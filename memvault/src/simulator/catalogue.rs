@@ -17,7 +17,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 26] = [
+pub const CATALOGUE: [Named; 27] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -102,6 +102,11 @@ pub const CATALOGUE: [Named; 26] = [
         name: "kills",
         about: "crashes alone, default levels: nothing may fail or be lost",
         scenario: kills,
+    },
+    Named {
+        name: "kills-quorum",
+        about: "crashes alone, level QUORUM: nothing may fail or be lost",
+        scenario: kills_quorum,
     },
     Named {
         name: "counting",
@@ -388,6 +393,18 @@ const fn kills(seed: u64) -> Scenario {
         deletes: 0,
         faults,
         ..Scenario::calm(seed)
+    }
+}
+
+/// Members stay away for so long that nobody may be left who has not noticed their return when the next one crashes.
+const fn kills_quorum(seed: u64) -> Scenario {
+    let mut faults = kills(seed).faults;
+    faults.restart_max = Duration::from_secs(4);
+    Scenario {
+        write_level: Level::Quorum,
+        read_level: Level::Quorum,
+        faults,
+        ..kills(seed)
     }
 }
 

@@ -18,6 +18,7 @@ use smol::{Task, Timer};
 
 use crate::Args;
 use crate::cluster::{Cluster, Starter};
+use crate::hiccups::Hiccups;
 use crate::report::{Report, histogram, micros, millis_at};
 
 /// Requests for the victim's keys in each round; half of them write.
@@ -35,6 +36,7 @@ pub(crate) fn measure(args: &Args, starter: &Starter, report: &mut Report) {
 }
 
 async fn kills(rounds: usize, cluster: &mut Cluster<'_>, level: Level, report: &mut Report) {
+    let hiccups = Hiccups::start();
     let mut run = Run::start(cluster, level).await;
     let mut times = histogram();
     for round in 0..rounds {
@@ -57,9 +59,11 @@ async fn kills(rounds: usize, cluster: &mut Cluster<'_>, level: Level, report: &
             "ms",
         );
     }
+    hiccups.finish(&name, report);
 }
 
 async fn freezes(rounds: usize, cluster: &Cluster<'_>, report: &mut Report) {
+    let hiccups = Hiccups::start();
     let mut run = Run::start(cluster, Level::Quorum).await;
     let mut times = histogram();
     for round in 0..rounds {
@@ -77,6 +81,7 @@ async fn freezes(rounds: usize, cluster: &Cluster<'_>, report: &mut Report) {
         "ms",
     );
     report.note(&format!("{what}, longest"), millis_at(&times, 1.0), "ms");
+    hiccups.finish("QUORUM, freezes", report);
 }
 
 /// A level, with its client and those who write and read all the time.

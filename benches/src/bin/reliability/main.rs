@@ -11,6 +11,7 @@
 
 mod cluster;
 mod failover;
+mod hiccups;
 mod kills;
 mod levels;
 mod memory;

@@ -116,7 +116,7 @@ pub(super) struct Peers {
 const FLAPS: usize = 3;
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
 const FLAP_DAMPING: Duration = Duration::from_secs(10);
-/// As many failures in a row a rejection counts for: the next attempt comes within 1.6 s.
+/// As many failures in a row a rejection counts for: the next attempt comes after the longest wait, or half of it.
 const FAILURES_OF_REJECTED: u32 = 5;
 
 impl Peers {
