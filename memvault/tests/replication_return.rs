@@ -60,6 +60,34 @@ fn a_member_that_was_away_for_a_minute_is_reached_by_all_before_it_serves() {
 }
 
 #[test]
+fn a_write_does_not_wait_for_a_heartbeat_to_hear_that_members_lead_again() {
+    let mut longest = Duration::ZERO;
+    // Whatever the time is between two heartbeats.
+    for phase in 0..20 {
+        let mut cluster = Cluster::serving(3, 1);
+        cluster.rates.delay = Duration::from_millis(2);
+        for number in 0..4 {
+            cluster.restart(number);
+        }
+        cluster.wait_until_serving();
+        cluster.run(Duration::from_millis(5 * phase));
+        for number in 0..3 {
+            cluster.pause(number);
+        }
+        cluster.run(Duration::from_millis(600));
+        // They fetch what they may have missed, before they lead again.
+        for number in 0..3 {
+            cluster.resume(number);
+        }
+        let client = cluster.client(0);
+        let written = cluster.ask(client, set("k", "v"), at(Level::Quorum));
+        assert_eq!(written.outcome, DONE);
+        longest = longest.max(written.took);
+    }
+    assert!(longest < Duration::from_millis(50), "{longest:?}");
+}
+
+#[test]
 fn a_restarted_member_fetches_thousands_of_keys_even_if_a_source_dies_meanwhile() {
     let mut cluster = Cluster::start(5, 1, |config| config.max_requests = 100_000);
     cluster.wait_until_serving();

@@ -154,6 +154,11 @@ impl Context {
         self.peers.suspect(now.instant, node, &mut self.out);
     }
 
+    /// Asks a member that does not serve whether it does now.
+    pub(super) fn ask_state(&mut self, now: Now, node: NodeIndex) {
+        self.peers.ask_state(now.instant, node, &mut self.out);
+    }
+
     /// Notes what a member says of its state, sooner than its next heartbeat would.
     pub(super) fn set_state(&mut self, now: Now, node: NodeIndex, state: NodeState) {
         if self.peers.set_state(now.instant, node, state) {

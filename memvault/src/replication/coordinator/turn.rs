@@ -51,8 +51,7 @@ impl Operation {
             });
         }
         let Some(leader) = leader else {
-            timers.pauses.start(now.instant, self.timer(id));
-            return Step::Wait;
+            return self.wait_for_leader(cx, timers, now, id);
         };
         let ticket = Ticket {
             leader,

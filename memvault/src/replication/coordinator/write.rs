@@ -142,7 +142,8 @@ impl Operation {
         let Some(leader) = candidates.iter().find(fresh).copied() else {
             write.avoid = ReplicaSet::EMPTY;
             write.asked = ReplicaSet::EMPTY;
-            return self.pause(timers, now, id);
+            self.stage = self.stage.wrapping_add(1);
+            return self.wait_for_leader(cx, timers, now, id);
         };
         write.asked = replicas.set_of(leader);
         write.degraded = need.is_degraded;
@@ -156,8 +157,17 @@ impl Operation {
         Step::Wait
     }
 
-    fn pause(&mut self, timers: &mut Coordinator, now: Now, id: u64) -> Step {
-        self.stage = self.stage.wrapping_add(1);
+    /// Tries again in a moment: no replica can lead now.
+    pub(super) fn wait_for_leader(
+        &mut self,
+        cx: &mut Context,
+        timers: &mut Coordinator,
+        now: Now,
+        id: u64,
+    ) -> Step {
+        for node in self.replicas.leaders() {
+            cx.ask_state(now, *node);
+        }
         timers.pauses.start(now.instant, self.timer(id));
         Step::Wait
     }

@@ -115,6 +115,8 @@ impl Node {
             (None, NodeState::Serving) => {
                 member.warm_up = Some(WarmUp::catch_up_from(&self.cx, now, since, source));
                 self.change_state(now, NodeState::CatchingUp);
+                // Nobody should have to do without a leader until the next tick.
+                self.drive_warm_up(now);
             }
             _ => {}
         }

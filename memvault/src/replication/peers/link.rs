@@ -8,11 +8,13 @@ use super::super::document::Document;
 use super::super::event::{DownReason, Event};
 use super::super::message::{Body, Message, NodeState};
 use super::super::plain::PlainQuestion;
-use super::{Greeting, Peers, Progression};
+use super::{Greeting, Peer, Peers, Progression};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
 const RECONNECT_BASE: Duration = Duration::from_millis(50);
+/// Time between two pings of a member that a request waits for.
+const IMPATIENT: Duration = Duration::from_millis(10);
 /// Above this many failures the back-off has reached its maximum in any case.
 const MAX_DOUBLINGS: u32 = 16;
 
@@ -214,7 +216,7 @@ impl Peers {
         if progress != Progression::Up {
             return false;
         }
-        self.ping(now, node, out);
+        self.ping_if_due(now, node, out);
         let newly_silent = silence > self.pace.suspect_after() && !silent;
         if newly_silent {
             if let Some(peer) = self.peer_mut(node) {
@@ -232,22 +234,44 @@ impl Peers {
         }
     }
 
+    fn ping_if_due(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
+        let pace = self.pace;
+        let is_due = |peer: &Peer| pace.is_due(now, peer.pinged_at, peer.heard_at);
+        if self.peer(node).is_some_and(is_due) {
+            self.ping(now, node, out);
+        }
+    }
+
+    /// A request waits for a member that does not serve: it is asked before the next heartbeat whether it does now.
+    pub(in super::super) fn ask_state(
+        &mut self,
+        now: Instant,
+        node: NodeIndex,
+        out: &mut VecDeque<Action>,
+    ) {
+        let waits = |peer: &Peer| {
+            let is_up = peer.progress == Progression::Up;
+            is_up && peer.state != NodeState::Serving && now - peer.pinged_at >= IMPATIENT
+        };
+        if self.peer(node).is_some_and(waits) {
+            self.ping(now, node, out);
+        }
+    }
+
     fn ping(&mut self, now: Instant, node: NodeIndex, out: &mut VecDeque<Action>) {
-        let (pace, epoch, plain_redis) = (self.pace, self.epoch, self.plain_redis);
+        let (epoch, plain_redis) = (self.epoch, self.plain_redis);
         let Some(peer) = self.peer_mut(node) else {
             return;
         };
-        if pace.is_due(now, peer.pinged_at, peer.heard_at) {
-            peer.pinged_at = now;
-            if plain_redis {
-                return out.push_back(Action::Ask(node, PlainQuestion::Ping));
-            }
-            let missed = peer.missed.since.map(|since| Body::Missed { since });
-            for body in [Some(Body::Ping), missed].into_iter().flatten() {
-                let id = now.as_micros();
-                let message = Message { id, epoch, body };
-                out.push_back(Action::Send(Link::Peer(node), message));
-            }
+        peer.pinged_at = now;
+        if plain_redis {
+            return out.push_back(Action::Ask(node, PlainQuestion::Ping));
+        }
+        let missed = peer.missed.since.map(|since| Body::Missed { since });
+        for body in [Some(Body::Ping), missed].into_iter().flatten() {
+            let id = now.as_micros();
+            let message = Message { id, epoch, body };
+            out.push_back(Action::Send(Link::Peer(node), message));
         }
     }
 
