@@ -180,7 +180,7 @@ pub(crate) const MIXED: &str = "mixed";
 fn help() -> String {
     let mut text = String::from("Scenarios:\n");
     for named in CATALOGUE {
-        text += &format!("  {:<10} {}\n", named.name, named.about);
+        text += &format!("  {:<14} {}\n", named.name, named.about);
     }
     text + FAULTS_AND_EXAMPLES
 }

@@ -35,7 +35,7 @@ impl Summary<'_> {
             "failed",
             "broken",
         ];
-        let mut head = format!("  {:<10}", "scenario");
+        let mut head = format!("  {:<14}", "scenario");
         for title in titles {
             let _ = write!(head, "{title:>13}");
         }
@@ -155,7 +155,7 @@ fn violation(violation: &Violation) -> Value {
 
 fn row(name: &str, sums: &Sums) -> String {
     let counts = &sums.counts;
-    let mut row = format!("  {name:<10}");
+    let mut row = format!("  {name:<14}");
     for count in [
         sums.runs,
         counts.crashes,

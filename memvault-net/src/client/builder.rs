@@ -86,7 +86,7 @@ impl Builder {
         self
     }
 
-    /// How long one connection attempt may take, name resolution included; default 500 ms.
+    /// How long connecting to a node may take, without the resolution of its name; default 400 ms.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -105,8 +105,9 @@ impl Builder {
         self
     }
 
-    /// Longest pause between attempts to connect to a node; default 500 ms. They are jittered. What is said at
-    /// [`Config::reconnect_max`] about longer ones applies.
+    /// Longest pause between attempts to connect to a node; default 500 ms. They are jittered. With
+    /// a longer one requests at QUORUM may fail while members are restarted one after the other, see
+    /// [`Config::reconnect_max`].
     pub const fn reconnect_max(mut self, pause: Duration) -> Self {
         self.settings.node.reconnect_max = pause;
         self

@@ -10,19 +10,25 @@ use futures_lite::FutureExt;
 
 use super::link::LinkError;
 
+/// How long the resolution of a name may take. A look-up that is given up goes on in a thread of its own until the
+/// system gives it up as well, so there must not be many.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Resolves `address` and connects to the first of its addresses that answers. The connection breaks when what
 /// was sent stays unacknowledged for `patience`, where the system can do that.
 ///
 /// # Errors
-/// If none does within `timeout`: the last one's error.
+/// If its name is not resolved in time, or none of them answers within `timeout`: the last one's error.
 pub(crate) async fn connect(
     address: &str,
     timeout: Duration,
     patience: Duration,
 ) -> Result<TcpStream, LinkError> {
+    let resolved = resolve(address).or(in_time(RESOLVE_TIMEOUT, LinkError::ResolveTimeout));
+    let addresses = resolved.await?;
     let attempt = async {
         let mut failure = LinkError::NoAddress;
-        for address in resolve(address).await? {
+        for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     prepare(&stream, patience).map_err(LinkError::Io)?;
@@ -33,11 +39,18 @@ pub(crate) async fn connect(
         }
         Err(failure)
     };
-    let too_late = async {
-        Timer::after(timeout).await;
-        Err(LinkError::ConnectTimeout(timeout))
-    };
-    attempt.or(too_late).await
+    attempt
+        .or(in_time(timeout, LinkError::ConnectTimeout))
+        .await
+}
+
+/// Gives up after this time.
+async fn in_time<T>(
+    limit: Duration,
+    failure: impl FnOnce(Duration) -> LinkError,
+) -> Result<T, LinkError> {
+    Timer::after(limit).await;
+    Err(failure(limit))
 }
 
 /// Sets the options of a link to a member.

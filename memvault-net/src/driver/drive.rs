@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use async_executor::Task;
 use async_io::Timer;
@@ -14,6 +15,9 @@ use super::connect::connect;
 use super::link::{self, Codec, Incoming, LinkError, Outbox, Reader};
 use super::links::OpenLink;
 use super::{Driver, WeakDriver, event_log};
+
+/// How long it may take to send what says why a link is closed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Driver {
     /// A handle that does not keep the driver alive.
@@ -102,10 +106,9 @@ impl Driver {
     /// Closes a link, but still sends what is queued on an inbound one, as it may say why.
     fn part(&self, link: Link) {
         let last_words = self.0.links.borrow_mut().part(link);
-        let timeout = self.0.connect_timeout;
         if let Some(writer) = last_words {
-            let too_late = async move {
-                Timer::after(timeout).await;
+            let too_late = async {
+                Timer::after(LAST_WORDS).await;
             };
             if let Some(task) = self.spawn(writer.or(too_late)) {
                 task.detach();
@@ -134,6 +137,9 @@ impl Driver {
         }
         if let Event::Moved { node, address } = event {
             self.0.peers.borrow_mut().moved(node, address);
+        }
+        if let Event::Up { node, .. } = event {
+            self.0.peers.borrow_mut().came_up(node);
         }
         self.0.peers.borrow_mut().note(event);
         event_log::write(event);

@@ -49,6 +49,8 @@ pub(crate) enum LinkError {
     Connect(io::Error),
     /// The connection did not come about in time.
     ConnectTimeout(Duration),
+    /// The name was not resolved in time.
+    ResolveTimeout(Duration),
     /// The name could not be resolved.
     Resolve(io::Error),
     /// The name has no address.
@@ -99,6 +101,11 @@ impl std::fmt::Display for LinkError {
                 f,
                 "no connection within {} ms (connect_timeout)",
                 timeout.as_millis()
+            ),
+            Self::ResolveTimeout(timeout) => write!(
+                f,
+                "the name was not resolved within {} s",
+                timeout.as_secs()
             ),
             Self::Resolve(error) => write!(f, "cannot resolve the name: {error}"),
             Self::NoAddress => write!(f, "the name has no address"),

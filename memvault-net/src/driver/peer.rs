@@ -54,6 +54,8 @@ struct Peer {
     former_address: Option<String>,
     /// Calls since the last one that was answered.
     calls: u32,
+    /// Whether the last call went to its former address.
+    called_formerly: bool,
     requests: u64,
     in_flight: u64,
     failures: u64,
@@ -113,9 +115,19 @@ impl PeerLog {
             return String::new();
         };
         peer.calls = peer.calls.wrapping_add(1);
+        peer.called_formerly = peer.former_address.is_some() && peer.calls.is_multiple_of(2);
         match &peer.former_address {
-            Some(former) if peer.calls % 2 == 0 => former.clone(),
+            Some(former) if peer.called_formerly => former.clone(),
             _ => peer.address.clone(),
+        }
+    }
+
+    /// A member answered as itself: where it was before need not be called any more, which would cost time when it
+    /// comes back.
+    pub(super) fn came_up(&mut self, id: &str) {
+        let peer = self.peers.iter_mut().find(|peer| peer.id == id);
+        if let Some(peer) = peer.filter(|peer| !peer.called_formerly) {
+            peer.former_address = None;
         }
     }
 
@@ -270,4 +282,40 @@ const fn is_answer(body: &Body) -> bool {
         body,
         Body::Wrote(_) | Body::Offered(_) | Body::Held(_) | Body::Pulled(_) | Body::Flushed
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBER: NodeIndex = NodeIndex(0);
+
+    fn found_elsewhere() -> PeerLog {
+        let mut log = PeerLog::new(BTreeMap::new());
+        log.know(MEMBER, "a".to_owned(), "former".to_owned());
+        log.moved("a", "present");
+        log
+    }
+
+    fn called(log: &mut PeerLog, times: usize) -> Vec<String> {
+        (0..times).map(|_| log.address_to_call(MEMBER)).collect()
+    }
+
+    #[test]
+    fn a_member_found_elsewhere_is_called_in_both_places_until_it_answers() {
+        let mut log = found_elsewhere();
+        assert_eq!(called(&mut log, 3), ["present", "former", "present"]);
+        log.connected(MEMBER);
+        log.came_up("a");
+        assert_eq!(called(&mut log, 3), ["present", "present", "present"]);
+    }
+
+    #[test]
+    fn hearsay_that_does_not_hold_costs_nothing_for_good() {
+        let mut log = found_elsewhere();
+        assert_eq!(called(&mut log, 2), ["present", "former"]);
+        log.connected(MEMBER);
+        log.came_up("a");
+        assert_eq!(called(&mut log, 2), ["present", "former"]);
+    }
 }

@@ -134,11 +134,12 @@ pub struct Config {
     /// Pings per second that a node sends at most to members that answer, all together; default 1000. Where
     /// `heartbeat` would take more, as with more than 100 others, pings are further apart, and `suspect_after`
     /// and `down_after` are longer by the difference. A member that owes an answer is always pinged at
-    /// `heartbeat`.
+    /// `heartbeat`, and one that does not serve, but that requests wait for, ten times as often as the others.
     pub ping_rate: u64,
     /// Longest wait before a new connection attempt; default 500 ms. Together with the time that an attempt may
-    /// take it should be below [`warm_delay`](Self::warm_delay): then whoever looks for a restarted member has
-    /// reached it before it serves, and nobody is left to whom it is still away when the next one fails.
+    /// take it should be below [`warm_delay`](Self::warm_delay), by more than the 25 ms between two looks at the time:
+    /// then whoever looks for a restarted member has reached it before it serves, and nobody is left to whom it is
+    /// still away when the next one fails.
     pub reconnect_max: Duration,
     /// After a change of leader, reads at ONE ask a quorum for this long; default 1 s.
     pub settle: Duration,

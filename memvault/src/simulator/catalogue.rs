@@ -396,7 +396,8 @@ const fn kills(seed: u64) -> Scenario {
     }
 }
 
-/// Members stay away for so long that nobody may be left who has not noticed their return when the next one crashes.
+/// Members stay away for up to 4 s, by when attempts to reach them are as rare as they get: still everybody has to notice
+/// the return of one before the next one crashes.
 const fn kills_quorum(seed: u64) -> Scenario {
     let mut faults = kills(seed).faults;
     faults.restart_max = Duration::from_secs(4);

@@ -157,7 +157,8 @@ impl Operation {
         Step::Wait
     }
 
-    /// Tries again in a moment: no replica can lead now.
+    /// No replica can lead now, or those that can were of no help: asks the others whether they can, and tries again
+    /// in a moment.
     pub(super) fn wait_for_leader(
         &mut self,
         cx: &mut Context,

@@ -179,19 +179,23 @@ impl Node {
 
     /// Closes the connection to a member that does what no member does.
     pub(super) fn eject(&mut self, now: Now, peer: NodeIndex, reason: String) {
-        let node = self.cx.peers.id(peer);
-        self.cx.peers.note_rejection(peer, &reason);
-        self.cx.event(Event::Rejected { node, reason });
+        self.note_rejection(peer, reason);
         self.cx.out.push_back(Action::Disconnect(Link::Peer(peer)));
         self.handle_disconnected(now, peer);
+    }
+
+    /// A member and this node cannot work together: told once, and not with every attempt.
+    pub(super) fn note_rejection(&mut self, peer: NodeIndex, reason: String) {
+        if self.cx.peers.note_rejection(peer, &reason) {
+            let node = self.cx.peers.id(peer);
+            self.cx.event(Event::Rejected { node, reason });
+        }
     }
 
     /// The connection to a member was closed because of what it sent, or how it ended: `reason` is for
     /// people. To be called in place of [`handle_disconnected`](Self::handle_disconnected).
     pub fn handle_misbehaviour(&mut self, now: Now, peer: NodeIndex, reason: String) {
-        let node = self.cx.peers.id(peer);
-        self.cx.peers.note_rejection(peer, &reason);
-        self.cx.event(Event::Rejected { node, reason });
+        self.note_rejection(peer, reason);
         self.handle_disconnected(now, peer);
     }
 }

@@ -297,11 +297,7 @@ impl Node {
             }
             Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
             Body::SameId { came_later } => self.take_same_id(now, from, came_later),
-            Body::Rejected(reason) => {
-                let node = cx.peers.id(from);
-                cx.peers.note_rejection(from, &reason);
-                cx.event(Event::Rejected { node, reason });
-            }
+            Body::Rejected(reason) => self.note_rejection(from, reason),
             Body::Wrote(reply) => self.coordinator.handle_wrote(cx, now, from, id, reply),
             Body::Turned(reply) => self.coordinator.handle_turned(cx, now, from, id, reply),
             Body::Held(reply) => self.coordinator.handle_held(cx, now, from, id, reply),

@@ -13,8 +13,6 @@ use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
 const RECONNECT_BASE: Duration = Duration::from_millis(50);
-/// Time between two pings of a member that a request waits for.
-const IMPATIENT: Duration = Duration::from_millis(10);
 /// Above this many failures the back-off has reached its maximum in any case.
 const MAX_DOUBLINGS: u32 = 16;
 
@@ -249,9 +247,10 @@ impl Peers {
         node: NodeIndex,
         out: &mut VecDeque<Action>,
     ) {
+        let impatient = self.pace.impatient();
         let waits = |peer: &Peer| {
             let is_up = peer.progress == Progression::Up;
-            is_up && peer.state != NodeState::Serving && now - peer.pinged_at >= IMPATIENT
+            is_up && peer.state != NodeState::Serving && now - peer.pinged_at >= impatient
         };
         if self.peer(node).is_some_and(waits) {
             self.ping(now, node, out);

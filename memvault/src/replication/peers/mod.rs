@@ -116,7 +116,8 @@ pub(super) struct Peers {
 const FLAPS: usize = 3;
 const FLAP_WINDOW: Duration = Duration::from_secs(60);
 const FLAP_DAMPING: Duration = Duration::from_secs(10);
-/// As many failures in a row a rejection counts for: the next attempt comes after the longest wait, or half of it.
+/// As many failures in a row a rejection counts for: the next attempt comes within 1.6 s, or within
+/// `reconnect_max` if that is less.
 const FAILURES_OF_REJECTED: u32 = 5;
 
 impl Peers {
@@ -329,13 +330,16 @@ impl Peers {
         }
     }
 
-    /// Remembers what is wrong with a member, for those who ask for its keys. It is not tried again as soon as
-    /// one that was merely lost.
-    pub(super) fn note_rejection(&mut self, node: NodeIndex, reason: &str) {
-        if let Some(peer) = self.peer_mut(node) {
-            peer.rejected = Some(reason.into());
-            peer.failures = peer.failures.max(FAILURES_OF_REJECTED);
-        }
+    /// Remembers what is wrong with a member, for those who ask for its keys. Most of the time it is not tried again as
+    /// soon as one that was merely lost. Returns whether that is news.
+    pub(super) fn note_rejection(&mut self, node: NodeIndex, reason: &str) -> bool {
+        let Some(peer) = self.peer_mut(node) else {
+            return false;
+        };
+        let is_news = peer.rejected.as_deref() != Some(reason);
+        peer.rejected = Some(reason.into());
+        peer.failures = peer.failures.max(FAILURES_OF_REJECTED);
+        is_news
     }
 
     /// A member did not confirm a version that this node holds.

@@ -51,6 +51,12 @@ impl Pace {
         now - pinged_at >= if owes { self.heartbeat } else { self.interval }
     }
 
+    /// Shortest time between two pings of a member that a request waits for; as long as the requests' pause between
+    /// two attempts, but in a large cluster, where many members may be waited for at a time.
+    pub(super) fn impatient(&self) -> Duration {
+        self.interval / 10
+    }
+
     /// When a member that has just come up counts as pinged, so that not all of a large cluster are pinged at
     /// the same moment.
     pub(super) fn first_ping(&self, now: Instant, chance: &mut Chance) -> Option<Instant> {
@@ -86,6 +92,7 @@ mod tests {
             assert_eq!(pace.suspect_after(), Duration::from_millis(400));
             assert_eq!(pace.down_after(), Duration::from_millis(1500));
             assert_eq!(pace.first_ping(at(1000), &mut Chance::new(1)), None);
+            assert_eq!(pace.impatient(), Duration::from_millis(10));
         }
     }
 
@@ -99,5 +106,6 @@ mod tests {
         // A second ping and two more, all without an answer, before it is taken for silent.
         assert_eq!(pace.suspect_after(), Duration::from_millis(1300));
         assert_eq!(pace.down_after(), Duration::from_millis(2400));
+        assert_eq!(pace.impatient(), Duration::from_millis(100));
     }
 }
