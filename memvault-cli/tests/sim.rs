@@ -4,8 +4,8 @@ use crate::support::{Ran, Running, memvault};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// A sweep over all scenarios that is over soon.
-const SWEEP: [&str; 5] = ["sim", "--seeds", "27", "--duration", "2s"];
+/// A sweep that is over soon: no more runs than a document tells violations in full.
+const SWEEP: [&str; 5] = ["sim", "--seeds", "18", "--duration", "2s"];
 
 fn sim(args: &[&str]) -> Ran {
     memvault(&[&SWEEP, args].concat())
@@ -34,9 +34,9 @@ fn the_json_depends_on_the_flags_alone() {
     assert_ne!(lasting(&one), lasting(&sim(&["--json", "--seed", "2"])));
 
     let document = lasting(&one);
-    assert_eq!(document["runs"], 27);
+    assert_eq!(document["runs"], 18);
     assert_eq!(document["broken_runs"], 0);
-    assert_eq!(document["simulated_seconds"], 54.0);
+    assert_eq!(document["simulated_seconds"], 36.0);
     assert_eq!(document["violations"], Value::Array(Vec::new()));
     let scenarios = document["scenarios"].as_array().expect("a list");
     let requests = |scenario: &Value| scenario["requests"].as_u64().expect("a count");
