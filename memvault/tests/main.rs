@@ -14,6 +14,7 @@ mod replication_cases;
 mod replication_return;
 mod replication_ring_change;
 mod replication_sim;
+mod replication_waits;
 mod resp_replies;
 mod resp_vectors;
 mod ring_changes;
