@@ -122,8 +122,7 @@ fn hits_are_linearizable_when_members_come_back_before_their_peers() {
     for_seeds("lonely", LINEARIZABLE);
 }
 
-#[test]
-fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
+fn kills_fail_and_lose_nothing(scenario: &str) {
     let promises = Promises {
         linearizable: false,
         current: false,
@@ -132,22 +131,18 @@ fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
         fresh: false,
         available: true,
     };
-    let total = for_seeds("kills", promises);
+    let total = for_seeds(scenario, promises);
     assert!(total.crashes > 40, "{total:?}");
 }
 
 #[test]
+fn kills_alone_fail_and_lose_nothing_at_the_default_level() {
+    kills_fail_and_lose_nothing("kills");
+}
+
+#[test]
 fn kills_alone_fail_and_lose_nothing_at_level_quorum() {
-    let promises = Promises {
-        linearizable: false,
-        current: false,
-        durable: true,
-        atomic: false,
-        fresh: false,
-        available: true,
-    };
-    let total = for_seeds("kills-quorum", promises);
-    assert!(total.crashes > 40, "{total:?}");
+    kills_fail_and_lose_nothing("kills-quorum");
 }
 
 #[test]

@@ -6,6 +6,18 @@ use memvault::time::Duration;
 
 const DONE: Result<Answer, Failure> = Ok(Answer::Done);
 
+/// Three members that serve and a client; messages take their time.
+fn distant(delay: Duration) -> Cluster {
+    let mut cluster = Cluster::serving(3, 1);
+    // It counts from a start on.
+    cluster.rates.delay = delay;
+    for number in 0..4 {
+        cluster.restart(number);
+    }
+    cluster.wait_until_serving();
+    cluster
+}
+
 #[test]
 fn a_member_that_was_away_for_a_minute_is_reached_by_all_before_it_serves() {
     const CLIENTS: usize = 20;
@@ -36,13 +48,7 @@ fn a_write_does_not_wait_for_a_heartbeat_to_hear_that_members_lead_again() {
     let mut longest = Duration::ZERO;
     // Whatever the time is between two heartbeats.
     for phase in 0..20 {
-        let mut cluster = Cluster::serving(3, 1);
-        // A delay counts from a start on.
-        cluster.rates.delay = Duration::from_millis(2);
-        for number in 0..4 {
-            cluster.restart(number);
-        }
-        cluster.wait_until_serving();
+        let mut cluster = distant(Duration::from_millis(2));
         cluster.run(Duration::from_millis(5 * phase));
         for number in 0..3 {
             cluster.pause(number);
@@ -62,13 +68,7 @@ fn a_write_does_not_wait_for_a_heartbeat_to_hear_that_members_lead_again() {
 
 #[test]
 fn whoever_fetches_what_a_returned_member_knows_leads_again_before_the_next_tick() {
-    let mut cluster = Cluster::start(3, 1, |_| {});
-    // A delay counts from a start on.
-    cluster.rates.delay = Duration::from_millis(1);
-    for number in 0..4 {
-        cluster.restart(number);
-    }
-    cluster.wait_until_serving();
+    let mut cluster = distant(Duration::from_millis(1));
     let client = cluster.client(0);
     cluster.kill(0);
     cluster.run(Duration::from_millis(100));
