@@ -73,8 +73,8 @@ pub(crate) struct Coordination {
         help_heading = "Cluster"
     )]
     pub(crate) max_requests: usize,
-    /// Pings per second to all other nodes together, as long as these answer and serve: with more than
-    /// 100 of them, silence is noticed later
+    /// Pings per second to all other nodes together, as long as these answer and serve:
+    /// with more than 100 of them, silence is noticed later
     #[arg(
         verbatim_doc_comment,
         long,
