@@ -7,6 +7,10 @@ use super::config::Config;
 
 /// A rule without which a promise does not hold. The name stands where the rule is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    dead_code,
+    reason = "those of load are named before the code that keeps them"
+)]
 pub(crate) enum Rule {
     /// A restarted member serves only after it has fetched what it should hold.
     WarmUp,
@@ -70,6 +74,17 @@ pub(crate) enum Rule {
     QuorumsAreJoint,
     /// A majority of the members agrees on the next member list.
     MajoritiesAgree,
+    /// The time of an attempt begins when its message has left, not when it was queued.
+    TimeCountsFromSending,
+    /// Repeated attempts that no silent or dead member explains are a small part of the requests.
+    RetriesHaveABudget,
+    /// What a node itself was late does not count against its peers.
+    LatenessIsExcused,
+    /// On a link small messages go before the pieces of large ones.
+    SmallBeforeLarge,
+    /// Requests begin only while few keys and bytes are under way; the others wait, or are told that they
+    /// cannot be waited for.
+    AdmissionIsBounded,
 }
 
 /// Which rules a node keeps: all of them.
