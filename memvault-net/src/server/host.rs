@@ -91,6 +91,15 @@ impl Host for Clients {
     fn count_error(&self, name: Option<Name>, fault: Fault, code: ErrorCode) {
         self.tally.count_error(name, fault, code);
     }
+
+    fn notice_web_page(&self, address: &str) {
+        log::warn!(
+            address,
+            hint = "POST or Host: as a command, as browsers send them: a web page may be trying to have commands executed. \
+                    The connection was closed, and nothing of what followed was executed";
+            "web-page-closed"
+        );
+    }
 }
 
 impl Clients {

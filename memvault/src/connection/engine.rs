@@ -80,6 +80,10 @@ pub trait Engine {
     /// Takes note that a command, if it was one, was answered with an error. A [deferred](Execution::Deferred) reply is
     /// not among these: whoever supplies it is told what it [is](super::Connection::complete).
     fn count_error(&mut self, _name: Option<Name>, _fault: Fault, _code: ErrorCode) {}
+
+    /// Takes note that a client at `address` sent what browsers send, `POST` or `Host:`. It is closed without an answer,
+    /// and nothing of what follows is executed.
+    fn notice_web_page(&mut self, _address: &str) {}
 }
 
 impl<S: BuildHasher> Engine for Store<S> {

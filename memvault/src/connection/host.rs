@@ -27,6 +27,9 @@ pub trait Host {
 
     /// As [`Engine::count_error`].
     fn count_error(&self, _name: Option<Name>, _fault: Fault, _code: ErrorCode) {}
+
+    /// As [`Engine::notice_web_page`].
+    fn notice_web_page(&self, _address: &str) {}
 }
 
 /// An engine together with its host, for one call of [`Connection::process`](super::Connection::process).
@@ -86,5 +89,9 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
 
     fn count_error(&mut self, name: Option<Name>, fault: Fault, code: ErrorCode) {
         self.host.count_error(name, fault, code);
+    }
+
+    fn notice_web_page(&mut self, address: &str) {
+        self.host.notice_web_page(address);
     }
 }

@@ -76,7 +76,7 @@ pub enum Progress {
     /// A deferred reply has to come first: write the output, and process again after
     /// [`complete`](Connection::complete). Read nothing until then.
     NeedReply,
-    /// The client is done, or sent what is no command: write the output, then close.
+    /// The client is done, or sent what is no command, or is a web page: write the output, then close.
     Close,
     /// A node is calling: hand socket and [`input`](Connection::input) over. Only ever the first command.
     Peer,
@@ -257,6 +257,10 @@ impl Connection {
                 Err(CommandError::Unknown(args)) if self.is_fresh && is_node_hello(&args) => {
                     return Some(Step::Peer);
                 }
+                Err(CommandError::Unknown(args)) if is_of_a_web_page(&args) => {
+                    engine.notice_web_page(turn.peer.address());
+                    Step::Close
+                }
                 Err(error) => {
                     turn.refuse(engine, &args, &error);
                     Step::Next
@@ -428,4 +432,11 @@ fn count<E: Engine>(engine: &mut E, name: Name, out: &[u8], start: usize) {
 fn is_node_hello(args: &Args<'_>) -> bool {
     args.get(0)
         .is_some_and(|name| name.eq_ignore_ascii_case(b"NODE.HELLO"))
+}
+
+/// Whether this is how a request of a browser begins. A web page can send such to every port that its reader's machine
+/// reaches, and choose what follows: commands, if the lines before were only answered with errors.
+fn is_of_a_web_page(args: &Args<'_>) -> bool {
+    let name = args.get(0).unwrap_or(&[]);
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:")
 }

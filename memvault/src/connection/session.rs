@@ -42,6 +42,11 @@ impl Peer {
         self.id
     }
 
+    /// Where it connects from.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(super) fn name(&self) -> &[u8] {
         self.name.as_deref().unwrap_or(&[])
     }

@@ -7,3 +7,4 @@ mod counting;
 mod deferred;
 mod limits;
 mod replies;
+mod web_pages;
