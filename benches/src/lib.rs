@@ -7,6 +7,7 @@
 //! | `cargo run --release -p memvault-benches --bin compare` | time and hit ratio of the caches, side by side |
 //! | `cargo run --release -p memvault-benches --bin heap` | heap bytes per entry of the caches |
 //! | `cargo run --release -p memvault-benches --bin reliability -- all` | the numbers of RELIABILITY.md |
+//! | `cargo run --release -p memvault-benches --bin reliability -- load` | the same under load, some 40 minutes |
 #![forbid(unsafe_code)]
 
 pub mod peers;

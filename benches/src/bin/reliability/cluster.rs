@@ -32,13 +32,19 @@ impl Starter {
 
     /// `memvault` with these arguments. It ends with this process.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        Command::new(&self.0)
-            .args(args)
+        self.command(args)
             .args(["--log-level", "error", "--end-with-stdin"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .expect("the binary can be run")
+    }
+
+    /// `memvault` with these arguments, not yet started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(args);
+        command
     }
 }
 
@@ -47,11 +53,18 @@ pub(crate) struct Cluster<'a> {
     starter: &'a Starter,
     pub(crate) addresses: Vec<String>,
     members: Vec<Child>,
+    /// Where the first member tells of itself, the others on the ports that follow.
+    admin: Option<u16>,
 }
 
 impl<'a> Cluster<'a> {
     /// Starts this many members, with three replicas for each key, and waits until all serve.
     pub(crate) fn start(starter: &'a Starter, count: u16) -> Self {
+        Self::start_with(starter, count, None)
+    }
+
+    /// The same with admin ports, from `admin` on.
+    pub(crate) fn start_with(starter: &'a Starter, count: u16, admin: Option<u16>) -> Self {
         let base = free_ports(count);
         let addresses: Vec<_> = (base..base + count)
             .map(|port| format!("127.0.0.1:{port}"))
@@ -60,6 +73,7 @@ impl<'a> Cluster<'a> {
             starter,
             addresses,
             members: Vec::new(),
+            admin,
         };
         for number in 0..usize::from(count) {
             let member = cluster.start_member(number);
@@ -79,8 +93,16 @@ impl<'a> Cluster<'a> {
         let (_, port) = self.addresses[number]
             .rsplit_once(':')
             .expect("it has a port");
-        self.starter
-            .start(&["serve", "--cluster", &list, "--port", port])
+        let mut args = vec!["serve", "--cluster", &list, "--port", port];
+        let admin = self.admin.map(|base| base + number as u16);
+        let admin = admin.map(|port| format!("127.0.0.1:{port}"));
+        args.extend(admin.iter().flat_map(|address| ["--admin", address]));
+        self.starter.start(&args)
+    }
+
+    /// The process of a member.
+    pub(crate) fn pid(&self, number: usize) -> u32 {
+        self.members[number].id()
     }
 
     /// A client of its own: nobody else's requests wait in it.

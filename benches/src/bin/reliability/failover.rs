@@ -84,6 +84,32 @@ async fn freezes(rounds: usize, cluster: &Cluster<'_>, report: &mut Report) {
     hiccups.finish("QUORUM, freezes", report);
 }
 
+/// Kills and freezes at the default level, while somebody else asks for more than the cluster can do.
+pub(crate) async fn under_load(rounds: usize, cluster: &mut Cluster<'_>, report: &mut Report) {
+    let mut run = Run::start(cluster, Level::Auto).await;
+    let (mut kills, mut freezes) = (histogram(), histogram());
+    for round in 0..rounds {
+        run.kill(cluster, round % MEMBERS, &mut kills).await;
+        run.freeze(cluster, (round + 1) % MEMBERS, &mut freezes)
+            .await;
+    }
+    let (asked, failed) = run.finish().await;
+    let failures = format!("under load: failed requests of {asked}, {rounds} kills and freezes");
+    report.at_most(&failures, 0.0, failed as f64, "");
+    for (what, times) in [
+        ("kill to answer", &kills),
+        ("request to a frozen node", &freezes),
+    ] {
+        let p99 = millis_at(times, 0.99);
+        report.at_most(&format!("under load: {what}, p99"), 1000.0, p99, "ms");
+        report.note(
+            &format!("under load: {what}, longest"),
+            millis_at(times, 1.0),
+            "ms",
+        );
+    }
+}
+
 /// A level, with its client and those who write and read all the time.
 struct Run {
     client: Client,

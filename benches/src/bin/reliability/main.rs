@@ -3,7 +3,10 @@
 //! ```text
 //! cargo build --release -p memvault-cli
 //! cargo run --release -p memvault-benches --bin reliability -- failover|rejoin|levels|kills|memory|all
+//! cargo run --release -p memvault-benches --bin reliability -- wide|large|steady|overload|hostile|whole|resident|load
 //! ```
+//!
+//! The second line is what a cluster does under load, and what one client can do to the others; `load` is all of it.
 //!
 //! Real processes of `memvault serve` with their default settings, real sockets on the loopback interface,
 //! asked by the Rust client in this process. Prints a table, or with `--json` one line for each number.
@@ -14,6 +17,7 @@ mod failover;
 mod hiccups;
 mod kills;
 mod levels;
+mod load;
 mod memory;
 mod rejoin;
 mod report;
@@ -51,6 +55,8 @@ pub(crate) struct Args {
     /// kills: independent clusters of three, each with one member at a time that is not there
     #[arg(long, value_name = "N", default_value_t = 4)]
     clusters: usize,
+    #[command(flatten)]
+    load: load::Flags,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -68,8 +74,24 @@ enum What {
     Kills,
     /// Bytes per entry that versions cost
     Memory,
-    /// All of them
+    /// The five above
     All,
+    /// MGET, MSET and DEL of as many keys as a request may have, beside a client that asks for one
+    Wide,
+    /// Values of up to 60 MiB, beside the same client
+    Large,
+    /// A closed-loop load for minutes: no member may be taken for dead
+    Steady,
+    /// Twice the load that the cluster can carry, and then half
+    Overload,
+    /// Clients that ask for too much, or never read
+    Hostile,
+    /// Pipelines that are written as a whole before the first reply is read
+    Whole,
+    /// Resident memory at its limit
+    Resident,
+    /// The seven above
+    Load,
 }
 
 fn main() {
@@ -95,5 +117,6 @@ fn main() {
     if wanted(What::Kills) {
         kills::measure(&args, &starter, &mut report);
     }
+    load::measure(&args, &starter, &mut report);
     std::process::exit(i32::from(!report.all_hold()));
 }
