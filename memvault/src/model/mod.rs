@@ -8,6 +8,7 @@ pub mod cache;
 pub mod command;
 pub mod connection;
 pub mod coordinator;
+pub mod link;
 pub mod list;
 pub mod message;
 pub mod replica;

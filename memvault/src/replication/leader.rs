@@ -209,6 +209,10 @@ impl Leader {
         self.settle(cx, id);
     }
 
+    /// The last byte of a large offer with this id, to `node`, was handed to the operating system.
+    pub(super) fn handle_sent(&mut self, _cx: &mut Context, _now: Now, _node: NodeIndex, _id: u64) {
+    }
+
     /// A follower went away: writes that cannot succeed any more are answered now.
     pub(super) fn handle_lost(&mut self, cx: &mut Context) {
         let mut ids: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();

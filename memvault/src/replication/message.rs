@@ -196,7 +196,7 @@ pub struct Hello {
 
 impl Hello {
     /// The version that this release speaks.
-    pub const PROTOCOL: u8 = 2;
+    pub const PROTOCOL: u8 = 3;
 }
 
 /// What a node can be used for.

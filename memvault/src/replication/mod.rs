@@ -11,7 +11,7 @@
 //!                                  |       Node       |
 //! links  ------------------------> |   coordinator    | ------------------> links
 //!   handle_connected/disconnected  |   peers (view)   |  Action::{Connect, Disconnect, Send}
-//!   handle_message                 |   replica*       |
+//!   handle_heard/message/sent      |   replica*       |
 //! clock  ------------------------> +------------------+ ------------------> log
 //!   handle_timeout                    * members only        Action::Event
 //! ```
@@ -46,11 +46,13 @@ mod document;
 mod entry;
 mod event;
 mod floors;
+mod inbox;
 mod leader;
 mod message;
 mod missed;
 mod node;
 mod offer;
+mod outbox;
 mod peers;
 mod placement;
 mod plain;
@@ -79,11 +81,13 @@ pub use coordinator::Levels;
 pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use event::{DownReason, Event, Field, FieldValue};
+pub use inbox::{Arrived, Inbox};
 pub use message::{
     Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, Progress, PullReply,
     PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
 pub use node::{Node, NodeStatistics, PeerStatus};
+pub use outbox::Outbox;
 pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
 #[cfg(any(test, fuzzing))]
 pub(crate) use replica::Replica;
@@ -91,7 +95,7 @@ pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
 pub(crate) use resolve::read_quorum;
 #[cfg(test)]
 pub(crate) use rules::Rule;
-pub use wire::{HELLO, WireError};
+pub use wire::{HELLO, PIECE, WireError};
 
 use crate::time::{Instant, Timestamp};
 

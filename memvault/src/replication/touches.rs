@@ -34,6 +34,8 @@ pub(super) struct Touches {
 const PERIOD: Duration = Duration::from_secs(1);
 /// Longer keys are not told of: the sample is to stay small.
 const LONGEST_KEY: usize = 1024;
+/// Keys told of in one message, which is thus no longer than 256 KiB and a little.
+const KEYS_PER_MESSAGE: usize = 256;
 
 impl Touches {
     pub(super) const fn new(chance: Chance) -> Self {
@@ -83,7 +85,10 @@ impl Touches {
         sample.dedup();
         for (follower, keys) in batches(cx, now, &sample) {
             cx.statistics.touches_sent += keys.len() as u64;
-            cx.send(follower, 0, Body::Touch { keys });
+            for keys in keys.chunks(KEYS_PER_MESSAGE) {
+                let keys = keys.into();
+                cx.send(follower, 0, Body::Touch { keys });
+            }
         }
     }
 }

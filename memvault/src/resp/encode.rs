@@ -60,6 +60,11 @@ pub fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(CRLF);
 }
 
+/// Appends what stands before a bulk string of `len` bytes; the bytes and [`CRLF`] follow.
+pub(crate) fn bulk_header(out: &mut Vec<u8>, len: usize) {
+    header(out, b'$', len);
+}
+
 /// Appends the null that stands for a missing value.
 pub fn null(out: &mut Vec<u8>, protocol: Protocol) {
     out.extend_from_slice(match protocol {
@@ -149,7 +154,7 @@ pub fn command(out: &mut Vec<u8>, args: &[&[u8]]) {
     }
 }
 
-const CRLF: &[u8] = b"\r\n";
+pub(crate) const CRLF: &[u8] = b"\r\n";
 
 /// Most bytes around a bulk string: `$`, 20 digits, and twice CR and LF.
 const LONGEST_FRAME: usize = 25;

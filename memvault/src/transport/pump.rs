@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 use super::{Incident, Transport};
 use crate::replication::{
-    Action, Event, Levels, Link, Message, Node, Now, Outcome, PlainLink, PlainQuestion, Request,
-    WireError,
+    Action, Event, Inbox, Levels, Link, Message, Node, Now, Outbox, Outcome, PlainLink,
+    PlainQuestion, Request, WireError,
 };
-use crate::resp::{CommandDecoder, Limits};
+use crate::resp::Limits;
 use crate::ring::NodeIndex;
 use crate::time::Instant;
 
@@ -38,16 +38,19 @@ pub struct Pump<T> {
     node: Node,
     transport: T,
     streams: BTreeMap<Link, Stream>,
-    /// The message being sent; its memory is used again.
+    /// What is being sent; its memory is used again.
     scratch: Vec<u8>,
+    /// Large messages that were sent whole, of which the node has yet to hear.
+    sent: VecDeque<(Link, u64)>,
     outcomes: VecDeque<(u64, Outcome)>,
     events: VecDeque<Event>,
 }
 
-/// What came in on one link and is not a whole message yet.
-#[derive(Debug, Default)]
+/// What came in on one link and is not a whole message yet, and what goes out.
+#[derive(Debug)]
 struct Stream {
-    decoder: CommandDecoder,
+    inbox: Inbox,
+    outbox: Outbox,
     input: Vec<u8>,
     /// The codec, if the other end speaks plain Redis.
     plain: Option<PlainLink>,
@@ -61,6 +64,7 @@ impl<T: Transport> Pump<T> {
             transport,
             streams: BTreeMap::new(),
             scratch: Vec::new(),
+            sent: VecDeque::new(),
             outcomes: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -69,7 +73,7 @@ impl<T: Transport> Pump<T> {
     /// Begins a request; its outcome comes from [`poll_outcome`](Self::poll_outcome) with this id.
     pub fn request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
         self.node.handle_request(now, id, request, levels);
-        self.perform();
+        self.perform(now);
     }
 
     /// Does all that can be done at `now`. Returns whether anything was received.
@@ -77,12 +81,12 @@ impl<T: Transport> Pump<T> {
         if self.node.poll_timeout() <= now.instant {
             self.node.handle_timeout(now);
         }
-        self.perform();
+        self.perform(now);
         let mut received = false;
         while let Some(incident) = self.transport.poll(now.instant) {
             received = true;
             self.take(now, incident);
-            self.perform();
+            self.perform(now);
         }
         received
     }
@@ -121,6 +125,7 @@ impl<T: Transport> Pump<T> {
             Incident::Received(link, bytes) => {
                 let stream = self.streams.entry(link).or_default();
                 stream.input.extend_from_slice(&bytes);
+                self.node.handle_heard(now, link);
                 match (link, &stream.plain) {
                     (Link::Peer(peer), Some(_)) => self.decode_plain(now, peer),
                     _ => self.decode(now, link),
@@ -165,7 +170,7 @@ impl<T: Transport> Pump<T> {
                 Ok(Some((reply, consumed))) => {
                     stream.input.drain(..consumed);
                     self.node.handle_reply(now, peer, reply);
-                    self.perform();
+                    self.perform(now);
                 }
                 Ok(None) => return,
                 Err(error) => {
@@ -175,6 +180,18 @@ impl<T: Transport> Pump<T> {
                 }
             }
         }
+    }
+
+    /// Sends a message whole: a transport in memory takes everything.
+    fn send(&mut self, link: Link, message: &Message) {
+        let stream = self.streams.entry(link).or_default();
+        stream.outbox.push(message);
+        self.scratch.clear();
+        stream.outbox.fill(&mut self.scratch, usize::MAX);
+        while let Some(id) = stream.outbox.pop_sent() {
+            self.sent.push_back((link, id));
+        }
+        self.transport.send(link, &self.scratch);
     }
 
     fn ask(&mut self, peer: NodeIndex, question: &PlainQuestion) {
@@ -195,7 +212,15 @@ impl<T: Transport> Pump<T> {
         }
     }
 
-    fn perform(&mut self) {
+    fn perform(&mut self, now: Now) {
+        self.perform_actions();
+        while let Some((link, id)) = self.sent.pop_front() {
+            self.node.handle_sent(now, link, id);
+            self.perform_actions();
+        }
+    }
+
+    fn perform_actions(&mut self) {
         while let Some(action) = self.node.poll_action() {
             match action {
                 Action::Connect(peer) => self.transport.connect(peer),
@@ -203,11 +228,7 @@ impl<T: Transport> Pump<T> {
                     self.streams.remove(&link);
                     self.transport.close(link);
                 }
-                Action::Send(link, message) => {
-                    self.scratch.clear();
-                    message.encode(&mut self.scratch);
-                    self.transport.send(link, &self.scratch);
-                }
+                Action::Send(link, message) => self.send(link, &message),
                 Action::Ask(peer, question) => self.ask(peer, &question),
                 Action::Complete(id, outcome) => self.outcomes.push_back((id, outcome)),
                 Action::Event(event) => self.events.push_back(event),
@@ -219,14 +240,29 @@ impl<T: Transport> Pump<T> {
 impl Stream {
     /// The next message from `at` on, if it is complete; moves `at` behind it.
     fn next(&mut self, at: &mut usize) -> Option<Result<Message, WireError>> {
-        let input = self.input.get(*at..).unwrap_or(&[]);
-        match self.decoder.decode(input) {
-            Ok(Some(decoded)) => {
-                *at += decoded.consumed;
-                Some(Message::decode(decoded.args))
+        loop {
+            let input = self.input.get(*at..).unwrap_or(&[]);
+            match self.inbox.next(input) {
+                Ok(Some(arrived)) => {
+                    *at += arrived.consumed;
+                    if let Some(message) = arrived.message {
+                        return Some(Ok(message));
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => return Some(Err(error)),
             }
-            Ok(None) => None,
-            Err(_) => Some(Err(WireError::Malformed)),
+        }
+    }
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            inbox: Inbox::new(Limits::default()),
+            outbox: Outbox::default(),
+            input: Vec::new(),
+            plain: None,
         }
     }
 }

@@ -284,6 +284,17 @@ impl Coordinator {
         self.flushes.handle_flushed(cx, from, id);
     }
 
+    /// This node was late by this much: whoever was asked may have answered in time. Deadlines stay, as callers wait.
+    pub(super) fn postpone(&mut self, lateness: Duration) {
+        for timers in [&mut self.attempts, &mut self.read_attempts] {
+            timers.postpone(lateness);
+        }
+    }
+
+    /// The last byte of a large message with this id, to `node`, was handed to the operating system.
+    pub(super) fn handle_sent(&mut self, _cx: &mut Context, _now: Now, _node: NodeIndex, _id: u64) {
+    }
+
     /// A member cannot be reached any more: whoever waits for it goes on with the next replica at once.
     pub(super) fn handle_lost(&mut self, cx: &mut Context, now: Now, node: NodeIndex) {
         self.flushes.handle_lost(cx, node);

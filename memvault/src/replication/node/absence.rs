@@ -6,7 +6,7 @@ use super::super::event::Event;
 use super::super::message::NodeState;
 use super::super::peers::Peers;
 use super::super::warm_up::WarmUp;
-use super::{Member, Node, TICK};
+use super::{Member, Node, TICK, TOLERANCE};
 use crate::ring::NodeIndex;
 use crate::time::Duration;
 
@@ -28,6 +28,16 @@ impl Node {
         self.last_tick = now.instant;
         self.handle_pause(now, gap);
         true
+    }
+
+    /// A time-out comes late: for as long this node looked at nothing, and what came meanwhile waits to be read. So much
+    /// longer the others may take.
+    pub(super) fn excuse_lateness(&mut self, now: Now) {
+        let lateness = now.instant - self.poll_timeout();
+        if lateness > TOLERANCE {
+            self.cx.peers.excuse_lateness(now.instant, lateness);
+            self.coordinator.postpone(lateness);
+        }
     }
 
     /// This process stood still: others may have taken over meanwhile, and a member must not lead before it

@@ -90,6 +90,8 @@ struct Member {
     sweep_from: Instant,
 }
 
+/// Lateness of a time-out up to which nothing is made of it: the operating system's timers are no better.
+const TOLERANCE: Duration = Duration::from_millis(5);
 /// How often liveness is looked at.
 const TICK: Duration = Duration::from_millis(25);
 
@@ -235,9 +237,30 @@ impl Node {
         self.deliver_local(now);
     }
 
+    /// Bytes came in, whether a message is complete with them or not: a sign of life of the member at the other end.
+    /// Call it once for all that was read in one go, before [`handle_message`](Self::handle_message). O(1).
+    pub fn handle_heard(&mut self, now: Now, from: Link) {
+        if let Link::Peer(peer) = from {
+            self.cx.peers.heard(now.instant, peer, &mut self.cx.out);
+        }
+    }
+
+    /// The operating system has taken the last byte of the large message with this id: from now on it depends on the
+    /// other end how long its answer takes. Small messages are taken for handed over when they are sent, as none of
+    /// them waits for more than a piece of a large one; see [`Outbox`](super::Outbox).
+    pub fn handle_sent(&mut self, now: Now, to: Link, id: u64) {
+        let Link::Peer(node) = to else { return };
+        self.coordinator.handle_sent(&mut self.cx, now, node, id);
+        if let Some(member) = &mut self.member {
+            member.leader.handle_sent(&mut self.cx, now, node, id);
+        }
+        self.deliver_local(now);
+    }
+
     /// Time has passed: heartbeats, retries, silence.
     pub fn handle_timeout(&mut self, now: Now) {
         self.look_at_clock(now);
+        self.excuse_lateness(now);
         if self.next_tick <= now.instant {
             self.tick(now);
             self.next_tick = now.instant + TICK;

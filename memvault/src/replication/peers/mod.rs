@@ -361,6 +361,16 @@ impl Peers {
         self.chance.next_u64() as u32
     }
 
+    /// This node looked at nothing for so long: its peers were not silent meanwhile.
+    pub(super) fn excuse_lateness(&mut self, now: Instant, lateness: Duration) {
+        for peer in &mut self.peers {
+            peer.heard_at = now.min(peer.heard_at + lateness);
+            if let Progression::Greeting { since } = &mut peer.progress {
+                *since = now.min(*since + lateness);
+            }
+        }
+    }
+
     /// Starts as if nothing had been heard for a while: after this process itself stood still, silence
     /// says nothing about others.
     pub(super) fn excuse_silence(&mut self, now: Instant) {

@@ -3,20 +3,33 @@
 //! ```text
 //! *3 | name, such as NODE.OFFER | header: id, epoch and fixed fields, big-endian | key | value ...
 //! ```
+//!
+//! One that is longer than [`PIECE`] travels in pieces, between which others pass it; see
+//! [`Outbox`](super::Outbox).
+//!
+//! ```text
+//! *3 | NODE.PIECE | header: number of the stream, length of the whole message | up to PIECE bytes of it
+//! ```
 
 mod reader;
 mod writer;
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::message::{Body, Message, NodeState, OfferKind};
-use crate::resp::Args;
+use crate::resp::{Args, DecodeError, encode};
 use reader::{Header, Rest, read_body};
-use writer::Parts;
+pub(super) use writer::{Parts, Segment};
 
 /// The name of the message that opens a link. A connection whose first command has this name belongs to a
 /// peer: peers and Redis clients share one port, and no command of Redis begins with `NODE.`.
 pub const HELLO: &[u8] = b"NODE.HELLO";
+
+/// Bytes of a message that leave in one go: a longer one leaves in pieces of this size, in bytes.
+pub const PIECE: usize = 16 << 10;
+/// The name of a piece of a message.
+pub(super) const PIECE_NAME: &[u8] = b"NODE.PIECE";
 
 /// Why bytes are not a message. The peer's fault: its link is closed, nothing else changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,26 +41,54 @@ pub enum WireError {
     Malformed,
     /// A field has a value that means nothing.
     BadValue,
+    /// The bytes are no RESP, or pass a limit of it.
+    Resp(DecodeError),
+    /// A message claims to be longer than any that this end takes.
+    TooLong {
+        /// What was claimed, in bytes.
+        len: u64,
+        /// What is allowed, in bytes.
+        limit: usize,
+    },
+    /// More messages come in pieces at a time than may.
+    TooManyStreams,
 }
 
-impl core::fmt::Display for WireError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::UnknownMessage => "unknown message",
-            Self::Malformed => "malformed message",
-            Self::BadValue => "meaningless value in a message",
-        })
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownMessage => f.write_str("unknown message"),
+            Self::Malformed => f.write_str("malformed message"),
+            Self::BadValue => f.write_str("meaningless value in a message"),
+            Self::Resp(error) => error.fmt(f),
+            Self::TooLong { len, limit } => write!(
+                f,
+                "a message of {len} bytes, where {limit} are allowed (--max-value must be the same everywhere)"
+            ),
+            Self::TooManyStreams => f.write_str("too many messages in pieces at a time"),
+        }
     }
 }
 
 impl core::error::Error for WireError {}
 
 impl Message {
-    /// Appends the message to `out`.
+    /// Appends the message to `out`, in one go. O(length).
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.parts().write(out);
+    }
+
+    /// Whether it travels in pieces, between which others pass it: it is longer than [`PIECE`] bytes. O(1) but for
+    /// messages with many parts.
+    #[must_use]
+    pub fn is_bulk(&self) -> bool {
+        self.parts().len() > PIECE
+    }
+
+    pub(super) fn parts(&self) -> Parts<'_> {
         let mut parts = Parts::new(name(&self.body), self.id, self.epoch);
         parts.add_body(&self.body);
-        parts.write(out);
+        parts
     }
 
     /// Reads a message from the parts of a RESP array.
@@ -65,6 +106,51 @@ impl Message {
         } else {
             Err(WireError::Malformed)
         }
+    }
+}
+
+/// A piece of a message, as it is on the wire.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    /// Which of the messages that come in pieces: never used before on this link.
+    pub(super) stream: u64,
+    /// Bytes of the whole message.
+    pub(super) total: u64,
+    /// What follows what has come of it. Never empty.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// Appends what stands before `len` bytes of a piece; [`encode::CRLF`] stands behind them.
+    pub(super) fn open(out: &mut Vec<u8>, stream: u64, total: u64, len: usize) {
+        encode::array(out, 3);
+        encode::bulk(out, PIECE_NAME);
+        encode::bulk_header(out, 16);
+        out.extend_from_slice(&stream.to_be_bytes());
+        out.extend_from_slice(&total.to_be_bytes());
+        out.extend_from_slice(encode::CRLF);
+        encode::bulk_header(out, len);
+    }
+
+    /// Reads a piece, if the parts of a RESP array are one.
+    pub(super) fn decode(args: Args<'a>) -> Option<Result<Self, WireError>> {
+        (args.get(0) == Some(PIECE_NAME)).then(|| Self::read(args))
+    }
+
+    fn read(args: Args<'a>) -> Result<Self, WireError> {
+        let (Some(header), Some(bytes), 3) = (args.get(1), args.get(2), args.len()) else {
+            return Err(WireError::Malformed);
+        };
+        let mut header = Header::new(header);
+        let (stream, total) = (header.u64()?, header.u64()?);
+        if !header.is_empty() || bytes.is_empty() || bytes.len() > PIECE {
+            return Err(WireError::Malformed);
+        }
+        Ok(Self {
+            stream,
+            total,
+            bytes,
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Messages into bytes.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use super::super::config::Member;
 use super::super::document::{Change, Document};
-use super::super::entry::Entry;
+use super::super::entry::{Bytes, Entry};
 use super::super::message::{
     Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, ReadReply, Refusal, TurnReply,
     Write, WriteReply,
@@ -15,10 +16,26 @@ use crate::time::Timestamp;
 use crate::version::Version;
 
 /// A message taken apart: fixed fields in one part, everything of variable length in parts of its own.
-pub(super) struct Parts<'a> {
+pub(in super::super) struct Parts<'a> {
     name: &'static [u8],
     header: Vec<u8>,
-    rest: Vec<&'a [u8]>,
+    rest: Vec<Part<'a>>,
+}
+
+/// A part of variable length.
+enum Part<'a> {
+    Borrowed(&'a [u8]),
+    /// A value: it can be kept without a copy.
+    Shared(&'a Bytes),
+}
+
+/// Bytes of a message that follow each other.
+#[derive(Debug)]
+pub(in super::super) enum Segment {
+    /// Fixed fields and short parts.
+    Owned(Vec<u8>),
+    /// A long value, which belongs to others too.
+    Shared(Bytes),
 }
 
 impl<'a> Parts<'a> {
@@ -34,13 +51,48 @@ impl<'a> Parts<'a> {
         }
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the message to `out`. O(length).
+    pub(in super::super) fn write(&self, out: &mut Vec<u8>) {
+        self.write_head(out);
+        for part in &self.rest {
+            encode::bulk(out, part.bytes());
+        }
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>) {
         encode::array(out, 2 + self.rest.len());
         encode::bulk(out, self.name);
         encode::bulk(out, &self.header);
+    }
+
+    /// How many bytes [`write`](Self::write) appends. O(parts).
+    pub(in super::super) fn len(&self) -> usize {
+        let rest = self.rest.iter().map(|part| bulk_len(part.bytes().len()));
+        let head = header_len(2 + self.rest.len());
+        head + bulk_len(self.name.len()) + bulk_len(self.header.len()) + rest.sum::<usize>()
+    }
+
+    /// What [`write`](Self::write) appends, without a copy of values above `longest` bytes. O(length of the others).
+    pub(in super::super) fn segments(&self, longest: usize) -> Vec<Segment> {
+        let (mut segments, mut owned) = (Vec::new(), Vec::new());
+        self.write_head(&mut owned);
         for part in &self.rest {
-            encode::bulk(out, part);
+            match part {
+                Part::Shared(value) if value.len() > longest => {
+                    encode::bulk_header(&mut owned, value.len());
+                    segments.push(Segment::Owned(mem::take(&mut owned)));
+                    segments.push(Segment::Shared(Bytes::clone(value)));
+                    owned.extend_from_slice(encode::CRLF);
+                }
+                part => encode::bulk(&mut owned, part.bytes()),
+            }
         }
+        segments.push(Segment::Owned(owned));
+        segments
+    }
+
+    fn part(&mut self, bytes: &'a [u8]) {
+        self.rest.push(Part::Borrowed(bytes));
     }
 
     fn u8(&mut self, value: u8) {
@@ -78,7 +130,7 @@ impl<'a> Parts<'a> {
         self.u64(entry.expire_at.map_or(0, Timestamp::as_millis));
         self.u8(u8::from(entry.expire_at.is_some()) << 1 | u8::from(entry.value.is_some()));
         if let Some(value) = &entry.value {
-            self.rest.push(value);
+            self.rest.push(Part::Shared(value));
         }
     }
 
@@ -86,7 +138,7 @@ impl<'a> Parts<'a> {
         match body {
             Body::Hello(hello) => self.hello(hello),
             Body::SameId { came_later } => self.u8(u8::from(*came_later)),
-            Body::Rejected(reason) => self.rest.push(reason.as_bytes()),
+            Body::Rejected(reason) => self.part(reason.as_bytes()),
             Body::Ping | Body::Flushed | Body::WrongEpoch => {}
             Body::Pong {
                 boot,
@@ -105,15 +157,15 @@ impl<'a> Parts<'a> {
             Body::Wrote(reply) => self.write_reply(*reply),
             Body::Offer { key, entry, kind } => {
                 self.u8(kind_code(*kind));
-                self.rest.push(key);
+                self.part(key);
                 self.entry(entry);
             }
             Body::Offered(reply) => self.offer_reply(*reply),
             Body::Read { key, promise } => {
                 self.promise(*promise);
-                self.rest.push(key);
+                self.part(key);
             }
-            Body::Turn { key } | Body::Yield { key } => self.rest.push(key),
+            Body::Turn { key } | Body::Yield { key } => self.part(key),
             Body::Turned(reply) => self.u8(match reply {
                 TurnReply::Granted => 0,
                 TurnReply::Queued => 1,
@@ -131,7 +183,7 @@ impl<'a> Parts<'a> {
             }
             Body::Pulled(reply) => self.pull_reply(reply),
             Body::Missed { since } => self.u64(*since),
-            Body::Touch { keys } => self.rest.extend(keys.iter().map(|key| &**key)),
+            Body::Touch { keys } => keys.iter().for_each(|key| self.part(key)),
             Body::Flush { version } => self.version(*version),
             Body::Document(document) => self.document(document),
             Body::Propose { .. } | Body::Voted { .. } => self.agreement(body),
@@ -145,8 +197,8 @@ impl<'a> Parts<'a> {
         self.u8(u8::from(hello.is_member));
         self.u8(hello.protocol);
         self.u32(hello.virtual_nodes);
-        self.rest.push(hello.node_id.as_bytes());
-        self.rest.push(hello.callee.as_bytes());
+        self.part(hello.node_id.as_bytes());
+        self.part(hello.callee.as_bytes());
     }
 
     fn progress(&mut self, gaining: Option<Progress>) {
@@ -194,15 +246,15 @@ impl<'a> Parts<'a> {
             }
             Some(Change::Leaving(id)) => {
                 self.u8(2);
-                self.rest.push(id.as_bytes());
+                self.part(id.as_bytes());
             }
         }
     }
 
     fn member(&mut self, member: &'a Member) {
         self.u32(member.weight);
-        self.rest.push(member.id.as_bytes());
-        self.rest.push(member.address.as_bytes());
+        self.part(member.id.as_bytes());
+        self.part(member.address.as_bytes());
     }
 
     fn write_request(&mut self, write: &'a Write) {
@@ -210,7 +262,7 @@ impl<'a> Parts<'a> {
         self.u8(write.next_need);
         self.u8(u8::from(write.is_fill) << 1 | u8::from(write.first));
         self.u64(write.deadline.as_millis());
-        self.rest.push(&write.key);
+        self.part(&write.key);
         self.entry(&write.entry);
     }
 
@@ -305,8 +357,37 @@ impl<'a> Parts<'a> {
         self.u32(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         for pulled in entries {
             self.u8(u8::from(pulled.unconfirmed));
-            self.rest.push(&pulled.key);
+            self.part(&pulled.key);
             self.entry(&pulled.entry);
         }
     }
+}
+
+impl Part<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Segment {
+    pub(in super::super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Length of a bulk string of `len` bytes.
+fn bulk_len(len: usize) -> usize {
+    header_len(len) + len + encode::CRLF.len()
+}
+
+/// Length of a header that says `len`.
+fn header_len(len: usize) -> usize {
+    let digits = len.checked_ilog10().unwrap_or(0) as usize + 1;
+    1 + digits + encode::CRLF.len()
 }
