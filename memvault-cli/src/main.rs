@@ -32,6 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = args::parse();
     logging::start(&cli);
+    args::environment::tell_ignored();
     match dispatch(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process;
 
+use rustix::termios::{Winsize, tcgetwinsize};
 use serde::Serialize;
 
 /// Colours, or none.
@@ -63,6 +64,14 @@ impl Style {
             text.to_string()
         }
     }
+}
+
+/// Columns of the terminal, else `COLUMNS` if that is set; `None` if nobody looks, or nobody knows.
+pub(crate) fn columns() -> Option<usize> {
+    let of = |size: rustix::io::Result<Winsize>| size.ok().map(|size| usize::from(size.ws_col));
+    let terminal = of(tcgetwinsize(io::stdout())).filter(|columns| *columns > 0);
+    let variable = || env::var("COLUMNS").ok()?.parse().ok();
+    terminal.or_else(variable)
 }
 
 fn colours_wanted() -> bool {

@@ -1,7 +1,9 @@
 //! `ring`: which node holds what.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 
 use memvault::ring::{Ring, Share};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use crate::args::{query, size};
 use crate::error::{Error, OK, Outcome};
 use crate::output::{self, Style, bar, grouped};
-use crate::query::{Health, probe_all};
+use crate::query::{Health, named, probe_all};
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &query::Ring) -> Outcome {
@@ -120,8 +122,8 @@ impl<'a> View<'a> {
         }
     }
 
-    fn write_key(&self, text: &mut String, key: &str, style: Style) {
-        let _ = writeln!(text, "\n  key {}", style.bold(key));
+    fn write_key(&self, text: &mut String, key: &OsStr, style: Style) {
+        let _ = writeln!(text, "\n  key {}", style.bold(key.display()));
         let width = self.id_width();
         for (position, id) in self.preference_list(key).enumerate() {
             let role = if position == 0 { "leader" } else { "follower" };
@@ -129,7 +131,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn preference_list(&self, key: &str) -> impl Iterator<Item = &str> {
+    fn preference_list(&self, key: &OsStr) -> impl Iterator<Item = &str> {
         self.ring
             .replicas(key.as_bytes(), self.args.cluster.replicas.replicas)
             .filter_map(|node| self.ring.node_id(node))
@@ -170,7 +172,9 @@ impl<'a> View<'a> {
         });
         let keys = self.args.keys.iter().map(|key| {
             let list: Vec<_> = self.preference_list(key).collect();
-            json!({"key": key, "preference_list": list})
+            let mut entry = named("key", key);
+            entry.insert("preference_list".to_owned(), json!(list));
+            entry
         });
         json!({
             "replicas": self.args.cluster.replicas.replicas,

@@ -1,6 +1,8 @@
 //! One node, and the subcommands that ask it.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::support::{Ran, Server, command, eventually, is_silent, memvault, ran};
 use rustix::process::Signal;
@@ -65,6 +67,50 @@ fn answers_as_json() {
     assert_eq!(parsed(&del), json!({"keys": ["k", "x"], "deleted": 1}));
     let ping = server.ask(&["ping", "--json"]);
     assert_eq!(parsed(&ping)[0]["up"], true);
+}
+
+#[test]
+fn words_with_a_dash_are_keys_and_values() {
+    let server = Server::start(&[]);
+    for (key, value) in [
+        ("k", "-hello"),
+        ("k", "-h"),
+        ("-1", "--ttll"),
+        ("--x", "-----BEGIN CERTIFICATE-----"),
+        ("-", "-"),
+    ] {
+        let set = server.ask(&["set", key, value, "--ttl", "1h"]);
+        assert_eq!(
+            (set.code, set.stdout.as_str()),
+            (Some(0), "OK\n"),
+            "{set:?}"
+        );
+        let get = server.ask(&["get", key]);
+        assert_eq!(get.stdout, format!("{value}\n"), "{get:?}");
+    }
+    let set = memvault(&["set", "--server", &server.address, "--", "k", "--help"]);
+    assert_eq!(set.stdout, "OK\n", "{set:?}");
+    let del = server.ask(&["del", "-1", "k", "--x"]);
+    assert_eq!(del.stdout, "3\n", "{del:?}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_keys_and_values() {
+    let server = Server::start(&[]);
+    let word = OsStr::from_bytes(b"\xff\x80-k");
+    let ask = |args: &[&OsStr]| {
+        let mut command = command(&[]);
+        command.args(args).arg("--server").arg(&server.address);
+        command.output().expect("it runs")
+    };
+    let [set, get, del] = ["set", "get", "del"].map(OsStr::new);
+    assert_eq!(ask(&[set, word, word]).stdout, b"OK\n");
+    assert_eq!(ask(&[get, word]).stdout, b"\xff\x80-k\n");
+    let json = ask(&[get, word, OsStr::new("--json")]).stdout;
+    let json: Value = serde_json::from_slice(&json).expect("JSON");
+    let bytes = json!([255, 128, 45, 107]);
+    assert_eq!((&json["key_bytes"], &json["value_bytes"]), (&bytes, &bytes));
+    assert_eq!(ask(&[del, word]).stdout, b"1\n");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::size::size;
 pub(crate) struct Admin {
     /// Tell of this server over HTTP there: / for people, /metrics for Prometheus, /healthz,
     /// /readyz, /api/status. Whoever reaches it can look and change nothing [default: nowhere]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = address)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) admin: Option<AdminAddress>,
 }
 

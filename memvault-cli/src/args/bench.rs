@@ -22,7 +22,7 @@ Examples:
 pub(crate) struct Bench {
     /// The RESP server to measure: host:port
     /// [default: MEMVAULT_HOST:MEMVAULT_PORT, each if set, else 127.0.0.1:6379]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = super::cluster::server)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = super::cluster::server)]
     pub(crate) server: Option<String>,
     #[command(flatten)]
     pub(crate) load: Load,

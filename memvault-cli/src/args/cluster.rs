@@ -20,7 +20,7 @@ pub(crate) struct Seeds(pub(crate) Vec<String>);
 pub(crate) struct Cluster {
     /// All members, in any order: host:port or id=host:port, separated by commas.
     /// The same in every process
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = members)]
+    #[arg(long, value_name = "LIST", value_parser = members)]
     pub(crate) cluster: Members,
     #[command(flatten)]
     pub(crate) replicas: Replicas,
@@ -39,12 +39,7 @@ pub(crate) struct Replicas {
 pub(crate) struct Kind {
     /// The members are plain Redis servers (redis-server, Valkey), not nodes of MemVault: keys are
     /// placed and copied as ever, at level one and with a weaker promise
-    #[arg(
-        verbatim_doc_comment,
-        long,
-        requires = "cluster",
-        help_heading = "Cluster"
-    )]
+    #[arg(long, requires = "cluster", help_heading = "Cluster")]
     pub(crate) plain_redis: bool,
 }
 
@@ -54,7 +49,6 @@ pub(crate) struct Coordination {
     /// What becomes of a plain write of unknown fate: retag (write again; it may become
     /// visible twice) or error (answer -INDETERMINATE)
     #[arg(
-        verbatim_doc_comment,
         long,
         value_name = "WHAT",
         default_value = "retag",
@@ -65,7 +59,6 @@ pub(crate) struct Coordination {
     /// Keys under way for clients at a time; further requests are answered with -BUSY, and
     /// one with more keys than that is refused
     #[arg(
-        verbatim_doc_comment,
         long,
         value_name = "N",
         default_value = "65536",
@@ -76,7 +69,6 @@ pub(crate) struct Coordination {
     /// Pings per second to all other nodes together, as long as these answer and serve:
     /// with more than 100 of them, silence is noticed later
     #[arg(
-        verbatim_doc_comment,
         long,
         value_name = "N",
         default_value = "1000",

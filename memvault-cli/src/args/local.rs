@@ -38,7 +38,7 @@ pub(crate) struct Up {
     pub(crate) port: u16,
     /// Tell of the servers over HTTP: the gateway there, node 1 on the next port, and so on
     /// [default: nowhere]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = admin::address)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = admin::address)]
     pub(crate) admin: Option<AdminAddress>,
     #[command(flatten)]
     pub(crate) coordination: Coordination,

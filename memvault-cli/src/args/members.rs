@@ -81,7 +81,7 @@ pub(crate) struct Status {
 pub(crate) struct Ask {
     /// Any member: host:port
     /// [default: MEMVAULT_HOST:MEMVAULT_PORT, each if set, else 127.0.0.1:6379]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = cluster::server)]
     pub(crate) server: Option<String>,
     /// Longest wait for a connection or a reply
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_duration)]

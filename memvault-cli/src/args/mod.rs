@@ -5,8 +5,11 @@
 pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod cluster;
+mod dashes;
 pub(crate) mod duration;
+pub(crate) mod environment;
 pub(crate) mod faults;
+mod layout;
 pub(crate) mod local;
 pub(crate) mod members;
 pub(crate) mod query;
@@ -15,10 +18,14 @@ pub(crate) mod sim;
 pub(crate) mod size;
 pub(crate) mod top;
 
+use std::env;
+use std::ffi::OsString;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use log::LevelFilter;
 
 use crate::logging::{LogFormat, Wanted};
+use crate::output;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -27,7 +34,6 @@ use crate::logging::{LogFormat, Wanted};
     version,
     about = "A cache that is a cluster: exact LRU, replicated, spoken to by any Redis client.",
     after_help = EXAMPLES,
-    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -37,7 +43,6 @@ pub(crate) struct Cli {
     /// Least severe messages to log on standard error, off to trace
     /// [default: info for servers, error for the rest]
     #[arg(
-        verbatim_doc_comment,
         long,
         global = true,
         value_name = "LEVEL",
@@ -50,7 +55,6 @@ pub(crate) struct Cli {
     /// Form of the log: text for people; json for programs, one object a line
     /// [default: text]
     #[arg(
-        verbatim_doc_comment,
         long,
         global = true,
         value_name = "FORMAT",
@@ -119,8 +123,25 @@ Exit codes: 0 done; 1 failed, or no such key; 2 the command line is wrong.";
 
 /// Reads the command line; ends the process if it is wrong, or asks for help.
 pub(crate) fn parse() -> Cli {
-    let matches = taking_negative_numbers(Cli::command()).get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    read(env::args_os().collect()).unwrap_or_else(|error| error.exit())
+}
+
+fn read(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = definition();
+    let words = dashes::arranged(&command, words)?;
+    let matches = match command.try_get_matches_from_mut(&words) {
+        Ok(matches) => matches,
+        Err(error) => return Err(environment::blamed(error, &definition(), &words)),
+    };
+    environment::remember(&command, &matches);
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// All of the command line, for this terminal and this environment.
+fn definition() -> clap::Command {
+    let command = taking_negative_numbers(Cli::command());
+    let command = environment::without_ignored(command);
+    layout::fitted(command, output::columns())
 }
 
 /// A number below 0 is the value of the flag before it, whose limits the error then names, and not a flag that does not
@@ -147,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        taking_negative_numbers(Cli::command()).debug_assert();
+        definition().debug_assert();
     }
 
     #[test]

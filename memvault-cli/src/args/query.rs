@@ -1,5 +1,6 @@
 //! Flags of the subcommands that ask a server or a cluster.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
@@ -15,7 +16,7 @@ use super::duration::{duration, positive_duration};
 pub(crate) struct Target {
     /// One server, member or gateway: host:port
     /// [default: MEMVAULT_HOST:MEMVAULT_PORT, each if set, else 127.0.0.1:6379]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = cluster::server)]
     pub(crate) server: Option<String>,
     /// All members of a cluster: host:port or id=host:port, separated by commas
     #[arg(long, value_name = "LIST", value_parser = cluster::members)]
@@ -34,7 +35,7 @@ pub(crate) struct Careful {
     pub(crate) target: Target,
     /// Replicas that must answer: one, quorum, all or auto (a quorum while there is one,
     /// else those that live). Only with --cluster [default: auto]
-    #[arg(verbatim_doc_comment, long, value_parser = cluster::level, requires = "cluster", help_heading = "Whom to ask")]
+    #[arg(long, value_parser = cluster::level, requires = "cluster", help_heading = "Whom to ask")]
     pub(crate) level: Option<Level>,
     #[command(flatten)]
     pub(crate) kind: Kind,
@@ -53,7 +54,7 @@ Examples:
   memvault get greeting --cluster 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003 --level quorum")]
 pub(crate) struct Get {
     /// The key
-    pub(crate) key: String,
+    pub(crate) key: OsString,
     #[command(flatten)]
     pub(crate) careful: Careful,
 }
@@ -61,14 +62,18 @@ pub(crate) struct Get {
 /// Arguments of `set`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+A value is taken as it is, bytes that are no text too; -x is a value, --help is not: behind -- all is.
+
 Examples:
   memvault set greeting hello
+  memvault set delta -5
+  memvault set flag -- --help
   memvault set session:17 '{\"user\": 17}' --ttl 30m")]
 pub(crate) struct Set {
     /// The key
-    pub(crate) key: String,
+    pub(crate) key: OsString,
     /// Its value
-    pub(crate) value: String,
+    pub(crate) value: OsString,
     /// Time after which the key expires: 500ms, 10s, 5m, 2h, 1d [default: never]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) ttl: Option<Duration>,
@@ -86,7 +91,7 @@ Example:
 pub(crate) struct Del {
     /// The keys
     #[arg(required = true, value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<OsString>,
     #[command(flatten)]
     pub(crate) careful: Careful,
 }
@@ -119,8 +124,8 @@ pub(crate) struct Ring {
     #[command(flatten)]
     pub(crate) cluster: Cluster,
     /// Show the preference list of this key: the nodes that hold it, the leader first. May be repeated
-    #[arg(long = "key", value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
+    #[arg(long = "key", value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) keys: Vec<OsString>,
     /// Longest wait for a node's state; with 0s the nodes are not asked
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
     pub(crate) timeout: Duration,

@@ -46,6 +46,9 @@ pub(crate) struct Serve {
 
 /// Arguments of `gateway`.
 #[derive(Debug, Args)]
+#[command(override_usage = "\
+memvault gateway [OPTIONS] --cluster <LIST>
+       memvault gateway [OPTIONS] --discover <LIST>")]
 #[command(after_help = "\
 Any Redis client can use the gateway: it finds the nodes of each key, and goes round dead ones.
 
@@ -79,11 +82,11 @@ pub(crate) struct Gateway {
 pub(crate) struct Served {
     /// All members, in any order: host:port or id=host:port, separated by commas.
     /// The same in every process
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::members)]
+    #[arg(long, value_name = "LIST", value_parser = cluster::members)]
     pub(crate) cluster: Option<Members>,
     /// In place of --cluster, some of the members: host:port, separated by commas. They tell the
     /// rest, also when it changes
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::seeds)]
+    #[arg(long, value_name = "LIST", value_parser = cluster::seeds)]
     pub(crate) discover: Option<Seeds>,
     #[command(flatten)]
     pub(crate) replicas: Replicas,
@@ -95,22 +98,16 @@ pub(crate) struct Served {
 pub(crate) struct Listen {
     /// Address or host name to listen on
     /// [default: of a member, its own in --cluster, else 127.0.0.1]
-    #[arg(
-        verbatim_doc_comment,
-        long,
-        value_name = "ADDRESS",
-        env = "MEMVAULT_HOST"
-    )]
+    #[arg(long, value_name = "ADDRESS", env = "MEMVAULT_HOST")]
     pub(crate) bind: Option<String>,
     /// Port to listen on, for clients and other nodes alike
     /// [default: of a member, its own in --cluster, else 6379]
-    #[arg(verbatim_doc_comment, long, value_name = "PORT", env = "MEMVAULT_PORT")]
+    #[arg(long, value_name = "PORT", env = "MEMVAULT_PORT")]
     pub(crate) port: Option<u16>,
     /// Whether clients from other machines are refused, as there is no password; members are
     /// let in. Say no only where everyone who reaches this server
     /// may use it
     #[arg(
-        verbatim_doc_comment,
         long,
         value_name = "YES|NO",
         env = "MEMVAULT_PROTECTED_MODE",
@@ -127,18 +124,18 @@ pub(crate) struct Listen {
 pub(crate) struct Capacity {
     /// Memory for keys and values, with all that they need: 256mb, 1gb. The entry used longest
     /// ago makes room [default: no limit]
-    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size)]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     pub(crate) max_memory: Option<usize>,
     /// Number of entries; the entry used longest ago makes room [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_entries: Option<usize>,
     /// Threads that serve clients, each with its share of keys and memory, and its own LRU order.
     /// Pays when one core is not enough. A member of a cluster has one
-    #[arg(verbatim_doc_comment, long, value_name = "N", default_value = "1", value_parser = threads)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
     pub(crate) threads: usize,
     /// How to wait for clients: epoll (two system calls per request; on Linux, a node alone), smol
     /// (anywhere), or auto (epoll where it is possible)
-    #[arg(verbatim_doc_comment, long, value_name = "HOW", default_value = "auto", value_parser = io)]
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = io)]
     pub(crate) io: Io,
 }
 
@@ -149,7 +146,7 @@ pub(crate) struct Capacity {
 pub(crate) struct Member {
     /// All members, this one included: host:port or id=host:port, separated by commas.
     /// The same in every process [default: none, a node alone]
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::members)]
+    #[arg(long, value_name = "LIST", value_parser = cluster::members)]
     pub(crate) cluster: Option<Members>,
     #[command(flatten)]
     pub(crate) replicas: Replicas,
@@ -157,40 +154,40 @@ pub(crate) struct Member {
     /// and is found, also at another address than before. Uses UDP on the same port. Without
     /// --cluster it learns from them who the members are; if it is none, it waits for
     /// memvault cluster add
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::seeds, conflicts_with = "join")]
+    #[arg(long, value_name = "LIST", value_parser = cluster::seeds, conflicts_with = "join")]
     pub(crate) discover: Option<Seeds>,
     /// Where others reach this node, host:port, if not where it listens. Only with --discover
     /// [default: what it listens on; with --bind 0.0.0.0, the address towards a seed]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server, requires = "discover")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = cluster::server, requires = "discover")]
     pub(crate) advertise: Option<String>,
     /// This node's id: with --cluster, that of its entry [default: the one with this port on
     /// this machine]; without, one that no other has [default: its address]
-    #[arg(verbatim_doc_comment, long, value_name = "ID", requires = "membership")]
+    #[arg(long, value_name = "ID", requires = "membership")]
     pub(crate) node_id: Option<String>,
     /// Join a cluster that is running: --cluster names one or more of its members, and this node
     /// waits until memvault cluster add names it by its id
     /// [default id: the address and port that it listens on]
-    #[arg(verbatim_doc_comment, long, requires = "cluster")]
+    #[arg(long, requires = "cluster")]
     pub(crate) join: bool,
     /// Bytes per second that this node fetches at most when it starts or takes keys over
     /// [default: 200mb]
-    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size, requires = "membership")]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size, requires = "membership")]
     pub(crate) fetch_rate: Option<usize>,
     /// Keys per second of which this node, when nearly full, tells each follower that they were
     /// read, so that they are not evicted there; 0 for none [default: 256]
-    #[arg(verbatim_doc_comment, long, value_name = "N", requires = "membership")]
+    #[arg(long, value_name = "N", requires = "membership")]
     pub(crate) max_touches: Option<usize>,
     /// Share of --max-memory and --max-entries that deletions may take, in percent: beyond it
     /// the oldest are forgotten before their 10 minutes are over [default: 5]
-    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = percent, requires = "membership")]
+    #[arg(long, value_name = "N", value_parser = percent, requires = "membership")]
     pub(crate) max_tombstones: Option<u8>,
     /// Recent writes of which this node remembers that it accepted them, though they are
     /// overwritten, and as many that it refused: a retry is told the same [default: 65536]
-    #[arg(verbatim_doc_comment, long, value_name = "N", value_parser = count, requires = "membership")]
+    #[arg(long, value_name = "N", value_parser = count, requires = "membership")]
     pub(crate) max_tags: Option<usize>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
-    #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = positive_duration, requires = "membership")]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, requires = "membership")]
     pub(crate) join_patience: Option<Duration>,
 }
 
@@ -218,7 +215,7 @@ pub(crate) struct ClientLimits {
     max_inline: Option<usize>,
     /// Replies that wait for a slow reader, after which nothing more of its commands is executed
     /// [default: 64kb]
-    #[arg(verbatim_doc_comment, long, value_name = "SIZE", value_parser = positive_size)]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_output: Option<usize>,
     /// Most arguments of a command [default: 1048576]
     #[arg(long, value_name = "N", value_parser = count)]

@@ -17,7 +17,7 @@ use super::faults::{Fault, fault};
 /// Arguments of `sim`.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("amount").args(["seeds", "hours"]))]
-#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = help())]
 pub(crate) struct Sim {
     #[command(subcommand)]
@@ -28,7 +28,7 @@ pub(crate) struct Sim {
     pub(crate) world: World,
     /// Print one line of JSON, and no progress. Equal flags give equal fields, but for those whose
     /// names begin with wall or speed
-    #[arg(verbatim_doc_comment, long, help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Runs {
     pub(crate) hours: Option<f64>,
     /// Simulated time of each run, at most 24h; five calm seconds follow
     /// [default: of the scenario, 20s]
-    #[arg(verbatim_doc_comment, long, value_name = "TIME", value_parser = run_time)]
+    #[arg(long, value_name = "TIME", value_parser = run_time)]
     pub(crate) duration: Option<Duration>,
     /// Runs at a time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = threads, default_value_t = processors(), hide_default_value = true)]
@@ -125,7 +125,7 @@ pub(crate) struct World {
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
     /// What must hold: linearizable, current, durable, atomic, fresh, available; with commas
     /// [default: what the protocol promises under these flags]
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
 }
 
@@ -203,8 +203,7 @@ Faults:
   skew=200ms     wall clocks differ from the true time by up to this much, and change
   jump=5s        ... between two jumps of one wall clock by up to an hour, for up to 3 s
   change=1.5s    ... between two commands that add or remove a member; for scenarios with spares
-  none, all      nothing; loss, duplicate, straggle, crash, silent-crash, partition, pause and skew as above
-                 Words behind them change that: all,crash=never
+  none, all      nothing; loss, duplicate, straggle, crash, silent-crash, partition, pause and skew as above; words behind them change that: all,crash=never
 
 Checks, of which each scenario gets those that the protocol promises under its conditions:
   linearizable   acknowledged writes and reads that find a value fit into one order in real time

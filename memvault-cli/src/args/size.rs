@@ -1,6 +1,7 @@
 //! Sizes in bytes as people write them: `256mb`.
 
-/// Reads a number of bytes: digits, then `b`, `kb`, `mb`, `gb` or nothing, in any case; steps of 1024.
+/// Reads a number of bytes: digits, then `b`, `kb`, `mb`, `gb` or nothing, in any case; steps of 1024, as in Redis,
+/// with or without the `i` of `mib`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit());
@@ -35,9 +36,9 @@ fn factor(unit: &str) -> Option<usize> {
     Some(1 << shift)
 }
 
-/// Writes a number of bytes with the unit that suits it: `1.5 MB`; steps of 1024.
+/// Writes a number of bytes with the unit that suits it: `1.5 MiB`; steps of 1024.
 pub(crate) fn human(bytes: u64) -> String {
-    let units = ["KB", "MB", "GB", "TB"];
+    let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = "B";
     for next in units {
@@ -97,9 +98,9 @@ mod tests {
         for (bytes, text) in [
             (0, "0 B"),
             (1000, "1000 B"),
-            (1536, "1.5 KB"),
-            (256 << 20, "256 MB"),
-            (5 << 40, "5.0 TB"),
+            (1536, "1.5 KiB"),
+            (256 << 20, "256 MiB"),
+            (5 << 40, "5.0 TiB"),
         ] {
             assert_eq!(human(bytes), text);
         }

@@ -21,11 +21,11 @@ Examples:
 pub(crate) struct Top {
     /// Any member or gateway, which knows the others, or a node alone: host:port
     /// [default: MEMVAULT_HOST:MEMVAULT_PORT, each if set, else 127.0.0.1:6379]
-    #[arg(verbatim_doc_comment, long, value_name = "HOST:PORT", value_parser = cluster::server, help_heading = "Whom to ask")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = cluster::server, help_heading = "Whom to ask")]
     pub(crate) server: Option<String>,
     /// Members of a cluster: host:port or id=host:port, separated by commas. One that answers
     /// knows the rest
-    #[arg(verbatim_doc_comment, long, value_name = "LIST", value_parser = cluster::members, help_heading = "Whom to ask")]
+    #[arg(long, value_name = "LIST", value_parser = cluster::members, help_heading = "Whom to ask")]
     pub(crate) cluster: Option<Members>,
     /// Longest wait for a connection or a reply
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = positive_duration, help_heading = "Whom to ask")]

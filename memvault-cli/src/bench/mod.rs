@@ -33,7 +33,7 @@ use worker::Run;
 
 /// Runs the subcommand. The exit code is 1 if a reply was an error.
 pub(crate) fn run(args: &Bench) -> Outcome {
-    let server = server_address(args.server.as_deref());
+    let server = server_address(args.server.as_deref())?;
     let streams = connect(args, &server)?;
     if args.data.fill {
         let (tally, _) = measure(args, &server, &streams, true)?;

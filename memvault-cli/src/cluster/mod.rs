@@ -81,7 +81,7 @@ fn wait(link: &mut Link) -> Result<Status, Error> {
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 fn connect(ask: &Ask) -> Result<Link, Error> {
-    let address = server_address(ask.server.as_deref());
+    let address = server_address(ask.server.as_deref())?;
     Link::connect(&address, ask.timeout).map_err(Error::failed)
 }
 

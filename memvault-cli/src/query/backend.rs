@@ -23,7 +23,7 @@ impl Backend {
     pub(super) fn connect(careful: &Careful) -> Result<Self, Error> {
         let target = &careful.target;
         let Some(members) = &target.cluster else {
-            let server = server_address(target.server.as_deref());
+            let server = server_address(target.server.as_deref())?;
             return Link::connect(&server, target.timeout)
                 .map(Self::Server)
                 .map_err(Error::failed);

@@ -32,7 +32,7 @@ pub(crate) enum Health {
 pub(crate) fn ping(args: &Ping) -> Outcome {
     let addresses = match &args.target.cluster {
         Some(members) => members.0.iter().map(|node| node.address.clone()).collect(),
-        None => vec![server_address(args.target.server.as_deref())],
+        None => vec![server_address(args.target.server.as_deref())?],
     };
     let healths = probe_all(&addresses, args.target.timeout);
     let all_up = healths

@@ -5,6 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use memvault_net::driver::NodeAddress;
 
 use crate::args::cluster::word;
+use crate::args::environment::said;
 use crate::error::Error;
 use crate::link;
 
@@ -24,7 +25,10 @@ pub(super) fn own_entry<'a>(
     match own[..] {
         [own] => Ok(own),
         [] => Err(not_listed(
-            &format!("has port {port} (--port) and an address of this machine"),
+            &format!(
+                "has port {port} ({}) and an address of this machine",
+                said("port", port)
+            ),
             members,
         )),
         _ => Err(Error::usage(format_args!(

@@ -1,20 +1,17 @@
 //! The listening sockets of a server.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use crate::args::admin::AdminAddress;
+use crate::args::environment::said;
 use crate::error::Error;
 use crate::local::unusable;
 
 /// Listens where a server's clients and nodes connect; port 0 lets the system choose.
 pub(super) fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
-    bind(
-        host,
-        port,
-        &format!("--bind {host}"),
-        &format!("--port {port}"),
-    )
+    bind(host, port, &said("bind", host), &said("port", port))
 }
 
 /// Listens where `--admin` says, if it was given.
@@ -37,5 +34,9 @@ fn bind(host: &str, port: u16, host_flag: &str, port_flag: &str) -> Result<TcpLi
             )));
         }
     };
-    TcpListener::bind(&addresses[..]).map_err(|error| unusable(host, port, port_flag, &error))
+    TcpListener::bind(&addresses[..]).map_err(|error| {
+        let is_the_address = error.kind() == ErrorKind::AddrNotAvailable;
+        let flag = if is_the_address { host_flag } else { port_flag };
+        unusable(host, port, flag, &error)
+    })
 }

@@ -25,7 +25,7 @@ use session::{Answer, Session};
 pub(crate) fn run(args: &Shell) -> Outcome {
     let servers = match &args.target.cluster {
         Some(members) => members.0.iter().map(|node| node.address.clone()).collect(),
-        None => vec![server_address(args.target.server.as_deref())],
+        None => vec![server_address(args.target.server.as_deref())?],
     };
     let session = Session::connect(servers, args.target.timeout)?;
     if io::stdin().is_terminal() {

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Top) -> Outcome {
     let named = match &args.cluster {
         Some(members) => members.0.clone(),
         None => {
-            let address = server_address(args.server.as_deref());
+            let address = server_address(args.server.as_deref())?;
             vec![NodeAddress {
                 id: address.clone(),
                 address,

@@ -245,7 +245,7 @@ fn one_table_is_plain_text() {
     assert_eq!(lines[0], "3 nodes: 2 up, 1 down; 2 replicas per key");
     assert_eq!(
         lines[1],
-        "50 ops/s, hits 50.0%, 20 copies of keys, 2.0 MB of 8.0 MB, 0 evictions/s"
+        "50 ops/s, hits 50.0%, 20 copies of keys, 2.0 MiB of 8.0 MiB, 0 evictions/s"
     );
     assert_eq!(
         lines[3],

@@ -12,6 +12,7 @@ use log::LevelFilter;
 use smol::Timer;
 
 use crate::args::admin::AdminAddress;
+use crate::args::environment::said;
 use crate::args::local::Up;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::local::{HOST, Plan, Startup, check_free};
@@ -56,8 +57,8 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
     })?;
     if ports.contains(&args.port) {
         return Err(Error::usage(format_args!(
-            "--port {}: this is one of the nodes' ports, {base} to {last} (--base-port)",
-            args.port
+            "{}: this is one of the nodes' ports, {base} to {last} (--base-port)",
+            said("port", args.port)
         )));
     }
     for &port in &ports {
@@ -67,7 +68,7 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
     check_free(
         HOST,
         args.port,
-        &format!("--port {}, the gateway", args.port),
+        &format!("{}, the gateway", said("port", args.port)),
     )?;
     if let Some(admin) = &args.admin {
         check_admin(admin, args.count, (&ports, args.port))?;

@@ -28,7 +28,9 @@ pub(crate) fn command(args: &[&str]) -> Command {
         "MEMVAULT_PORT",
         "MEMVAULT_LOG",
         "MEMVAULT_LOG_FORMAT",
+        "MEMVAULT_PROTECTED_MODE",
         "NO_COLOR",
+        "COLUMNS",
     ] {
         command.env_remove(variable);
     }
@@ -83,7 +85,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// The same with these variables.
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = command(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

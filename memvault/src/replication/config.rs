@@ -148,7 +148,7 @@ pub struct Config {
     /// How long a node that is joining may be out of reach before the attempt is given up; default 30 s.
     pub join_patience: Duration,
     /// Bytes of keys and values per second that a node fetches at most when it starts or takes keys over;
-    /// default 200 MB/s.
+    /// default 200 000 000.
     pub fetch_rate: u64,
     /// Keys per second of which a member that is nearly full tells each follower that it served them, so that
     /// they are not evicted there; default 256, 0 for none.
