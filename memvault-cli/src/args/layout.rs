@@ -110,11 +110,30 @@ mod tests {
 
     #[test]
     fn paragraphs_columns_and_commands_are_laid_out() {
-        let text = "One sentence that was\nbroken by hand.\n\nExamples:\n  memvault get a --cluster b:1,c:2\n  \
-                    memvault up        all of it at once, with a gateway\n  none   nothing at all of all this happens";
-        let expected = "One sentence that was broken by\nhand.\n\nExamples:\n  memvault get a \\\n      --cluster \
-                        b:1,c:2\n  memvault up\n      all of it at once, with a\n      gateway\n  none   nothing at \
-                        all of all\n         this happens";
-        assert_eq!(laid_out(text, 32), expected);
+        let text = [
+            "One sentence that somebody had",
+            "broken by hand.",
+            "",
+            "Examples:",
+            "  memvault get key --cluster b:1,c:2,d:3",
+            "  memvault up               all of it at once, with a gateway",
+            "  none   nothing at all of all this happens",
+        ];
+        let expected = [
+            "One sentence that somebody had broken by",
+            "hand.",
+            "",
+            "Examples:",
+            "  memvault get key --cluster b:1,c:2,d:3",
+            "  memvault up",
+            "      all of it at once, with a gateway",
+            "  none   nothing at all of all this",
+            "         happens",
+        ];
+        let text = text.join("\n");
+        assert_eq!(laid_out(&text, 40), expected.join("\n"));
+        let narrow = laid_out(&text, 36);
+        let command = "  memvault get key \\\n      --cluster b:1,c:2,d:3\n";
+        assert!(narrow.contains(command), "{narrow}");
     }
 }

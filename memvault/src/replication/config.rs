@@ -148,7 +148,7 @@ pub struct Config {
     /// How long a node that is joining may be out of reach before the attempt is given up; default 30 s.
     pub join_patience: Duration,
     /// Bytes of keys and values per second that a node fetches at most when it starts or takes keys over;
-    /// default 200 000 000.
+    /// default 200 MiB.
     pub fetch_rate: u64,
     /// Keys per second of which a member that is nearly full tells each follower that it served them, so that
     /// they are not evicted there; default 256, 0 for none.
@@ -200,7 +200,7 @@ impl Config {
             settle: Duration::from_secs(1),
             warm_max: Duration::from_secs(10),
             join_patience: Duration::from_secs(30),
-            fetch_rate: 200_000_000,
+            fetch_rate: 200 << 20,
             max_touches: 256,
             tombstone_grace: Duration::from_secs(600),
             max_tombstones: 5,
