@@ -221,11 +221,12 @@ fn links_of_kubernetes_and_empty_variables_count_as_unset() {
 
 #[test]
 fn a_wrong_command_line_is_explained_and_gives_exit_code_2() {
-    let cases: [(&[&str], &str); 23] = [
+    let cases: [(&[&str], &str); 24] = [
         (&[], "Usage: memvault"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve", "--max-memory", "lots"], "such as 256mb"),
         (&["serve", "--max-memory", "0"], "more than 0"),
+        (&["serve", "--max-memory", "120%"], "1% to 100%"),
         (
             &["serve", "--max-memory", "5 parsecs"],
             "expected b, kb, mb or gb",

@@ -8,6 +8,7 @@ pub mod driver;
 #[cfg(target_os = "linux")]
 mod edge;
 mod hasher;
+pub mod memory_limit;
 pub mod server;
 
 /// The README's examples, as tests: this crate sees both libraries.

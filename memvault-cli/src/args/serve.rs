@@ -11,7 +11,7 @@ use super::admin::{Admin, AdminFlags};
 use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
 use super::duration::positive_duration;
-use super::size::positive_size;
+use super::size::{memory_share, positive_size};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -122,9 +122,10 @@ pub(crate) struct Listen {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Capacity")]
 pub(crate) struct Capacity {
-    /// Memory for keys and values, with all that they need: 256mb, 1gb. The entry used longest
-    /// ago makes room [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    /// Memory for keys and values, with all that they need: 256mb, 1gb, or a share of what the
+    /// container or else the machine has: 60%. The entry used longest ago makes room
+    /// [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
     pub(crate) max_memory: Option<usize>,
     /// Number of entries; the entry used longest ago makes room [default: no limit]
     #[arg(long, value_name = "N", value_parser = count)]

@@ -1,5 +1,7 @@
 //! Sizes in bytes as people write them: `256mb`.
 
+use memvault_net::memory_limit::memory_limit;
+
 /// Reads a number of bytes: digits, then `b`, `kb`, `mb`, `gb` or nothing, in any case; steps of 1024, as in Redis,
 /// with or without the `i` of `mib`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
@@ -23,6 +25,26 @@ pub(crate) fn positive_size(text: &str) -> Result<usize, String> {
         0 => Err(format!("must be more than 0, {EXAMPLES}")),
         bytes => Ok(bytes),
     }
+}
+
+/// Like [`positive_size`], or a share of the memory that this process may have: `60%`.
+pub(crate) fn memory_share(text: &str) -> Result<usize, String> {
+    share_of(memory_limit, text)
+}
+
+fn share_of(limit: impl FnOnce() -> Option<u64>, text: &str) -> Result<usize, String> {
+    let Some(percent) = text.trim().strip_suffix('%') else {
+        return positive_size(text).map_err(|error| format!("{error}, or a share such as 60%"));
+    };
+    let percent = percent.trim_end().parse().ok();
+    let percent: u64 = percent
+        .filter(|percent| (1..=100).contains(percent))
+        .ok_or("expected 1% to 100% of the memory that this process may have, such as 60%")?;
+    let limit = limit().ok_or(
+        "the system tells neither a container's limit nor the machine's memory: give a size, such as 256mb",
+    )?;
+    let share = u128::from(limit) * u128::from(percent) / 100;
+    usize::try_from(share).map_err(|_| "more bytes than this machine can address".to_owned())
 }
 
 fn factor(unit: &str) -> Option<usize> {
@@ -91,6 +113,24 @@ mod tests {
             assert!(error.contains(part), "{text}: {error}");
         }
         assert!(positive_size("0").is_err());
+    }
+
+    #[test]
+    fn a_share_is_taken_of_what_this_process_may_have() {
+        let of = |limit, text| share_of(|| limit, text);
+        assert_eq!(of(Some(1000), "60%"), Ok(600));
+        assert_eq!(of(Some(u64::MAX), " 100 %"), Ok(usize::MAX));
+        assert_eq!(of(None, "64mb"), Ok(64 << 20));
+        for (limit, text, part) in [
+            (Some(1000), "0%", "1% to 100%"),
+            (Some(1000), "101%", "1% to 100%"),
+            (Some(1000), "1.5%", "1% to 100%"),
+            (None, "60%", "give a size"),
+            (None, "much", "or a share such as 60%"),
+        ] {
+            let error = of(limit, text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
     }
 
     #[test]
