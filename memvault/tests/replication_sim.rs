@@ -16,10 +16,11 @@ const LINEARIZABLE: Promises = Promises {
     atomic: false,
     fresh: false,
     available: false,
+    responsive: false,
 };
 
-/// The seeds to run.
-fn seeds() -> RangeInclusive<u64> {
+/// The seeds to run: so many, if nobody says otherwise.
+pub(crate) fn seeds(usual: u64) -> RangeInclusive<u64> {
     let number = |name: &str| {
         std::env::var(name)
             .ok()
@@ -27,7 +28,7 @@ fn seeds() -> RangeInclusive<u64> {
     };
     match number("MEMVAULT_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(10),
+        None => 1..=number("MEMVAULT_SEEDS").unwrap_or(usual),
     }
 }
 
@@ -35,7 +36,7 @@ fn seeds() -> RangeInclusive<u64> {
 fn for_seeds(name: &str, promises: Promises) -> Report {
     let named = Named::find(name).expect("it is in the catalogue");
     let mut total = Report::default();
-    for seed in seeds() {
+    for seed in seeds(10) {
         let scenario = (named.scenario)(seed);
         assert_eq!(scenario.promises(), promises, "seed {seed}");
         let report = run(&scenario);
@@ -130,6 +131,7 @@ fn kills_fail_and_lose_nothing(scenario: &str) {
         atomic: false,
         fresh: false,
         available: true,
+        responsive: false,
     };
     let total = for_seeds(scenario, promises);
     assert!(total.crashes > 40, "{total:?}");
@@ -220,6 +222,7 @@ fn kills_alone_count_nothing_twice_at_the_default_level() {
         atomic: true,
         fresh: false,
         available: false,
+        responsive: false,
     };
     let total = for_seeds("counting-kills", promises);
     assert!(total.updates > 10_000 && total.crashes > 40, "{total:?}");
@@ -288,7 +291,7 @@ fn nothing_is_lost_among_slow_members_false_suspicions_and_links_that_come_and_g
 #[test]
 fn hits_are_linearizable_under_faults_of_any_strength() {
     let named = Named::find("wild").expect("it is in the catalogue");
-    for seed in seeds() {
+    for seed in seeds(10) {
         let report = run(&(named.scenario)(seed));
         assert!(report.violations.is_empty(), "seed {seed}: {report:#?}");
     }

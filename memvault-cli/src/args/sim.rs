@@ -123,7 +123,7 @@ pub(crate) struct World {
     /// What becomes of a write of unknown fate: retag (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
-    /// What must hold: linearizable, current, durable, atomic, fresh, available; with commas
+    /// What must hold: linearizable, current, durable, atomic, fresh, available, responsive; with commas
     /// [default: what the protocol promises under these flags]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = promise)]
     pub(crate) check: Option<Vec<Promise>>,
@@ -144,16 +144,19 @@ pub(crate) enum Promise {
     Fresh,
     /// No request fails.
     Available,
+    /// Load harms nobody, and leaves nothing behind.
+    Responsive,
 }
 
 impl Promise {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Linearizable,
         Self::Current,
         Self::Durable,
         Self::Atomic,
         Self::Fresh,
         Self::Available,
+        Self::Responsive,
     ];
 
     const fn name(self) -> &'static str {
@@ -164,6 +167,7 @@ impl Promise {
             Self::Atomic => "atomic",
             Self::Fresh => "fresh",
             Self::Available => "available",
+            Self::Responsive => "responsive",
         }
     }
 }
@@ -211,7 +215,9 @@ Checks, of which each scenario gets those that the protocol promises under its c
   durable        after the first acknowledged write of a key no read misses
   atomic         no increment is lost or counted twice, no lock is taken twice
   fresh          what was loaded before a change, and deleted after it, is not found any more
-  available      no request fails
+  available      no request fails; under load: none of the bystanders
+  responsive     under load nobody is ejected without a fault, at least 80 % of the capacity is answered, bystanders
+                 wait for no longer than the scenario says, and a second after too much load all is as before
 
 Exit code 1 if a check failed, with the command that repeats the run; 130 after Ctrl-C, with the
 summary so far.
@@ -257,7 +263,7 @@ fn scenario(text: &str) -> Result<String, String> {
 fn promise(text: &str) -> Result<Promise, String> {
     let found = Promise::ALL.into_iter().find(|known| known.name() == text);
     found.ok_or_else(|| {
-        "expected linearizable, current, durable, atomic, fresh or available".to_owned()
+        "expected linearizable, current, durable, atomic, fresh, available or responsive".to_owned()
     })
 }
 

@@ -79,6 +79,7 @@ impl Plan {
             atomic: checks.contains(&Promise::Atomic),
             fresh: checks.contains(&Promise::Fresh),
             available: checks.contains(&Promise::Available),
+            responsive: checks.contains(&Promise::Responsive),
         }
     }
 

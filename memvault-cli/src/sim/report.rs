@@ -192,6 +192,8 @@ fn counts(sums: &Sums) -> Value {
         "updates": counts.updates,
         "unknown_updates": counts.unknown_updates,
         "failures": counts.failures,
+        "refused": counts.refused,
+        "ejections": counts.ejections,
         "crashes": counts.crashes,
         "partitions": counts.partitions,
         "pauses": counts.pauses,

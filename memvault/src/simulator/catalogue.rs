@@ -2,6 +2,7 @@
 
 use super::faults::Faults;
 use super::scenario::Scenario;
+use super::under_load;
 use crate::replication::{Level, OnAmbiguous};
 use crate::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 27] = [
+pub const CATALOGUE: [Named; 33] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -153,7 +154,40 @@ pub const CATALOGUE: [Named; 27] = [
         about: "varied, every kind of fault, each with a strength drawn from the seed",
         scenario: Scenario::wild,
     },
+    Named {
+        name: "wide",
+        about: "requests of 300 and 3000 keys: none fails, nobody is ejected, bystanders wait for 250 ms at most",
+        scenario: under_load::wide,
+    },
+    Named {
+        name: "large",
+        about: "values of up to 4 MiB: no request fails, nobody is ejected, bystanders wait for 500 ms at most",
+        scenario: under_load::large,
+    },
+    Named {
+        name: "overload",
+        about: "twice what the cluster can carry, then half: goodput stays, nobody is ejected, soon all is as before",
+        scenario: under_load::overload,
+    },
+    Named {
+        name: "slow",
+        about: "one member is four times slower than the others: no request fails, nobody is ejected",
+        scenario: under_load::slow,
+    },
+    Named {
+        name: "overload-kills",
+        about: "overload, and members crash: no bystander fails",
+        scenario: under_load::overload_kills,
+    },
+    Named {
+        name: "overload-stops",
+        about: "overload, and processes stand still",
+        scenario: under_load::overload_stops,
+    },
 ];
+
+/// Those with one of these numbers or a smaller one take turns.
+const MIXED: usize = 27;
 
 impl Named {
     /// The scenario with this name.
@@ -165,7 +199,7 @@ impl Named {
     /// All scenarios in turn, one for each seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> &'static Self {
-        &CATALOGUE[(seed % CATALOGUE.len() as u64) as usize]
+        &CATALOGUE[(seed % MIXED as u64) as usize]
     }
 }
 

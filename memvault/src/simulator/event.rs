@@ -1,6 +1,9 @@
 //! What can happen in a simulated cluster.
 
-use crate::replication::Message;
+use alloc::vec::Vec;
+
+use super::pipe::Chunk;
+use crate::replication::{Link, Message};
 use crate::time::Instant;
 
 /// Something that will happen.
@@ -10,6 +13,50 @@ pub(super) enum Event {
         to_member: bool,
         sent: Instant,
         message: Message,
+    },
+    /// A message is written to a link that has a width.
+    Post {
+        connection: u64,
+        to_member: bool,
+        message: Message,
+    },
+    /// A chunk has left.
+    Left {
+        connection: u64,
+        to_member: bool,
+        chunk: Chunk,
+    },
+    /// It arrives, and waits to be read.
+    Arrive {
+        connection: u64,
+        to_member: bool,
+        bytes: Vec<u8>,
+    },
+    /// It is read.
+    Read {
+        connection: u64,
+        to_member: bool,
+        bytes: Vec<u8>,
+    },
+    /// A process learns that the last of a large message has left.
+    Sent {
+        process: usize,
+        boot: u32,
+        link: Link,
+        id: u64,
+    },
+    /// A process has done what it was busy with.
+    Free {
+        process: usize,
+        boot: u32,
+    },
+    /// A phase of the load begins.
+    Phase {
+        number: usize,
+    },
+    /// A request of a phase comes in.
+    Arrival {
+        phase: usize,
     },
     Connected {
         from: usize,

@@ -5,6 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::faults::Faults;
+use super::pipe::Pipe;
+use super::scenario::Scenario;
 use crate::chance::Chance;
 use crate::time::Duration;
 
@@ -22,6 +24,10 @@ pub(super) struct Network {
     faults: Faults,
     open: BTreeMap<u64, Connection>,
     outbound: BTreeMap<(usize, usize), u64>,
+    /// Of connections with a width: by connection, and whether towards the member.
+    pipes: BTreeMap<(u64, bool), Pipe>,
+    /// Whether nothing passes anything on those.
+    is_in_order: bool,
     cut: Vec<Vec<bool>>,
     next: u64,
 }
@@ -46,11 +52,13 @@ impl Connection {
 const LATENCY: Duration = Duration::from_micros(100);
 
 impl Network {
-    pub(super) fn new(processes: usize, faults: Faults) -> Self {
+    pub(super) fn new(processes: usize, scenario: &Scenario) -> Self {
         Self {
-            faults,
+            faults: scenario.faults,
+            is_in_order: !scenario.lets_small_pass(),
             open: BTreeMap::new(),
             outbound: BTreeMap::new(),
+            pipes: BTreeMap::new(),
             cut: vec![vec![false; processes]; processes],
             next: 0,
         }
@@ -97,6 +105,21 @@ impl Network {
         if let Some(connection) = self.open.remove(&id) {
             self.forget_outbound(id, connection);
         }
+        self.pipes.remove(&(id, true));
+        self.pipes.remove(&(id, false));
+    }
+
+    /// One direction of a connection with a width.
+    pub(super) fn pipe(&mut self, id: u64, to_member: bool) -> Option<&mut Pipe> {
+        let is_there = self.open.contains_key(&id);
+        let is_in_order = self.is_in_order;
+        let pipe = self.pipes.entry((id, to_member));
+        is_there.then(|| pipe.or_insert_with(|| Pipe::new(is_in_order)))
+    }
+
+    /// What a chunk takes from one end to the other, once it has left.
+    pub(super) const fn latency(&self) -> Duration {
+        self.faults.delay
     }
 
     fn forget_outbound(&mut self, id: u64, connection: Connection) {

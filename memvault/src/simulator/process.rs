@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::scenario::Scenario;
+use super::server::Server;
 use crate::replication::{Config, Level, Levels, Member, Node, Now, Role};
 use crate::ring::NodeIndex;
 use crate::store;
@@ -24,6 +25,9 @@ pub(super) struct Process {
     pub(super) slow_until: Instant,
     /// It does nothing before this.
     pub(super) paused_until: Instant,
+    /// Until then a fault explains that it is silent.
+    pub(super) excused_until: Instant,
+    pub(super) server: Server,
     /// When it will be woken next.
     pub(super) wake_at: Option<Instant>,
     numbers: Numbers,
@@ -68,7 +72,7 @@ impl Numbers {
 pub(super) const EPOCH_MS: u64 = 1_700_000_000_000;
 
 impl Process {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             node: None,
             boot: 0,
@@ -77,6 +81,8 @@ impl Process {
             right_since: Instant::ZERO,
             slow_until: Instant::ZERO,
             paused_until: Instant::ZERO,
+            excused_until: Instant::ZERO,
+            server: Server::default(),
             wake_at: None,
             numbers: Numbers {
                 epoch: None,
@@ -151,6 +157,7 @@ impl Process {
         };
         self.boot = boot;
         self.paused_until = Instant::ZERO;
+        self.server = Server::default();
         self.wake_at = None;
         self.node = Node::beside(
             sibling,

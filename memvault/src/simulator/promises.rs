@@ -23,6 +23,9 @@ pub struct Promises {
     pub fresh: bool,
     /// No request fails.
     pub available: bool,
+    /// Under load nobody is taken for silent without a fault, goodput and the waits of bystanders keep within their
+    /// bounds, and afterwards all is as before.
+    pub responsive: bool,
 }
 
 /// Members wait this long for peers out of reach, and no partition or pause lasts as long.
@@ -53,10 +56,12 @@ impl Scenario {
         Promises {
             linearizable: strict && is_write_once,
             current: (strict || self.write_level == Level::All) && is_write_once
-                || self.faults.are_none(),
+                // Under load leaders may change without a fault.
+                || self.faults.are_none() && self.load.is_none(),
             durable,
             atomic: durable && self.updates > 0,
             fresh: strict && self.loads > 0,
+            responsive: self.load.is_some(),
             available: has_started
                 && self.updates == 0
                 && self.loads == 0

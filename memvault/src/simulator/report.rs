@@ -5,6 +5,25 @@ use alloc::vec::Vec;
 
 use super::violation::Violation;
 
+/// How requests fared in one phase of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderLoad {
+    /// The phase's name.
+    pub phase: &'static str,
+    /// Requests of the phase.
+    pub asked: u64,
+    /// Those that were answered within a second.
+    pub in_time: u64,
+    /// Requests of the bystanders.
+    pub bystanders: usize,
+    /// Half of the bystanders' requests took no longer, in microseconds.
+    pub p50_us: u64,
+    /// 99 of a hundred of them took no longer, in microseconds.
+    pub p99_us: u64,
+    /// The longest of them took so long, in microseconds.
+    pub longest_us: u64,
+}
+
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -32,6 +51,12 @@ pub struct Report {
     pub misses: u64,
     /// Requests that failed.
     pub failures: u64,
+    /// Of those, how many were told at once that too much is under way.
+    pub refused: u64,
+    /// Members that were taken for silent, without a fault.
+    pub ejections: u64,
+    /// How requests fared in each phase of the load, if there is one.
+    pub under_load: Vec<UnderLoad>,
     /// Members that crashed and lost their memory.
     pub crashes: u64,
     /// Partitions, swizzles included.
@@ -58,6 +83,8 @@ impl Report {
         self.unknown_updates += other.unknown_updates;
         self.misses += other.misses;
         self.failures += other.failures;
+        self.refused += other.refused;
+        self.ejections += other.ejections;
         self.crashes += other.crashes;
         self.partitions += other.partitions;
         self.pauses += other.pauses;

@@ -1,6 +1,7 @@
 //! What is simulated: cluster, workload, faults.
 
 use super::faults::Faults;
+use super::load::Load;
 use crate::chance::Chance;
 #[cfg(test)]
 use crate::replication::Rule;
@@ -59,6 +60,8 @@ pub struct Scenario {
     pub floor_buckets: usize,
     /// How long a restarted member waits for peers out of reach.
     pub warm_max: Duration,
+    /// What work costs, and what is asked for beside the clients; none: messages cost no time, and links have no width.
+    pub load: Option<Load>,
     /// What goes wrong.
     pub faults: Faults,
     /// The rule that all nodes break.
@@ -67,6 +70,20 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Whether small messages go before large ones on a link.
+    #[allow(clippy::unused_self, reason = "only a test can break the rule")]
+    pub(super) fn lets_small_pass(&self) -> bool {
+        #[cfg(test)]
+        return self.broken != Some(Rule::SmallBeforeLarge);
+        #[cfg(not(test))]
+        true
+    }
+
+    /// Keys of the clients and of the load.
+    pub(super) fn all_keys(&self) -> usize {
+        self.keys + self.load.map_or(0, |load| load.keys)
+    }
+
     /// Five nodes, six clients, strict levels, no faults.
     #[must_use]
     pub const fn calm(seed: u64) -> Self {
@@ -95,6 +112,7 @@ impl Scenario {
             max_bytes: None,
             floor_buckets: 16,
             warm_max: Duration::from_secs(8),
+            load: None,
             faults: Faults::none(),
             #[cfg(test)]
             broken: None,

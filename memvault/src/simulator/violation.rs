@@ -38,6 +38,9 @@ pub enum Promise {
     OneValuePerVersion,
     /// A member that is warming up answers no reads, and its acknowledgements do not count.
     WarmingIsSilent,
+    /// Under load nobody is taken for silent, most requests are answered in time, bystanders wait for no longer than was
+    /// said, and afterwards all is as before.
+    Responsiveness,
     /// A member keeps within its memory.
     Memory,
     /// Nothing asks without end.
@@ -77,6 +80,7 @@ impl Promise {
             Self::Monotonicity => "monotonicity",
             Self::OneValuePerVersion => "one value per version",
             Self::WarmingIsSilent => "warming is silent",
+            Self::Responsiveness => "responsiveness",
             Self::Memory => "memory",
             Self::NoStorm => "no storm",
         }

@@ -70,7 +70,7 @@ impl World<'_> {
         };
         let (act, request) = self.draw_request(coordinator, key, value);
         self.trace_question(client, coordinator, key, value, &request);
-        let is_own = coordinator == client;
+        let is_own = coordinator == client && self.scenario.load.is_none();
         let (now, request) = if is_own {
             (Some(request), None)
         } else {
@@ -90,7 +90,11 @@ impl World<'_> {
         );
         let boot = self.boot_of(coordinator);
         let Some(request) = now else {
-            let after = self.chance.duration_below(CLIENT_LINK);
+            let after = if coordinator == client {
+                Duration::ZERO
+            } else {
+                self.chance.duration_below(CLIENT_LINK)
+            };
             let question = value;
             return self.schedule(after, Event::Request { question, boot });
         };
@@ -114,7 +118,10 @@ impl World<'_> {
         } else {
             Expiry::None
         };
-        (Act::Write(value), set(bytes, value, expiry))
+        (
+            Act::Write(value),
+            set(bytes, Arc::from(value.to_be_bytes()), expiry),
+        )
     }
 
     /// When a value is to expire, by the clock of its coordinator.
@@ -140,6 +147,7 @@ impl World<'_> {
     /// A request arrives at a member. One that has restarted meanwhile never sees it.
     pub(super) fn request(&mut self, question: u64, boot: u32) {
         let Some(asked) = self.workload.questions.get_mut(&question) else {
+            self.take_bulk(question);
             return;
         };
         let (coordinator, key) = (asked.coordinator, asked.key);
@@ -158,6 +166,7 @@ impl World<'_> {
             return;
         };
         asked.begun = self.now;
+        self.spend(coordinator, 1, 0);
         let levels = levels(self.scenario);
         self.input_about(Some(key), coordinator, boot, |node, now| {
             node.handle_request(now, question, request, levels);
@@ -168,6 +177,7 @@ impl World<'_> {
     pub(super) fn fail_questions_to(&mut self, member: usize) {
         let lost = |question: &Question| question.coordinator == member;
         self.fail_questions(lost);
+        self.fail_bulks(member, false);
     }
 
     /// A member stood still: it does not read what clients sent meanwhile, and closes their connections.
@@ -175,6 +185,7 @@ impl World<'_> {
         let unread =
             |question: &Question| question.coordinator == member && question.request.is_some();
         self.fail_questions(unread);
+        self.fail_bulks(member, true);
     }
 
     fn fail_questions(&mut self, is_lost: impl Fn(&Question) -> bool) {
@@ -189,7 +200,10 @@ impl World<'_> {
     }
 
     pub(super) fn complete(&mut self, id: u64, outcome: Outcome) {
-        if self.complete_update(id, &outcome) || self.complete_load(id, &outcome) {
+        if self.complete_update(id, &outcome)
+            || self.complete_load(id, &outcome)
+            || self.complete_bulk(id, &outcome)
+        {
             return;
         }
         self.check_in_time(id, outcome.is_ok());
@@ -203,6 +217,7 @@ impl World<'_> {
         };
         let Question {
             client,
+            coordinator,
             key,
             mut act,
             asked,
@@ -226,6 +241,7 @@ impl World<'_> {
             let what = format!("a request was answered with {outcome:?}");
             self.violate(Promise::Availability, Some(key), what);
         }
+        self.note_wait((coordinator, asked), outcome.as_ref());
         self.trace_answer(client, key, act, asked, outcome.as_ref());
         if answered.is_some() || matches!(act, Act::Write(_)) {
             self.workload.records.push(Record {
@@ -263,7 +279,9 @@ impl World<'_> {
 
     /// Every request is answered by its deadline, unless its coordinator itself stood still.
     fn check_in_time(&mut self, id: u64, is_done: bool) {
-        let Some(question) = self.workload.questions.get(&id) else {
+        let question = self.workload.questions.get(&id);
+        // A process that is busy looks at the time when it comes to it.
+        let Some(question) = question.filter(|_| self.scenario.load.is_none()) else {
             return;
         };
         let (key, asked, begun) = (question.key, question.asked, question.begun);
@@ -279,6 +297,16 @@ impl World<'_> {
             let what = format!("asked, begun and due at {millis:?} ms");
             self.violate(Promise::Deadline, Some(key), what);
         }
+    }
+
+    /// The process that is to coordinate a request.
+    pub(super) fn coordinator_of(&self, id: u64) -> usize {
+        let question = self.workload.questions.get(&id);
+        let bulk = || self.bulk_coordinator(id);
+        question
+            .map(|question| question.coordinator)
+            .or_else(bulk)
+            .unwrap_or(usize::MAX)
     }
 
     pub(super) fn violation(
@@ -303,10 +331,10 @@ impl World<'_> {
     }
 }
 
-fn set(key: Bytes, value: u64, expiry: Expiry) -> Request {
+pub(super) fn set(key: Bytes, value: Bytes, expiry: Expiry) -> Request {
     Request::Set {
         key,
-        value: Arc::from(value.to_be_bytes()),
+        value,
         expiry,
         condition: Condition::Always,
         return_old: false,
@@ -314,7 +342,9 @@ fn set(key: Bytes, value: u64, expiry: Expiry) -> Request {
 }
 
 pub(super) fn number_of(value: &[u8]) -> u64 {
-    value.try_into().map_or(0, u64::from_be_bytes)
+    value
+        .first_chunk()
+        .map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 /// The name of a key.

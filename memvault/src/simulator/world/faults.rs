@@ -9,6 +9,7 @@ use super::super::process::{Process, member_id, member_number, process_name};
 use super::super::workload::key_name;
 use super::World;
 use super::links::RESET_MAX;
+use super::load::AFTERMATH;
 use crate::replication::{Change, Document, Levels, Member, Node, NodeState, Request};
 use crate::time::{Duration, Instant};
 
@@ -129,6 +130,7 @@ impl World<'_> {
             return;
         };
         process.node = None;
+        process.excused_until = Instant::ZERO + Duration::MAX;
         self.report.crashes += 1;
         self.note_about(victim, "crashes");
         let is_silent = self
@@ -209,6 +211,7 @@ impl World<'_> {
         let until = (self.now + lasts).min(self.end_of_faults());
         if let Some(process) = self.processes.get_mut(victim) {
             process.paused_until = process.paused_until.max(until);
+            process.excused_until = process.excused_until.max(until + AFTERMATH);
             self.report.pauses += 1;
         }
         self.note_about(

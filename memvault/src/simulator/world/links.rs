@@ -89,6 +89,9 @@ impl World<'_> {
         };
         self.check_warming(from, &message.body);
         let to_member = matches!(link, Link::Peer(_));
+        if self.costs().is_some() {
+            return self.post(from, connection, to_member, message);
+        }
         let is_slow = self
             .processes
             .get(from)
@@ -154,6 +157,11 @@ impl World<'_> {
                 },
             );
         }
+        self.hand_over(from, to, link, message);
+    }
+
+    /// Gives a process a message.
+    pub(super) fn hand_over(&mut self, from: usize, to: usize, link: Link, message: Message) {
         self.trace_message(from, to, &message);
         let key = key_of(&message.body);
         let version = version_of(&message.body);
@@ -171,7 +179,7 @@ impl World<'_> {
     }
 
     /// It does nothing before this.
-    fn paused_until(&self, number: usize) -> Instant {
+    pub(super) fn paused_until(&self, number: usize) -> Instant {
         let process = self.processes.get(number);
         process.map_or(Instant::ZERO, |process| process.paused_until)
     }

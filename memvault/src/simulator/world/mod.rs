@@ -2,6 +2,8 @@
 
 mod faults;
 mod links;
+mod load;
+mod pipes;
 mod verdict;
 mod witness;
 
@@ -20,6 +22,7 @@ use super::promises::Promises;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::trace::Trace;
+use super::traffic::Traffic;
 use super::updates::Updates;
 use super::violation::Promise;
 use super::workload::Workload;
@@ -39,6 +42,7 @@ pub(super) struct World<'a> {
     pub(super) workload: Workload,
     pub(super) updates: Updates,
     pub(super) loads: Loads,
+    pub(super) traffic: Traffic,
     pub(super) report: Report,
     pub(super) audit: Audit,
     trace: Option<Trace>,
@@ -73,18 +77,21 @@ pub fn run_checking(scenario: &Scenario, promises: Promises) -> Report {
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, promises: Promises, trace: Option<Trace>) -> Self {
-        let total = scenario.nodes + scenario.clients;
+        let sources = scenario.load.map_or(0, |load| load.sources);
+        let askers = scenario.nodes..scenario.nodes + scenario.clients;
+        let total = askers.end + sources;
         let mut world = Self {
             scenario,
             promises,
             chance: Chance::new(scenario.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             now: Instant::ZERO,
             agenda: Agenda::default(),
-            network: Network::new(total, scenario.faults),
+            network: Network::new(total, scenario),
             processes: (0..total).map(|_| Process::new()).collect(),
             workload: Workload::default(),
             updates: Updates::default(),
             loads: Loads::default(),
+            traffic: Traffic::new(scenario.seed, scenario.load.as_ref()),
             report: Report::default(),
             audit: Audit::new(scenario, &config(scenario, 0)),
             trace,
@@ -95,10 +102,11 @@ impl<'a> World<'a> {
             world.draw_skew(process);
             world.start(process);
         }
-        for client in scenario.nodes..total {
+        for client in askers {
             world.schedule(scenario.first_request, Event::Ask { client });
         }
         world.schedule_faults();
+        world.schedule_load();
         world
     }
 
@@ -155,13 +163,53 @@ impl<'a> World<'a> {
             } => self.learn_of_close(process, connection),
             Event::Wake { process, boot } => self.wake_up(process, boot),
             Event::Ask { client } => self.ask(client),
-            Event::Request { question, boot } => self.request(question, boot),
+            Event::Request { question, boot } => {
+                let process = self.coordinator_of(question);
+                self.queue(process, Event::Request { question, boot });
+            }
+            Event::Post {
+                connection,
+                to_member,
+                message,
+            } => self.put(connection, to_member, message),
+            Event::Left {
+                connection,
+                to_member,
+                chunk,
+            } => self.left(connection, to_member, chunk),
+            Event::Arrive {
+                connection,
+                to_member,
+                bytes,
+            } => self.arrive(connection, to_member, bytes),
+            Event::Free { process, boot } => self.free(process, boot),
+            Event::Phase { number } => self.begin_phase(number),
+            Event::Arrival { phase } => self.arrival(phase),
             Event::Database { visit } => self.database(visit),
             Event::Restart { process } => self.restart(process),
             Event::Heal => self.heal(),
             Event::Cut { from, to, is_cut } => self.network.set_cut(from, to, is_cut),
             Event::JumpBack { process } => self.jump_back(process),
             fault => self.break_something(&fault),
+        }
+    }
+
+    /// A process takes an input for which it may have had to wait.
+    fn take(&mut self, input: Event) {
+        match input {
+            Event::Request { question, boot } => self.request(question, boot),
+            Event::Read {
+                connection,
+                to_member,
+                bytes,
+            } => self.read(connection, to_member, &bytes),
+            Event::Sent {
+                process,
+                boot,
+                link,
+                id,
+            } => self.input(process, boot, |node, now| node.handle_sent(now, link, id)),
+            _ => {}
         }
     }
 
@@ -185,6 +233,9 @@ impl<'a> World<'a> {
     fn restart(&mut self, number: usize) {
         if self.node(number).is_none() {
             self.start(number);
+            if let Some(process) = self.processes.get_mut(number) {
+                process.excused_until = self.now + load::AFTERMATH;
+            }
             self.note_about(number, "starts anew");
         }
     }
@@ -243,6 +294,7 @@ impl<'a> World<'a> {
             Action::Ask(..) => {}
             Action::Event(event) => {
                 self.trace_event(number, &event);
+                self.judge_event(number, &event);
                 if matches!(event, NodeEvent::Paused { .. }) {
                     self.fail_unread_questions_to(number);
                 }
@@ -261,6 +313,9 @@ impl<'a> World<'a> {
             return;
         };
         let Some(node) = &process.node else { return };
+        if process.server.is_timer_due {
+            return;
+        }
         let at = node.poll_timeout().max(now);
         if process.wake_at.is_none_or(|wake_at| at < wake_at) {
             process.wake_at = Some(at);
@@ -307,6 +362,12 @@ impl<'a> World<'a> {
                 },
             );
         }
+        if !self.is_timers_turn(number) {
+            return;
+        }
         self.input(number, boot, |node, now| node.handle_timeout(now));
+        if self.costs().is_some() {
+            self.work_off(number);
+        }
     }
 }

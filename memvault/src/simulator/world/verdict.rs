@@ -20,6 +20,7 @@ impl World<'_> {
         self.check_rest();
         self.check_convergence();
         self.check_rows();
+        self.judge_load();
         for question in core::mem::take(&mut self.workload.questions).into_values() {
             let (key, asked) = (question.key, question.asked);
             let what = format!(
@@ -98,7 +99,7 @@ impl World<'_> {
 
     /// All replicas of a key have come to agree.
     fn check_convergence(&mut self) {
-        for key in 0..self.scenario.keys {
+        for key in 0..self.scenario.all_keys() {
             if let Some(what) = self.disagreement(&key_name(key)) {
                 self.violate(Promise::Convergence, Some(key), what);
             }

@@ -11,7 +11,7 @@ use crate::time::Instant;
 
 impl World<'_> {
     /// Notes something that concerns everybody.
-    pub(super) fn note(&mut self, what: &str) {
+    pub(in super::super) fn note(&mut self, what: &str) {
         if let Some(trace) = &mut self.trace {
             trace.note(self.now, what);
         }
