@@ -128,6 +128,15 @@ impl LinkError {
         }
     }
 
+    /// Whether no way leads there from this machine, so that others may well reach it.
+    pub(crate) fn is_unreached(&self) -> bool {
+        match &self.reason {
+            Reason::Resolve(_) => true,
+            Reason::Connect(error) => error.kind() != ErrorKind::ConnectionRefused,
+            _ => false,
+        }
+    }
+
     /// What is wrong, without the address.
     pub(crate) fn reason(&self) -> String {
         match &self.reason {

@@ -125,6 +125,37 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// Appends a text in lines of at most so many columns, broken at blanks; escapes of colours take no column.
+pub(crate) fn wrap(text: &mut String, indent: &str, part: &str, columns: usize) {
+    let mut column = 0;
+    for word in part.split(' ') {
+        let len = visible(word);
+        if column == 0 || column + 1 + len > columns {
+            text.push_str(if column == 0 { "" } else { "\n" });
+            text.push_str(indent);
+            column = indent.len();
+        } else {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += len;
+    }
+    text.push('\n');
+}
+
+/// Columns that a text takes.
+pub(crate) fn visible(text: &str) -> usize {
+    let mut is_escape = false;
+    let is_seen = |letter: &char| {
+        is_escape |= *letter == '\x1b';
+        let is_seen = !is_escape;
+        is_escape &= *letter != 'm';
+        is_seen
+    };
+    text.chars().filter(is_seen).count()
+}
+
 /// A horizontal bar of `width` cells, filled to `fraction` (0 to 1) in steps of an eighth of a cell.
 pub(crate) fn bar(fraction: f64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -156,6 +187,14 @@ mod tests {
         assert_eq!(bar(1.0, 4), "████");
         assert_eq!(bar(7.0, 4), "████");
         assert_eq!(bar(1.0 / 32.0, 4), "▏   ");
+    }
+
+    #[test]
+    fn lines_break_at_blanks_and_colours_take_no_room() {
+        let mut text = String::new();
+        let red = Style { colour: true }.red("red");
+        wrap(&mut text, "  ", &format!("a {red} thing or two"), 9);
+        assert_eq!(text, format!("  a {red}\n  thing\n  or two\n"));
     }
 
     #[test]

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use memvault::ring::{Ring, Share};
 use serde_json::{Value, json};
 
 use crate::args::{query, size};
+use crate::cluster::status::Status;
 use crate::error::{Error, OK, Outcome};
-use crate::output::{self, Style, bar, grouped};
+use crate::link::Link;
+use crate::output::{self, Style, bar, grouped, visible, wrap};
 use crate::query::{Health, named, probe_all};
 
 /// Runs the subcommand.
@@ -18,9 +21,14 @@ pub(crate) fn run(args: &query::Ring) -> Outcome {
     let view = View::new(args)?;
     if args.json {
         output::json(&view.to_json());
-    } else {
-        output::write(view.to_text(Style::of_stdout()).as_bytes());
+        return Ok(OK);
     }
+    if let Some(difference) = &view.difference {
+        let label = Style::of_stderr().red("warning:");
+        output::note(format_args!("{label} {difference}"));
+    }
+    let columns = output::columns().unwrap_or(usize::MAX);
+    output::write(view.to_text(Style::of_stdout(), columns).as_bytes());
     Ok(OK)
 }
 
@@ -31,53 +39,80 @@ struct View<'a> {
     shares: Vec<Share>,
     /// One for each share; empty if nobody was asked.
     healths: Vec<Health>,
+    /// How the list differs from what its members say.
+    difference: Option<String>,
 }
 
 impl<'a> View<'a> {
     fn new(args: &'a query::Ring) -> Result<Self, Error> {
         let members = &args.cluster.cluster.0;
-        let mut ring = Ring::new();
-        for node in members {
-            ring.add(&node.id, 1)
-                .map_err(|error| Error::usage(format_args!("--cluster: {}: {error}", node.id)))?;
-        }
         let addresses: Vec<_> = members.iter().map(|node| node.address.clone()).collect();
         let healths = if args.timeout.is_zero() {
             Vec::new()
         } else {
             probe_all(&addresses, args.timeout)
         };
+        let told = told(&addresses, &healths, args.timeout);
+        let mut ring = Ring::new();
+        for node in members {
+            let weight = told
+                .as_ref()
+                .and_then(|(_, status)| status.weight(&node.id));
+            ring.add(&node.id, weight.unwrap_or(1))
+                .map_err(|error| Error::usage(format_args!("--cluster: {}: {error}", node.id)))?;
+        }
+        let replicas = args.cluster.replicas.replicas;
+        let listed: Vec<&str> = members.iter().map(|node| &*node.id).collect();
         Ok(Self {
             args,
-            shares: ring.shares(args.cluster.replicas.replicas),
+            shares: ring.shares(replicas),
             ring,
             healths,
+            difference: told
+                .and_then(|(member, status)| difference(&member, &status, &listed, replicas)),
         })
     }
 
-    fn to_text(&self, style: Style) -> String {
+    fn to_text(&self, style: Style, columns: usize) -> String {
         let mut text = self.headline(style);
         let width = self.id_width();
-        let most = self
-            .shares
-            .iter()
-            .map(|share| share.leader)
-            .fold(0.0, f64::max);
+        let most = self.shares.iter().map(|share| share.leader);
+        let most = most.fold(0.0, f64::max);
+        let states: Vec<String> = (0..self.shares.len())
+            .map(|position| self.state(position, style))
+            .collect();
+        let longest = states.iter().map(|state| visible(state)).max().unwrap_or(0);
+        // Beside id, bar and state a line has 25 columns.
+        let left = columns.saturating_sub(width + 25);
+        let is_beside = longest + LEAST_BAR <= left;
+        let bar_width = left.saturating_sub(if is_beside { longest } else { 0 });
+        let bar_width = bar_width.clamp(LEAST_BAR, BAR);
         let head = format!(
-            "  {:<width$}  {:<BAR$} {:>8} {:>8}",
+            "  {:<width$}  {:<bar_width$} {:>8} {:>8}",
             "node", "leads", "", "holds"
         );
-        let _ = writeln!(text, "{}{}", style.dim(head), self.state_head(style));
-        for (position, share) in self.shares.iter().enumerate() {
+        let state_head = if is_beside {
+            self.state_head(style)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "{}{state_head}", style.dim(head));
+        for (share, state) in self.shares.iter().zip(&states) {
             let id = self.ring.node_id(share.node).unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "  {id:<width$}  {} {:>6.1} % {:>6.1} %{}",
-                style.of_number(0, bar(share.leader / most, BAR)),
+            let line = format!(
+                "  {id:<width$}  {} {:>6.1} % {:>6.1} %",
+                style.of_number(0, bar(share.leader / most, bar_width)),
                 share.leader * 100.0,
                 share.replica * 100.0,
-                self.state(position, style)
             );
+            if is_beside && !state.is_empty() {
+                let _ = writeln!(text, "{line}   {state}");
+            } else {
+                let _ = writeln!(text, "{line}");
+                if !state.is_empty() {
+                    wrap(&mut text, "    ", state, columns);
+                }
+            }
         }
         for key in &self.args.keys {
             self.write_key(&mut text, key, style);
@@ -114,10 +149,10 @@ impl<'a> View<'a> {
     fn state(&self, position: usize, style: Style) -> String {
         match self.healths.get(position) {
             None => String::new(),
-            Some(Health::Down(reason)) => format!("   {} {reason}", style.red("down:")),
+            Some(Health::Down(reason)) => format!("{} {reason}", style.red("down:")),
             Some(Health::Up { info, .. }) => {
                 let state = info.get("node_state").map_or("up", String::as_str);
-                format!("   {}{}", style.green(state), load(info))
+                format!("{}{}", style.green(state), load(info))
             }
         }
     }
@@ -180,9 +215,50 @@ impl<'a> View<'a> {
             "replicas": self.args.cluster.replicas.replicas,
             "virtual_nodes": self.ring.virtual_nodes(),
             "nodes": nodes.collect::<Vec<_>>(),
+            "difference": self.difference,
             "keys": keys.collect::<Vec<_>>(),
         })
     }
+}
+
+/// What the first that answers says of the members, and which one that is.
+fn told(addresses: &[String], healths: &[Health], timeout: Duration) -> Option<(String, Status)> {
+    let up = addresses.iter().zip(healths);
+    let mut up = up.filter(|(_, health)| matches!(health, Health::Up { .. }));
+    up.find_map(|(address, _)| {
+        let mut link = Link::connect(address, timeout).ok()?;
+        // A node alone, or a plain Redis server, has no members.
+        let status = Status::of(&mut link).ok()?;
+        Some((address.clone(), status))
+    })
+}
+
+/// What is wrong with shares that follow from a list: they are not those of the cluster.
+fn difference(member: &str, status: &Status, listed: &[&str], replicas: usize) -> Option<String> {
+    let placed = status.placed();
+    let missing = placed.iter().filter(|id| !listed.contains(id));
+    let missing: Vec<&str> = missing.copied().collect();
+    let unknown = listed.iter().filter(|id| !placed.contains(id));
+    let unknown: Vec<&str> = unknown.copied().collect();
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        parts.push(format!("--cluster lacks {}", missing.join(", ")));
+    }
+    if !unknown.is_empty() {
+        parts.push(format!("{} is no member there", unknown.join(", ")));
+    }
+    if status.replicas != replicas as u64 {
+        parts.push(format!(
+            "it keeps {} replicas, not {replicas}",
+            status.replicas
+        ));
+    }
+    (!parts.is_empty()).then(|| {
+        format!(
+            "these are not the shares of the cluster that {member} belongs to: {}",
+            parts.join("; ")
+        )
+    })
 }
 
 /// How many keys a node holds, and in how much memory, if it says so.
@@ -204,5 +280,6 @@ fn load(info: &BTreeMap<String, String>) -> String {
     }
 }
 
-/// Cells of a bar.
+/// Cells of a bar, at most and at least.
 const BAR: usize = 30;
+const LEAST_BAR: usize = 8;

@@ -104,6 +104,18 @@ fn up_serves_survives_a_dead_node_and_leaves_nothing_behind() {
         let set = memvault(&["set", &key, "value", "--server", &gateway]);
         assert_eq!(set.code, Some(0), "{set:?}");
     }
+    let list = up.list();
+    let (two, _) = list.rsplit_once(',').expect("three members");
+    let ring = memvault(&["ring", "--cluster", two]);
+    let lacks = format!("--cluster lacks 127.0.0.1:{}", up.base + 2);
+    assert!(ring.stderr.contains(&lacks), "{ring:?}");
+    let ring = memvault(&["ring", "--cluster", &list, "--replicas", "2"]);
+    assert!(
+        ring.stderr.contains("it keeps 3 replicas, not 2"),
+        "{ring:?}"
+    );
+    let ring = memvault(&["ring", "--cluster", &list]);
+    assert_eq!(ring.stderr, "");
     signal_pid(up.pids[1], Signal::KILL);
     let line = up.process.wait_for("has ended: killed by signal 9");
     assert!(

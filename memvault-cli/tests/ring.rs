@@ -1,6 +1,6 @@
 //! Who owns what: the same in every release, so the output is pinned.
 
-use crate::support::{Server, memvault};
+use crate::support::{Server, command, memvault, ran};
 use serde_json::Value;
 
 const LIST: &str = "a=127.0.0.1:1,b=127.0.0.1:2,c=127.0.0.1:3,d=127.0.0.1:4";
@@ -89,4 +89,22 @@ fn the_same_as_json() {
     assert_eq!(nodes[0]["address"], "127.0.0.1:1");
     let list = ring["keys"][0]["preference_list"].as_array();
     assert_eq!(list.map(Vec::len), Some(3));
+}
+
+#[test]
+fn it_fits_the_terminal() {
+    let server = Server::start(&[]);
+    let list = format!("{},127.0.0.1:1", server.address);
+    for width in [60, 80, 100] {
+        let ring = command(&["ring", "--cluster", &list])
+            .env("COLUMNS", width.to_string())
+            .output();
+        let ring = ran(ring);
+        for line in ring.stdout.lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        for part in ["up, 0 keys in ", "down: connection refused", " %"] {
+            assert!(ring.stdout.contains(part), "{width}: {}", ring.stdout);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The shell, fed through a pipe.
 
-use crate::support::{Server, memvault_with_input};
+use crate::support::{Server, memvault_with_input, run_with_input};
 
 #[test]
 fn replies_are_printed_plainly_line_by_line() {
@@ -10,6 +10,19 @@ fn replies_are_printed_plainly_line_by_line() {
     let ran = memvault_with_input(&["shell", "--server", &server.address], input);
     assert_eq!(ran.stdout, "OK\nx y\n\nOK\nx y\n\\x\n\n10\nA\n\n");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn bare_json_and_bytes_that_are_no_text_are_values() {
+    let server = Server::start(&[]);
+    let input = b"SET user {\"name\": \"Ada\"}\nGET user\nSET k\xff \"\xfe\\xfd\"\nGET k\xff\nSET a -x\nGET a\nSET a [1\n";
+    let ran = run_with_input(&["shell", "--server", &server.address], input);
+    assert_eq!(
+        ran.stdout,
+        b"OK\n{\"name\": \"Ada\"}\nOK\n\xfe\xfd\nOK\n-x\n"
+    );
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(told.contains("brackets do not match"), "{told}");
 }
 
 #[test]

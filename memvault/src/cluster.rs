@@ -282,8 +282,10 @@ impl<C> ClusterEngine<'_, C> {
             };
             let link = link_name(&peer);
             let state = peer.state.name();
+            let member = document.nodes().find(|member| member.id == peer.id);
+            let weight = member.map_or(1, |member| member.weight);
             text += &alloc::format!(
-                "node{position}:id={},address={},role={role},link={link},state={state}",
+                "node{position}:id={},address={},role={role},weight={weight},link={link},state={state}",
                 peer.id,
                 peer.address,
             );

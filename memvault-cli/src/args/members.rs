@@ -94,7 +94,7 @@ pub(crate) struct Ask {
 /// Whether to wait for the end.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// Wait until the change is done; exit code 1 if it was given up
+    /// Wait until the change is done and all members that are up serve; exit code 1 if it was given up
     #[arg(long)]
     pub(crate) wait: bool,
 }

@@ -25,7 +25,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::args::bench::Bench;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::link;
-use crate::output;
+use crate::output::{self, Style};
 use crate::query::server_address;
 use report::Report;
 use tally::Tally;
@@ -50,7 +50,8 @@ pub(crate) fn run(args: &Bench) -> Outcome {
     if args.json {
         output::json(&report);
     } else {
-        output::write(report.to_text().as_bytes());
+        let columns = output::columns().unwrap_or(usize::MAX);
+        output::write(report.to_text(Style::of_stdout(), columns).as_bytes());
     }
     if let Some(text) = &tally.first_error {
         output::note(format_args!("first error: {text}"));
@@ -168,8 +169,13 @@ fn progress(args: &Bench, run: &Run) -> ProgressBar {
     } else {
         run.requests
     });
-    let template = "{prefix:>8} {bar:30} {percent:>3} %  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    // What stands beside the bar takes 50 columns.
+    let width = output::columns()
+        .unwrap_or(80)
+        .saturating_sub(50)
+        .clamp(5, 30);
+    let template = format!("{{prefix:>8}} {{bar:{width}}} {{percent:>3}} %  {{wide_msg}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style.progress_chars("██░"));
     }
     bar.set_prefix(if run.fills { "filling" } else { "running" });

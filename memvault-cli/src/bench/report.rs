@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::tally::Tally;
 use crate::args::bench::Bench;
 use crate::args::{duration, size};
-use crate::output::{Style, grouped};
+use crate::output::{Style, grouped, wrap};
 
 /// Everything that was asked for and measured; times in microseconds.
 #[derive(Debug, Serialize)]
@@ -71,19 +71,19 @@ impl Report {
         }
     }
 
-    /// The report as a person reads it.
-    pub(super) fn to_text(&self) -> String {
-        let style = Style::of_stdout();
-        let mut text = self.headline(style);
-        let head = ["requests", "mean", "p50", "p90", "p99", "p99.9", "max"];
-        let _ = write!(text, "\n  {:5}", "");
-        for title in head {
-            let _ = write!(text, "{}", style.dim(format_args!("{title:>12}")));
+    /// The report as a person reads it, on a terminal of so many columns.
+    pub(super) fn to_text(&self, style: Style, columns: usize) -> String {
+        let mut text = String::new();
+        for line in self.headline(style).lines() {
+            let rest = line.trim_start();
+            wrap(&mut text, &line[..line.len() - rest.len()], rest, columns);
         }
-        text.push('\n');
+        let titles = ["requests", "mean", "p50", "p90", "p99", "p99.9", "max"];
+        let titles = titles.map(str::to_owned);
+        let _ = writeln!(text, "\n{}", style.dim(row("", &titles, columns)));
         for (name, latency) in [("GET", &self.get), ("SET", &self.set), ("all", &self.all)] {
             if latency.requests > 0 {
-                text.push_str(&latency.row(name));
+                let _ = writeln!(text, "{}", row(name, &latency.cells(), columns));
             }
         }
         text
@@ -139,20 +139,79 @@ impl Latency {
         }
     }
 
-    fn row(&self, name: &str) -> String {
-        let mut row = format!("  {name:5}{:>12}", grouped(self.requests));
-        for micros in [
-            self.mean_us,
-            self.p50_us,
-            self.p90_us,
-            self.p99_us,
-            self.p999_us,
-            self.max_us,
-        ] {
-            let time = duration::human(Duration::from_secs_f64(micros / 1e6));
-            let _ = write!(row, "{time:>12}");
+    fn cells(&self) -> [String; 7] {
+        let time = |micros: f64| duration::human(Duration::from_secs_f64(micros / 1e6));
+        [
+            grouped(self.requests),
+            time(self.mean_us),
+            time(self.p50_us),
+            time(self.p90_us),
+            time(self.p99_us),
+            time(self.p999_us),
+            time(self.max_us),
+        ]
+    }
+}
+
+/// A line of the table. Where there is little room the p90 goes.
+fn row(name: &str, cells: &[String; 7], columns: usize) -> String {
+    let (first, others, hidden) = match columns {
+        91.. => (12, 12, None),
+        72..91 => (11, 9, None),
+        _ => (11, 8, Some(3)),
+    };
+    let mut row = format!("  {name:5}{:>first$}", cells[0]);
+    for (number, cell) in cells.iter().enumerate().skip(1) {
+        if Some(number) != hidden {
+            let _ = write!(row, "{cell:>others$}");
         }
-        row.push('\n');
-        row
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_fits_the_terminal() {
+        let latency = |requests| Latency {
+            requests,
+            mean_us: 999.0,
+            p50_us: 99_900.0,
+            p90_us: 999_000.0,
+            p99_us: 1_250_000.0,
+            p999_us: 9_990_000.0,
+            max_us: 99_900_000.0,
+        };
+        let report = Report {
+            server: "127.0.0.1:6379".to_owned(),
+            connections: 1000,
+            pipeline: 16,
+            threads: 2,
+            keys: 1_000_000,
+            zipf: 0.99,
+            gets_to_sets: "9:1".to_owned(),
+            value_bytes: 1024,
+            seed: 1,
+            seconds: 12.5,
+            requests: 100_000_000,
+            errors: 12_345,
+            requests_per_second: 1_234_567.0,
+            hit_ratio: Some(0.5),
+            get: latency(90_000_000),
+            set: latency(10_000_000),
+            all: latency(100_000_000),
+        };
+        for columns in [60, 80, 100, usize::MAX] {
+            let text = report.to_text(Style::plain(), columns);
+            for line in text.lines() {
+                assert!(line.chars().count() <= columns, "{columns}: {line}");
+            }
+            for part in ["100 000 000 requests", "1.25 s", "p99.9"] {
+                assert!(text.contains(part), "{columns}: {text}");
+            }
+            assert_eq!(text.contains("p90"), columns > 60, "{text}");
+        }
     }
 }

@@ -60,24 +60,35 @@ fn change(ask: &Ask, waits: bool, words: &[&str], is_done: impl Fn(&Status) -> b
     })
 }
 
-/// Asks again and again until no change is under way.
+/// Asks again and again until no change is under way and those that are left serve.
 fn wait(link: &mut Link) -> Result<Status, Error> {
     let bar = ProgressBar::new(1000);
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {percent:>3} %") {
         bar.set_style(style.progress_chars("██░"));
     }
+    let mut done = 0;
     loop {
         let status = Status::of(link)?;
-        let Some((change, permille)) = status.progress() else {
-            bar.finish_and_clear();
-            return Ok(status);
-        };
-        bar.set_message(change);
-        bar.set_position(permille);
+        if let Some((change, permille)) = status.progress() {
+            done = 0;
+            bar.set_message(change);
+            bar.set_position(permille);
+        } else if status.all_serve() {
+            done += 1;
+            if done == LOOKS {
+                bar.finish_and_clear();
+                return Ok(status);
+            }
+        } else {
+            done = 0;
+            bar.set_message("the others catch up");
+        }
         thread::sleep(LOOK_AGAIN);
     }
 }
 
+/// One look may be of a time when members had not yet told what they do.
+const LOOKS: usize = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 fn connect(ask: &Ask) -> Result<Link, Error> {

@@ -22,7 +22,7 @@ pub(crate) struct Status {
 
 impl Status {
     /// Asks a node.
-    pub(super) fn of(link: &mut Link) -> Result<Self, Error> {
+    pub(crate) fn of(link: &mut Link) -> Result<Self, Error> {
         match request(link, &[b"STATUS"])? {
             Reply::Bulk(text) => Ok(Self::parse(&String::from_utf8_lossy(&text))),
             _ => Err(Error::failed(format_args!(
@@ -58,6 +58,19 @@ impl Status {
         self.nodes.iter().any(|node| is(node) && stays(node))
     }
 
+    /// Ids of the members whose keys are placed on the ring.
+    pub(crate) fn placed(&self) -> Vec<&str> {
+        let nodes = self.nodes.iter();
+        let placed = nodes.filter(|node| field(node, "role") != "joining");
+        placed.map(|node| field(node, "id")).collect()
+    }
+
+    /// The weight of a member; `None` if it is none.
+    pub(crate) fn weight(&self, id: &str) -> Option<u32> {
+        let mut nodes = self.nodes.iter();
+        nodes.find(|node| field(node, "id") == id).map(weight)
+    }
+
     /// The change under way, and how far those have come that fetch keys, in thousandths.
     pub(super) fn progress(&self) -> Option<(String, u64)> {
         if self.change.is_empty() {
@@ -71,6 +84,12 @@ impl Status {
         Some((self.change.replace('=', " "), least.unwrap_or(0)))
     }
 
+    /// Whether all members that can be reached serve.
+    pub(super) fn all_serve(&self) -> bool {
+        let mut nodes = self.nodes.iter();
+        nodes.all(|node| ["serving", "down"].contains(&state(node)))
+    }
+
     /// Prints it for people or for programs.
     pub(super) fn print(&self, as_json: bool) {
         if as_json {
@@ -81,42 +100,92 @@ impl Status {
                 "nodes": self.nodes,
             }));
         }
-        let style = Style::of_stdout();
-        let width = |name: &str| {
-            let widths = self.nodes.iter().map(|node| field(node, name).len());
-            widths.max().unwrap_or(0)
+        output::write(self.to_text(Style::of_stdout()).as_bytes());
+    }
+
+    /// A table of the members, and the change under way. Ids that are addresses are told once.
+    fn to_text(&self, style: Style) -> String {
+        let with_addresses = self
+            .nodes
+            .iter()
+            .any(|node| field(node, "id") != field(node, "address"));
+        let with_weights = self.nodes.iter().any(|node| weight(node) != 1);
+        let mut titles = vec!["node"];
+        titles.extend(with_addresses.then_some("address"));
+        titles.extend(with_weights.then_some("weight"));
+        titles.extend(["state", "change"]);
+        let rows = self.nodes.iter().map(|node| {
+            let mut cells = vec![field(node, "id").to_owned()];
+            cells.extend(with_addresses.then(|| field(node, "address").to_owned()));
+            cells.extend(with_weights.then(|| weight(node).to_string()));
+            cells.extend([state(node).to_owned(), change(node)]);
+            cells
+        });
+        let rows: Vec<Vec<String>> = rows.collect();
+        let width = |column: usize| {
+            let cells = rows.iter().map(|cells| cells[column].chars().count());
+            cells.chain([titles[column].len()]).max().unwrap_or(0)
         };
-        let (ids, addresses) = (width("id"), width("address"));
-        for node in &self.nodes {
-            let (id, address) = (field(node, "id"), field(node, "address"));
-            let state = match field(node, "link") {
-                "up" => style.green(field(node, "state")),
-                link => style.red(link),
-            };
-            let role = match field(node, "role") {
-                "member" => String::new(),
-                role => format!("  {role}"),
-            };
-            let progress = match (node.get("entries"), node.get("permille")) {
-                (Some(entries), Some(permille)) => {
-                    let percent = permille.parse::<u64>().unwrap_or(0) / 10;
-                    format!("  fetching: {entries} entries, {percent} %")
+        let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+        let mut text = String::new();
+        let head = titles.iter().zip(&widths);
+        let head = head.map(|(title, width)| format!("{title:<width$}"));
+        let head = head.collect::<Vec<_>>().join("  ");
+        text += &format!("{}\n", style.dim(head.trim_end()));
+        let at = titles.iter().position(|title| *title == "state");
+        for (node, cells) in self.nodes.iter().zip(&rows) {
+            let cells = cells.iter().zip(&widths).enumerate();
+            let cells = cells.map(|(column, (cell, width))| {
+                let cell = format!("{cell:<width$}");
+                match (Some(column) == at, field(node, "link")) {
+                    (false, _) => cell,
+                    (true, "up") => style.green(cell),
+                    (true, _) => style.red(cell),
                 }
-                _ => String::new(),
-            };
-            output::line(format_args!(
-                "{id:<ids$}  {address:<addresses$}  {state}{role}{progress}"
-            ));
+            });
+            text += cells.collect::<Vec<_>>().join("  ").trim_end();
+            text.push('\n');
         }
         let change = match self.change.as_str() {
             "" => "no change under way".to_owned(),
             change => format!("under way: {}", change.replace('=', " ")),
         };
-        output::line(style.dim(format_args!(
+        let last = style.dim(format_args!(
             "epoch {}, {} replicas per key, {change}",
             self.epoch, self.replicas
-        )));
+        ));
+        text + &last + "\n"
     }
+}
+
+/// What a member does, or that it cannot be reached.
+fn state(node: &BTreeMap<String, String>) -> &str {
+    match field(node, "link") {
+        "up" => field(node, "state"),
+        link => link,
+    }
+}
+
+/// What a member has to do with a change, and how far it has come.
+fn change(node: &BTreeMap<String, String>) -> String {
+    let role = match field(node, "role") {
+        "member" => None,
+        role => Some(role.to_owned()),
+    };
+    let progress = node.get("entries").zip(node.get("permille"));
+    let progress = progress.map(|(entries, permille)| {
+        let percent = permille.parse::<u64>().unwrap_or(0) / 10;
+        format!("fetching: {entries} entries, {percent} %")
+    });
+    let parts: Vec<String> = role.into_iter().chain(progress).collect();
+    parts.join(", ")
+}
+
+/// A member's share of the keys, relative to the others.
+pub(crate) fn weight(node: &BTreeMap<String, String>) -> u32 {
+    node.get("weight")
+        .and_then(|weight| weight.parse().ok())
+        .unwrap_or(1)
 }
 
 fn field<'a>(node: &'a BTreeMap<String, String>, name: &str) -> &'a str {
@@ -144,6 +213,25 @@ mod tests {
         let status = Status::parse(TEXT);
         assert!(status.has_member("a") && !status.has_member("d"));
         assert_eq!(status.progress(), Some(("joining d".to_owned(), 250)));
+    }
+
+    #[test]
+    fn a_table_has_headings_and_says_nothing_twice() {
+        let status = Status::parse(TEXT);
+        let expected = "node  address  state    change\n\
+                        a     a:1      serving\n\
+                        d     d:1      warming  joining, fetching: 5 entries, 25 %\n\
+                        epoch 2, 3 replicas per key, under way: joining d\n";
+        assert_eq!(status.to_text(Style::plain()), expected);
+        assert!(!status.all_serve());
+        let text = "epoch:2\r\nreplicas:3\r\nchange:\r\n\
+                    node0:id=a:1,address=a:1,role=member,weight=2,link=up,state=serving\r\n\
+                    node1:id=b:1,address=b:1,role=member,weight=1,link=down,state=serving\r\n";
+        let expected = "node  weight  state    change\n\
+                        a:1   2       serving\n\
+                        b:1   1       down\n\
+                        epoch 2, 3 replicas per key, no change under way\n";
+        assert_eq!(Status::parse(text).to_text(Style::plain()), expected);
     }
 
     #[test]

@@ -7,9 +7,10 @@ mod session;
 mod words;
 
 use std::env;
-use std::io::{self, BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::io::{self, BufRead, ErrorKind, IsTerminal};
+use std::path::{Path, PathBuf};
 
+use rustix::termios::{QueueSelector, tcflush};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
@@ -40,6 +41,8 @@ fn converse(mut session: Session) -> Outcome {
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .auto_add_history(true)
+        .max_history_size(HISTORY)
+        .map_err(cannot_edit)?
         .build();
     let mut editor: Editor<Assistant, FileHistory> =
         Editor::with_config(config).map_err(cannot_edit)?;
@@ -58,11 +61,18 @@ fn converse(mut session: Session) -> Outcome {
             Ok(text) => text,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => break,
+            Err(error) if is_no_text(&error) => {
+                // What was pasted behind it is no command of its own.
+                let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+                problem(NO_TEXT);
+                continue;
+            }
             Err(error) => return Err(cannot_edit(error)),
         };
+        keep(&mut editor, history.as_deref());
         // What was pasted may have several lines.
         for line in text.lines() {
-            match session.execute(line) {
+            match session.execute(line.as_bytes()) {
                 Answer::Nothing => {}
                 Answer::Leave => break 'typing,
                 Answer::Text(text) => output::line(text),
@@ -71,21 +81,36 @@ fn converse(mut session: Session) -> Outcome {
             }
         }
     }
-    if let Some(file) = &history
-        && let Err(error) = editor.save_history(file)
+    Ok(OK)
+}
+
+/// Adds what was typed to the file, which other shells add to as well.
+fn keep(editor: &mut Editor<Assistant, FileHistory>, file: Option<&Path>) {
+    if let Some(file) = file
+        && let Err(error) = editor.append_history(file)
     {
         problem(&format!(
             "cannot keep the history in {}: {error}",
             file.display()
         ));
     }
-    Ok(OK)
 }
+
+/// Whether bytes were typed that are not UTF-8.
+fn is_no_text(error: &ReadlineError) -> bool {
+    matches!(error, ReadlineError::Io(error) if error.kind() == ErrorKind::InvalidData)
+}
+
+const NO_TEXT: &str = "the line is not UTF-8 and was dropped: write such bytes within quotes, as \"\\xff\", or \
+                       pipe them in";
+
+/// Lines of the history that are kept.
+const HISTORY: usize = 1000;
 
 /// Executes the lines of standard input; replies are printed without decoration, as redis-cli does.
 fn execute_lines(mut session: Session) -> Outcome {
     let mut code = OK;
-    for line in io::stdin().lock().lines() {
+    for line in io::stdin().lock().split(b'\n') {
         let line = line.map_err(|error| Error::failed(format_args!("standard input: {error}")))?;
         match session.execute(&line) {
             Answer::Nothing => {}

@@ -44,7 +44,7 @@ impl Session {
     }
 
     /// Executes a line as a person types it.
-    pub(super) fn execute(&mut self, line: &str) -> Answer {
+    pub(super) fn execute(&mut self, line: &[u8]) -> Answer {
         let words = match words::split(line) {
             Ok(words) => words,
             Err(error) => return Answer::Problem(error.to_string()),

@@ -1,4 +1,4 @@
-//! Splits a typed line into arguments, with the quoting rules of redis-cli.
+//! Splits a typed line into arguments: with the quoting rules of redis-cli, and bare JSON as servers take it inline.
 
 use std::fmt;
 use std::iter::Peekable;
@@ -11,6 +11,8 @@ pub(super) enum Unbalanced {
     Open,
     /// Something follows a closing quote directly.
     Glued,
+    /// A word that begins as JSON has a bracket too few or too many.
+    Bracket,
 }
 
 impl fmt::Display for Unbalanced {
@@ -18,15 +20,18 @@ impl fmt::Display for Unbalanced {
         f.write_str(match self {
             Self::Open => "a quote is not closed",
             Self::Glued => "a blank is missing after a closing quote",
+            Self::Bracket => {
+                "brackets do not match: quote a word that is no JSON and begins with one"
+            }
         })
     }
 }
 
 /// Splits at blanks. Within `"` a backslash escapes (`\n \r \t \b \a \xHH`, itself and quotes); within `'`
-/// only `\'` does.
-pub(super) fn split(line: &str) -> Result<Vec<Vec<u8>>, Unbalanced> {
+/// only `\'` does. What begins with `{` or `[` goes on to the matching bracket, blanks and quotes included.
+pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
     let mut words = Vec::new();
-    let mut bytes = line.as_bytes().iter().peekable();
+    let mut bytes = line.iter().peekable();
     loop {
         while bytes.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
         if bytes.peek().is_none() {
@@ -38,6 +43,9 @@ pub(super) fn split(line: &str) -> Result<Vec<Vec<u8>>, Unbalanced> {
 
 fn word(bytes: &mut Peekable<Iter<'_, u8>>) -> Result<Vec<u8>, Unbalanced> {
     let mut word = Vec::new();
+    if let Some(b'{' | b'[') = bytes.peek() {
+        json(bytes, &mut word)?;
+    }
     while let Some(&byte) = bytes.next_if(|byte| !byte.is_ascii_whitespace()) {
         match byte {
             b'"' => {
@@ -52,6 +60,25 @@ fn word(bytes: &mut Peekable<Iter<'_, u8>>) -> Result<Vec<u8>, Unbalanced> {
         }
     }
     Ok(word)
+}
+
+/// An object or array as it stands.
+fn json(bytes: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), Unbalanced> {
+    let mut open = Vec::new();
+    let mut in_string = false;
+    while let Some(&byte) = bytes.next() {
+        word.push(byte);
+        match (byte, in_string) {
+            (b'"', _) => in_string = !in_string,
+            (b'\\', true) => word.extend(bytes.next()),
+            (b'{', false) => open.push(b'}'),
+            (b'[', false) => open.push(b']'),
+            (b'}' | b']', false) if open.pop() != Some(byte) => return Err(Unbalanced::Bracket),
+            (b'}' | b']', false) if open.is_empty() => return Ok(()),
+            _ => {}
+        }
+    }
+    Err(Unbalanced::Bracket)
 }
 
 fn ended(bytes: &mut Peekable<Iter<'_, u8>>, word: Vec<u8>) -> Result<Vec<u8>, Unbalanced> {
@@ -112,7 +139,7 @@ mod tests {
 
     #[test]
     fn words_quotes_and_escapes() {
-        let cases: [(&str, &[&[u8]]); 9] = [
+        let cases: [(&str, &[&[u8]]); 13] = [
             ("", &[]),
             ("  \t ", &[]),
             ("GET  key ", &[b"GET", b"key"]),
@@ -122,19 +149,37 @@ mod tests {
             (r"'a\n\'b' ''", &[b"a\\n'b", b""]),
             (r#"a"b c" d"#, &[b"ab c", b"d"]),
             ("schlüssel", &["schlüssel".as_bytes()]),
+            (
+                r#"SET u {"name": "A}\"a", "n": [1, 2]} EX 5"#,
+                &[
+                    b"SET",
+                    b"u",
+                    br#"{"name": "A}\"a", "n": [1, 2]}"#,
+                    b"EX",
+                    b"5",
+                ],
+            ),
+            ("[1, 2]", &[b"[1, 2]"]),
+            ("KEYS [ab]*", &[b"KEYS", b"[ab]*"]),
+            ("GET user{1} a[", &[b"GET", b"user{1}", b"a["]),
         ];
         for (line, words) in cases {
-            assert_eq!(split(line).expect(line), words, "{line}");
+            assert_eq!(split(line.as_bytes()).expect(line), words, "{line}");
         }
+        let bytes = split(b"SET a\xff \"\xfe\"").expect("bytes are words");
+        assert_eq!(bytes, [&b"SET"[..], b"a\xff", b"\xfe"]);
     }
 
     #[test]
     fn unbalanced_quotes_are_told_apart() {
         for line in [r#"""#, r#"a "b"#, "'", r#""\"#, r#""\x"#] {
-            assert_eq!(split(line), Err(Unbalanced::Open), "{line}");
+            assert_eq!(split(line.as_bytes()), Err(Unbalanced::Open), "{line}");
         }
         for line in [r#""a"b"#, "'a''b'"] {
-            assert_eq!(split(line), Err(Unbalanced::Glued), "{line}");
+            assert_eq!(split(line.as_bytes()), Err(Unbalanced::Glued), "{line}");
+        }
+        for line in ["SET a {", "[1, 2", "{]}", r#"{"}"#] {
+            assert_eq!(split(line.as_bytes()), Err(Unbalanced::Bracket), "{line}");
         }
     }
 }

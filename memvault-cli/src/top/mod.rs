@@ -62,7 +62,7 @@ fn once(args: &Top, mut poller: Poller) -> u8 {
     if args.json {
         output::json(&plain::document(&state));
     } else {
-        output::write(plain::text(&state, Style::of_stdout()).as_bytes());
+        output::write(plain::text(&state, Style::of_stdout(), output::columns()).as_bytes());
     }
     match state::Total::of(&state.rows()).down {
         0 => OK,

@@ -9,17 +9,26 @@ use super::state::{Condition, Row, State, Total};
 use super::table::time;
 use super::table::{Column, percent, rate};
 use crate::args::size;
-use crate::output::{Style, grouped};
+use crate::output::{Style, grouped, wrap};
 
-/// A table with a line for each node, and their sums.
-pub(super) fn text(state: &State, style: Style) -> String {
+/// A table with a line for each node, and their sums, for a terminal of so many columns.
+pub(super) fn text(state: &State, style: Style, columns: Option<usize>) -> String {
     let rows = state.rows();
-    let mut text = format!("{}\n{}\n\n", headline(state, &rows), sums(state, &rows));
+    let width = columns.unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for part in [headline(state, &rows), sums(state, &rows)] {
+        wrap(&mut text, "", &part, width);
+    }
+    text.push('\n');
+    let shown = match columns {
+        Some(columns) => Column::fitting(u16::try_from(columns).unwrap_or(u16::MAX)),
+        None => Column::ALL.to_vec(),
+    };
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| Column::ALL.map(|column| column.text(row)).into())
+        .map(|row| shown.iter().map(|column| column.text(row)).collect())
         .collect();
-    let widths: Vec<usize> = Column::ALL
+    let widths: Vec<usize> = shown
         .iter()
         .enumerate()
         .map(|(number, column)| {
@@ -29,7 +38,7 @@ pub(super) fn text(state: &State, style: Style) -> String {
         .collect();
     let line = |cells: &[String]| {
         let mut line = String::new();
-        for ((column, width), cell) in Column::ALL.iter().zip(&widths).zip(cells) {
+        for ((column, width), cell) in shown.iter().zip(&widths).zip(cells) {
             // A String takes everything.
             let _ = match column.is_number() {
                 true => write!(line, "{cell:>width$}  "),
@@ -38,17 +47,35 @@ pub(super) fn text(state: &State, style: Style) -> String {
         }
         line.trim_end().to_owned()
     };
-    let titles = Column::ALL.map(|column| column.title().to_owned());
+    let titles: Vec<_> = shown
+        .iter()
+        .map(|column| column.title().to_owned())
+        .collect();
     let _ = writeln!(text, "{}", style.dim(line(&titles)));
     for (row, cells) in rows.iter().zip(&cells) {
         let line = line(cells);
         let _ = match &row.condition {
             Condition::Up => writeln!(text, "{line}"),
             Condition::Partly(_) => writeln!(text, "{}", style.bold(line)),
-            Condition::Down(reason) => writeln!(text, "{}  {reason}", style.red(line)),
+            Condition::Down(_) => writeln!(text, "{}", style.red(line)),
+            Condition::Unreached { .. } => writeln!(text, "{line}"),
         };
+        if let Some(why) = why(&row.condition) {
+            wrap(&mut text, "  ", &why, width);
+        }
     }
     text
+}
+
+/// Why a node has told nothing.
+fn why(condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Up | Condition::Partly(_) => None,
+        Condition::Down(reason) => Some(reason.clone()),
+        Condition::Unreached { state, reason } => Some(format!(
+            "{state}, as others say; not reached from here: {reason}"
+        )),
+    }
 }
 
 /// How many nodes there are, and which cluster they make.
@@ -62,6 +89,9 @@ pub(super) fn headline(state: &State, rows: &[Row]) -> String {
     if total.down > 0 {
         let _ = write!(text, ", {} down", total.down);
     }
+    if total.unreached > 0 {
+        let _ = write!(text, ", {} not reached from here", total.unreached);
+    }
     if let Some(cluster) = &state.cluster {
         let _ = write!(text, "; {} replicas per key", cluster.replicas);
         if !cluster.change.is_empty() {
@@ -74,6 +104,10 @@ pub(super) fn headline(state: &State, rows: &[Row]) -> String {
 /// The sums over all nodes.
 pub(super) fn sums(state: &State, rows: &[Row]) -> String {
     let total = Total::of(rows);
+    if total.unreached > 0 && total.up + total.partly == 0 {
+        return "What they hold and do is not known here: ask where the nodes can be reached"
+            .to_owned();
+    }
     let hits = total.hit_ratio().map_or_else(|| "-".to_owned(), percent);
     let limit = total.memory_limit;
     let limit = limit.map_or_else(String::new, |limit| format!(" of {}", size::human(limit)));
@@ -98,7 +132,11 @@ pub(super) fn document(state: &State) -> Value {
     let nodes = rows.iter().map(|row| {
         let rates = row.rates.as_ref();
         let reason = match &row.condition {
-            Condition::Down(reason) => Some(reason),
+            Condition::Down(reason) | Condition::Unreached { reason, .. } => Some(reason),
+            _ => None,
+        };
+        let seen = match &row.condition {
+            Condition::Unreached { state, .. } => Some(state),
             _ => None,
         };
         json!({
@@ -106,6 +144,7 @@ pub(super) fn document(state: &State) -> Value {
             "address": row.address,
             "state": row.condition.word(),
             "reason": reason,
+            "state_seen_by_others": seen,
             "leader_ratio": row.share,
             "keys": row.keys,
             "memory_used_bytes": row.memory,
@@ -127,6 +166,7 @@ pub(super) fn document(state: &State) -> Value {
             "up": total.up,
             "partly": total.partly,
             "down": total.down,
+            "unreached": total.unreached,
             "keys": total.keys,
             "memory_used_bytes": total.memory,
             "memory_limit_bytes": total.memory_limit,

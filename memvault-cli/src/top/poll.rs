@@ -9,7 +9,7 @@ use memvault_net::driver::NodeAddress;
 use memvault_net::server::{ASKER_NAME, Told};
 
 use super::sample::{Answer, Membership, NodeSample, Sample};
-use crate::cluster::status::Status;
+use crate::cluster::status::{self, Status};
 use crate::link::{Link, LinkError};
 
 /// Whom to ask, and what it takes.
@@ -38,20 +38,23 @@ impl Poller {
     /// Asks every node once, all at the same time.
     pub(super) fn sample(&mut self) -> Sample {
         let (nodes, cluster) = match self.members() {
-            Some((nodes, cluster)) => (nodes, Some(cluster)),
-            None => (self.named.clone(), None),
+            Some((members, cluster)) => (members, Some(cluster)),
+            None => {
+                let named = self.named.iter().cloned();
+                (named.map(|node| (node, None)).collect(), None)
+            }
         };
-        self.known.clone_from(&nodes);
+        self.known = nodes.iter().map(|(node, _)| node.clone()).collect();
         let (links, timeout) = (&mut self.links, self.timeout);
-        let questions = nodes.into_iter().map(|node| {
+        let questions = nodes.into_iter().map(|(node, seen)| {
             let link = links.remove(&node.address);
-            (node, link)
+            (node, seen, link)
         });
         let questions: Vec<_> = questions.collect();
         let answers: Vec<_> = thread::scope(|scope| {
             let asking: Vec<_> = questions
                 .into_iter()
-                .map(|(node, link)| scope.spawn(move || ask(node, link, timeout)))
+                .map(|(node, seen, link)| scope.spawn(move || ask(node, seen, link, timeout)))
                 .collect();
             let answers = asking.into_iter().filter_map(|thread| thread.join().ok());
             answers.collect()
@@ -72,7 +75,7 @@ impl Poller {
     }
 
     /// The members, from whoever was named or is known and can tell; `None` if there is no cluster, or nobody answers.
-    fn members(&mut self) -> Option<(Vec<NodeAddress>, Membership)> {
+    fn members(&mut self) -> Option<(Vec<Seen>, Membership)> {
         let mut addresses: Vec<String> = Vec::new();
         for node in self.known.iter().chain(&self.named) {
             if !addresses.contains(&node.address) {
@@ -96,7 +99,10 @@ impl Poller {
     }
 }
 
-fn membership(text: &str) -> Option<(Vec<NodeAddress>, Membership)> {
+/// A member, and its state if the one that was asked is connected to it.
+type Seen = (NodeAddress, Option<String>);
+
+fn membership(text: &str) -> Option<(Vec<Seen>, Membership)> {
     let status = Status::parse(text);
     let field = |node: &std::collections::BTreeMap<String, String>, name: &str| {
         node.get(name).cloned().unwrap_or_default()
@@ -104,9 +110,13 @@ fn membership(text: &str) -> Option<(Vec<NodeAddress>, Membership)> {
     let nodes: Vec<_> = status
         .nodes
         .iter()
-        .map(|node| NodeAddress {
-            id: field(node, "id"),
-            address: field(node, "address"),
+        .map(|node| {
+            let address = NodeAddress {
+                id: field(node, "id"),
+                address: field(node, "address"),
+            };
+            let is_up = field(node, "link") == "up";
+            (address, is_up.then(|| field(node, "state")))
         })
         .collect();
     let placed = status
@@ -116,23 +126,33 @@ fn membership(text: &str) -> Option<(Vec<NodeAddress>, Membership)> {
     let membership = Membership {
         epoch: status.epoch,
         replicas: usize::try_from(status.replicas).unwrap_or(1),
-        placed: placed.map(|node| field(node, "id")).collect(),
+        placed: placed
+            .map(|node| (field(node, "id"), status::weight(node)))
+            .collect(),
         change: status.change,
     };
     (!nodes.is_empty()).then_some((nodes, membership))
 }
 
 /// Asks one node, on a new connection if the kept one has ended.
-fn ask(node: NodeAddress, kept: Option<Link>, timeout: Duration) -> (NodeSample, Option<Link>) {
+fn ask(
+    node: NodeAddress,
+    seen: Option<String>,
+    kept: Option<Link>,
+    timeout: Duration,
+) -> (NodeSample, Option<Link>) {
     let again = kept.and_then(|mut link| question(&mut link).ok().map(|answer| (link, answer)));
     let result = match again {
         Some((link, answer)) => Ok((link, answer)),
         None => connect(&node.address, timeout)
             .and_then(|mut link| question(&mut link).map(|answer| (link, answer))),
     };
-    let (link, answer) = match result {
-        Ok((link, answer)) => (Some(link), answer),
-        Err(error) => (None, Err(error.reason())),
+    let (link, answer, seen) = match result {
+        Ok((link, answer)) => (Some(link), answer, None),
+        Err(error) => {
+            let seen = seen.filter(|_| error.is_unreached());
+            (None, Err(error.reason()), seen)
+        }
     };
     let NodeAddress { id, address } = node;
     (
@@ -140,6 +160,7 @@ fn ask(node: NodeAddress, kept: Option<Link>, timeout: Duration) -> (NodeSample,
             id,
             address,
             answer,
+            seen,
         },
         link,
     )

@@ -23,8 +23,8 @@ pub(super) struct Membership {
     pub(super) replicas: usize,
     /// Such as `joining=d`; empty if there is no change under way.
     pub(super) change: String,
-    /// Ids of those whose keys are placed on the ring.
-    pub(super) placed: Vec<String>,
+    /// Ids and weights of those whose keys are placed on the ring.
+    pub(super) placed: Vec<(String, u32)>,
 }
 
 /// One node.
@@ -34,6 +34,9 @@ pub(super) struct NodeSample {
     pub(super) address: String,
     /// What it answered, or why it did not.
     pub(super) answer: Result<Answer, String>,
+    /// If no way leads to it from here, and the one that was asked for the members is connected to it: its state, as
+    /// that one says.
+    pub(super) seen: Option<String>,
 }
 
 /// What a node said of itself.

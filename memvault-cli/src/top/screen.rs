@@ -198,7 +198,7 @@ fn cell(text: String, column: Column) -> Cell<'static> {
 const fn colour(condition: &Condition) -> Style {
     Style::new().fg(match condition {
         Condition::Up => Color::Green,
-        Condition::Partly(_) => Color::Yellow,
+        Condition::Partly(_) | Condition::Unreached { .. } => Color::Yellow,
         Condition::Down(_) => Color::Red,
     })
 }

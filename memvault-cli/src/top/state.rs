@@ -63,6 +63,8 @@ pub(super) enum Condition {
     Partly(String),
     /// It does not answer; why.
     Down(String),
+    /// No way leads there from here, and others are connected to it: what it does, as they say, and why not from here.
+    Unreached { state: String, reason: String },
 }
 
 /// A node as it is shown. What is not known is `None`.
@@ -103,6 +105,7 @@ impl Condition {
             Self::Up => "up",
             Self::Partly(state) => state,
             Self::Down(_) => "down",
+            Self::Unreached { .. } => "unreached",
         }
     }
 }
@@ -198,17 +201,26 @@ impl State {
             Err(reason) => {
                 // What is old is not shown as if it were the present.
                 (node.ping, node.before, node.last) = (None, None, None);
-                Condition::Down(reason.clone())
+                let reason = reason.clone();
+                match &seen.seen {
+                    Some(state) => Condition::Unreached {
+                        state: state.clone(),
+                        reason,
+                    },
+                    None => Condition::Down(reason),
+                }
             }
         };
         let before = node.condition.replace(now.clone());
         let text = match (before, &now) {
             (None, Condition::Down(reason)) => format!("is down: {reason}"),
             (None, _) if is_new && !is_first => "is a member now".to_owned(),
-            (Some(Condition::Up | Condition::Partly(_)), Condition::Down(reason)) => {
-                format!("went down: {reason}")
+            (None, Condition::Unreached { reason, .. }) => format!("is not reached: {reason}"),
+            (Some(Condition::Down(_)), Condition::Down(_)) => return,
+            (Some(_), Condition::Down(reason)) => format!("went down: {reason}"),
+            (Some(Condition::Down(_)), Condition::Up | Condition::Unreached { .. }) => {
+                "came back".to_owned()
             }
-            (Some(Condition::Down(_)), Condition::Up) => "came back".to_owned(),
             (Some(Condition::Down(_)), Condition::Partly(state)) => format!("came back, {state}"),
             (Some(Condition::Up), Condition::Partly(state)) => format!("is {state}"),
             (Some(Condition::Partly(_)), Condition::Up) => "serves again".to_owned(),
@@ -267,6 +279,8 @@ pub(super) struct Total {
     pub(super) down: usize,
     /// That answer, and do not do all of their part.
     pub(super) partly: usize,
+    /// That only others reach.
+    pub(super) unreached: usize,
     /// Each is counted once for every node that has it.
     pub(super) keys: u64,
     /// In bytes.
@@ -290,6 +304,7 @@ impl Total {
                 Condition::Up => total.up += 1,
                 Condition::Partly(_) => total.partly += 1,
                 Condition::Down(_) => total.down += 1,
+                Condition::Unreached { .. } => total.unreached += 1,
             }
             total.keys += row.keys.unwrap_or(0);
             total.memory += row.memory.unwrap_or(0);
@@ -321,9 +336,9 @@ fn ratio(hits: f64, misses: f64) -> Option<f64> {
 /// The part of the ring that each node leads.
 fn shares(cluster: &Membership) -> BTreeMap<String, f64> {
     let mut ring = Ring::new();
-    for id in &cluster.placed {
+    for (id, weight) in &cluster.placed {
         // A list that cannot be is shown without shares.
-        if ring.add(id, 1).is_err() {
+        if ring.add(id, *weight).is_err() {
             return BTreeMap::new();
         }
     }

@@ -17,7 +17,7 @@ use crate::args::local::Up;
 use crate::error::{Error, NOT_FOUND, OK, Outcome};
 use crate::local::{HOST, Plan, Startup, check_free};
 use crate::logging::Wanted;
-use crate::output::{self, Style};
+use crate::output::{self, Style, visible};
 use crate::process::{self, Process};
 
 /// Runs the subcommand.
@@ -33,7 +33,10 @@ pub(crate) fn run(args: &Up, log: Wanted) -> Outcome {
     let mut processes = Vec::new();
     start(&plan, args.port, &startup, &mut processes)?;
     startup.finish();
-    output::write(screen(&plan, args.port, &processes, Style::of_stdout()).as_bytes());
+    let columns = output::columns().unwrap_or(usize::MAX);
+    let pids: Vec<u32> = processes.iter().map(Process::pid).collect();
+    let screen = screen(&plan, args.port, &pids, (Style::of_stdout(), columns));
+    output::write(screen.as_bytes());
     let outcome = smol::block_on(watch(&plan, &mut processes, &mut signals));
     startup.mute();
     notice::stopping(log.format);
@@ -129,8 +132,8 @@ fn start(
     startup.wait_for_gateway(processes, gateway)
 }
 
-/// What a person reads first.
-fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> String {
+/// What a person reads first; the last of the processes is the gateway.
+fn screen(plan: &Plan, gateway: u16, pids: &[u32], (style, columns): (Style, usize)) -> String {
     let program = program();
     let replicas = plan.replicas.min(plan.ports.len());
     let mut text = format!(
@@ -138,47 +141,55 @@ fn screen(plan: &Plan, gateway: u16, processes: &[Process], style: Style) -> Str
         style.bold("MemVault is up"),
         plan.ports.len(),
     );
-    let mut row = |name: &str, (port, offset): (u16, usize), process: &Process, note: &str| {
+    let mut row = |name: &str, (port, offset): (u16, usize), pid: u32, note: &str| {
         let admin = plan.admin_of(offset);
-        let admin = admin.map(|admin| format!("http://{admin}/  "));
-        let note = format!("{}{note}", admin.unwrap_or_default());
+        let admin = admin.map(|admin| format!("http://{admin}/"));
         let address = format!("{HOST}:{port}");
         let address = style.bold(format_args!("{address:<16}"));
-        let pid = style.dim(format_args!("pid {:<8}", process.pid()));
-        let _ = writeln!(text, "  {name:<9}{address} {pid} {note}");
+        let pid = style.dim(format_args!("pid {pid:<8}"));
+        let mut line = format!("  {name:<9}{address} {pid}");
+        for part in [admin.as_deref().unwrap_or_default(), note] {
+            append(&mut text, &mut line, part, columns);
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
     };
-    if let Some(process) = processes.last() {
+    if let Some(&pid) = pids.last() {
         let note = "any Redis client, for the whole cluster";
-        row("gateway", (gateway, 0), process, note);
+        row("gateway", (gateway, 0), pid, note);
     }
-    for (number, (&port, process)) in plan.ports.iter().zip(processes).enumerate() {
+    for (number, (&port, &pid)) in plan.ports.iter().zip(pids).enumerate() {
         let node = number + 1;
-        row(&format!("node {node}"), (port, node), process, "");
+        row(&format!("node {node}"), (port, node), pid, "");
     }
-    let first = processes.first().map_or(0, Process::pid);
-    let list = plan.list();
+    let first = pids.first().copied().unwrap_or(0);
     let server = format!("--server {HOST}:{gateway}");
     let lines = [
         (format!("redis-cli -p {gateway} set greeting hello"), ""),
         (format!("{program} get greeting {server}"), ""),
         (format!("{program} shell {server}"), ""),
         (format!("{program} top {server}"), "watch all of it"),
+        (format!("{program} cluster status {server}"), ""),
         (format!("kill -9 {first}"), "a node dies, no request fails"),
-        (
-            format!("{program} ring --key greeting --cluster {list}"),
-            "",
-        ),
     ];
     let _ = writeln!(text, "\nTry it in another terminal:\n");
     for (command, note) in lines {
-        let _ = writeln!(
-            text,
-            "{}",
-            format!("  {command:<48} {}", style.dim(note)).trim_end()
-        );
+        let mut line = format!("  {command:<48}");
+        append(&mut text, &mut line, &style.dim(note), columns);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     let _ = writeln!(text, "\nCtrl-C stops all. What the nodes log follows.\n");
     text
+}
+
+/// Adds a part to a line, or begins a new one for it where it does not fit.
+fn append(text: &mut String, line: &mut String, part: &str, columns: usize) {
+    let is_narrow = visible(line) + 1 + visible(part) > columns;
+    if is_narrow && visible(part) > 0 {
+        let _ = writeln!(text, "{}", line.trim_end());
+        *line = " ".repeat(10);
+    }
+    line.push(' ');
+    line.push_str(part);
 }
 
 /// Waits for Ctrl-C; tells of children that end before.
@@ -210,4 +221,40 @@ async fn watch(plan: &Plan, processes: &mut Vec<Process>, signals: &mut Signals)
 /// How this program was called.
 fn program() -> String {
     env::args().next().unwrap_or_else(|| "memvault".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::LogFormat;
+
+    #[test]
+    fn the_screen_fits_the_terminal() {
+        let admin = AdminAddress {
+            host: HOST.to_owned(),
+            port: 9400,
+        };
+        let plan = Plan {
+            ports: (7001..7021).collect(),
+            replicas: 3,
+            coordination: None,
+            max_memory: None,
+            admin: Some(admin),
+            admin_flags: None,
+            log_format: LogFormat::Text,
+            node_log: LevelFilter::Warn,
+            gateway_log: LevelFilter::Warn,
+        };
+        let pids: Vec<u32> = (4_000_000..4_000_021).collect();
+        for columns in [60, 80, 100] {
+            let text = screen(&plan, 6379, &pids, (Style::plain(), columns));
+            let program = program();
+            for line in text.lines().filter(|line| !line.contains(&program)) {
+                assert!(line.chars().count() <= columns, "{columns}: {line}");
+            }
+            for part in ["http://127.0.0.1:9420/", "any Redis client", "a node dies"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
 }

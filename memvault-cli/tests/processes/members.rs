@@ -35,6 +35,8 @@ fn adding_and_removing_a_member_costs_no_request_and_no_key() {
     let (is_done, text) = change(&["remove", &second], &seed);
     assert!(is_done, "{text}");
     assert!(!text.contains(&second), "{text}");
+    // It waits until those that are left have caught up.
+    assert_eq!(text.matches(" serving").count(), 3, "{text}");
     all_go_on(KEYS / 2);
 
     let written = workers.map(Worker::finish);

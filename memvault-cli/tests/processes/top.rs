@@ -64,11 +64,14 @@ fn any_node_tells_of_all_and_a_dead_one_is_shown() {
         "{}",
         ran.stdout
     );
-    let line = ran.stdout.lines().find(|line| line.starts_with(&dead));
+    let mut lines = ran.stdout.lines();
+    let line = lines.find(|line| line.starts_with(&dead));
     let line = line.unwrap_or_else(|| panic!("{dead}: {}", ran.stdout));
+    assert!(line.contains(" down "), "{line}");
+    let why = lines.next();
     assert!(
-        line.contains(" down ") && line.ends_with("nothing listens there"),
-        "{line}"
+        why.is_some_and(|why| why.ends_with("nothing listens there")),
+        "{why:?}"
     );
 }
 

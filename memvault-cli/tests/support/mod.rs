@@ -52,6 +52,11 @@ pub(crate) fn memvault(args: &[&str]) -> Ran {
 
 /// Runs the binary to its end, with this as its standard input.
 pub(crate) fn memvault_with_input(args: &[&str], input: &str) -> Ran {
+    ran(Ok(run_with_input(args, input.as_bytes())))
+}
+
+/// The same with bytes.
+pub(crate) fn run_with_input(args: &[&str], input: &[u8]) -> Output {
     let mut child = command(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -59,9 +64,9 @@ pub(crate) fn memvault_with_input(args: &[&str], input: &str) -> Ran {
         .spawn()
         .expect("the binary starts");
     let mut stdin = child.stdin.take().expect("it is piped");
-    stdin.write_all(input.as_bytes()).expect("it reads");
+    stdin.write_all(input).expect("it reads");
     drop(stdin);
-    ran(child.wait_with_output())
+    child.wait_with_output().expect("the binary runs")
 }
 
 pub(crate) fn ran(output: std::io::Result<Output>) -> Ran {
