@@ -6,6 +6,7 @@ use memvault::replication::{
 use memvault::ring::NodeIndex;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
+use memvault::version::Version;
 
 /// A node whose links the test plays.
 struct Lone {
@@ -86,6 +87,7 @@ impl Lone {
             hlc: 0,
             gaining: None,
             wall: time(self.now).wall,
+            flushed: Version::ZERO,
         };
         let greeting = self.sent.pop();
         self.hear(Link::Peer(peer), 1, pong);

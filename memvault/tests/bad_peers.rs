@@ -103,6 +103,7 @@ impl Lone {
             hlc,
             gaining,
             wall,
+            flushed: Version::ZERO,
         };
         self.hear(Link::Peer(peer), 0, pong);
     }
@@ -423,6 +424,7 @@ fn a_replica_that_claims_a_version_of_the_future_cannot_hinder_a_change() {
                 entry: None,
                 unconfirmed: false,
                 floor: Version::ZERO,
+                behind: false,
             }
         };
         matches!(body, Body::Read { .. }).then_some(Body::Held(reply))

@@ -11,6 +11,7 @@ mod hot_set;
 mod leases;
 mod plain_redis;
 mod replication_cases;
+mod replication_flush;
 mod replication_return;
 mod replication_ring_change;
 mod replication_sim;

@@ -1,5 +1,7 @@
 //! Nodes that die or stand still, as clients see it: real processes, `kill -9` and SIGSTOP.
 
+use std::time::{Duration, Instant};
+
 use crate::cluster::Cluster;
 use crate::redis::{Redis, bulk, ok};
 use crate::support::eventually;
@@ -99,4 +101,35 @@ fn a_node_that_stands_still_is_passed_over_after_one_time_out() {
             bulk("round 3")
         );
     }
+}
+
+/// A member stands still while everything is deleted: what it still knows of it is not told to anyone afterwards.
+#[test]
+fn what_was_flushed_while_a_member_stood_still_stays_deleted() {
+    let cluster = Cluster::start(5);
+    let mut gateway = Redis::connect(cluster.gateway.port).expect("the gateway runs");
+    let keys: Vec<String> = (0..500).map(|key| format!("key:{key}")).collect();
+    let of_all = |words: fn(&str) -> Vec<String>| -> Vec<Vec<String>> {
+        keys.iter().map(|key| words(key)).collect()
+    };
+    let sets = of_all(|key| vec!["SET".into(), key.into(), "old".into()]);
+    let gets = of_all(|key| vec!["GET".into(), key.into()]);
+    let set = gateway.pipeline(&sets).expect("the gateway answers");
+    assert!(set.iter().all(|reply| *reply == ok()), "{set:?}");
+
+    cluster.members[2].pause();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(gateway.ask(&["FLUSHALL"]), ok());
+    std::thread::sleep(Duration::from_secs(1));
+    cluster.members[2].resume();
+    let resumed = Instant::now();
+    while resumed.elapsed() < Duration::from_secs(1) {
+        let mut member = Redis::connect(cluster.members[2].port).expect("the member runs");
+        for client in [&mut gateway, &mut member] {
+            let got = client.pipeline(&gets).unwrap_or_default();
+            let old = got.iter().filter(|reply| **reply == bulk("old")).count();
+            assert_eq!(old, 0, "after {:?}", resumed.elapsed());
+        }
+    }
+    cluster.wait_until_serving(2);
 }

@@ -30,6 +30,7 @@ const PONG: fn(u32, u64) -> Body = |boot, hlc| Body::Pong {
     hlc,
     gaining: None,
     wall: wall(),
+    flushed: Version::ZERO,
 };
 
 fn say(message: &Message, bodies: Vec<Body>) -> Deed {
@@ -298,6 +299,7 @@ fn versions_from_far_in_the_future() {
                     entry,
                     unconfirmed,
                     floor,
+                    behind: false,
                 };
                 say(message, vec![Body::Held(holds)])
             }

@@ -11,6 +11,7 @@ use async_executor::LocalExecutor;
 use memvault::replication::{Body, Config, Member, Message, NodeState, Role};
 use memvault::resp::{CommandDecoder, Limits};
 use memvault::time::Timestamp;
+use memvault::version::Version;
 use memvault_net::client::{Builder, Client};
 use memvault_net::driver::{Driver, Settings};
 
@@ -215,6 +216,7 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
             hlc: 0,
             gaining: None,
             wall: wall(),
+            flushed: Version::ZERO,
         },
     };
     let mut out = Vec::new();

@@ -215,6 +215,7 @@ impl Source<'_> {
                     permille: source.u32() as u16,
                 }),
                 wall: Timestamp::from_millis(self.u64()),
+                flushed: self.version(),
             },
             4 => Body::Write(Write {
                 key: self.bytes(),
@@ -368,6 +369,7 @@ impl Source<'_> {
             entry: self.option(Self::entry),
             unconfirmed: self.flag(),
             floor: self.version(),
+            behind: self.flag(),
         }
     }
 

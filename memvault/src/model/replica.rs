@@ -274,6 +274,7 @@ impl Naive {
             unconfirmed: held.as_ref().is_some_and(|(_, unconfirmed)| *unconfirmed),
             entry: held.map(|(entry, _)| entry),
             floor: *self.floor(key),
+            behind: false,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Body {
         gaining: Option<Progress>,
         /// Its wall clock.
         wall: Timestamp,
+        /// The tag of the latest flush that it knows of: whoever does not know of it yet flushes too.
+        flushed: Version,
     },
     /// Asks a leader to write.
     Write(Write),
@@ -361,6 +363,9 @@ pub enum ReadReply {
         unconfirmed: bool,
         /// The highest version forgotten among the keys of the same bucket.
         floor: Version,
+        /// It is cut off, or was or stood still and has not caught up: what it holds counts as before, but others may
+        /// know that it is long gone.
+        behind: bool,
     },
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Replica {
     pub(super) rules: Rules,
     pub(super) tombstones: Tombstones,
     pub(super) tombstone_grace: Duration,
+    /// The tag of the latest flush.
+    flushed: Version,
     tag_window: Duration,
     /// Until when the wall clock may be wrong: by it, what has just come may look as if it were an hour old.
     distrusts_wall_until: Instant,
@@ -58,6 +60,7 @@ impl Replica {
             rules: Rules::of(config),
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
+            flushed: Version::ZERO,
             tag_window,
             distrusts_wall_until: Instant::ZERO,
             changes: 0,
@@ -108,6 +111,7 @@ impl Replica {
             entry: held.map(|held| to_entry(&held)),
             unconfirmed,
             floor,
+            behind: self.state == NodeState::CatchingUp,
         }
     }
 
@@ -298,6 +302,7 @@ impl Replica {
     /// Forgets every entry up to `version`; that it was accepted once stays known. O(n).
     pub(crate) fn flush(&mut self, now: Now, version: Version) {
         self.changes += 1;
+        self.flushed = self.flushed.max(version);
         self.floors.raise_all(version);
         let mut cursor = 0;
         while let Some((held, next)) = self.entries.scan(cursor) {
@@ -309,6 +314,11 @@ impl Replica {
         }
     }
 
+    /// The tag of the latest flush.
+    pub(super) const fn flushed(&self) -> Version {
+        self.flushed
+    }
+
     /// Forgets what was written in the time of a clock that has been put right since, and anything that it
     /// may have replaced. O(n).
     pub(crate) fn forget_future(&mut self, now: Now) {
@@ -316,6 +326,7 @@ impl Replica {
         let limit = Version::at(Timestamp::from_millis(latest));
         self.changes += 1;
         self.floors.lower_all(limit);
+        self.flushed = self.flushed.min(limit);
         let mut cursor = 0;
         while let Some((held, next)) = self.entries.scan(cursor) {
             cursor = next;

@@ -1,7 +1,12 @@
-//! FLUSHALL: every member in view forgets everything up to one tag.
+//! FLUSHALL: every member forgets everything up to one tag.
+//!
+//! All that can be reached are told, and those are waited for that are not silent: a silent one reads it when it is
+//! back, before anything that is sent to it later. Whoever cannot be reached is told by the others, who say with every
+//! heartbeat up to which tag they have flushed.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
@@ -54,11 +59,11 @@ impl Flushes {
         }
         let version = cx.hlc.tick(now.wall);
         let id = cx.fresh_id();
-        for node in &waiting {
+        for node in all_within_reach(cx) {
             if cx.config.plain_redis {
-                cx.ask(*node, id, PlainCommand::Flush);
+                cx.ask(node, id, PlainCommand::Flush);
             } else {
-                cx.send(*node, id, Body::Flush { version });
+                cx.send(node, id, Body::Flush { version });
             }
         }
         self.flushes.insert(
@@ -105,7 +110,7 @@ impl Flushes {
 
     /// The members have changed: everyone is asked again, and new ones as well.
     pub(super) fn handle_change(&mut self, cx: &mut Context) {
-        let mut ids: alloc::vec::Vec<u64> = self.flushes.keys().copied().collect();
+        let mut ids: Vec<u64> = self.flushes.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
             let Some(flush) = self.flushes.get_mut(&id) else {
@@ -113,16 +118,16 @@ impl Flushes {
             };
             let members = cx.peers.indices().into_iter();
             flush.waiting = members.filter(|node| cx.peers.is_live(*node)).collect();
-            for node in &flush.waiting {
-                let version = flush.version;
-                cx.send(*node, id, Body::Flush { version });
+            let version = flush.version;
+            for node in all_within_reach(cx) {
+                cx.send(node, id, Body::Flush { version });
             }
         }
     }
 
     /// A member that went away has nothing left to forget, or will hear of it when it catches up.
     pub(super) fn handle_lost(&mut self, cx: &mut Context, node: NodeIndex) {
-        let mut ids: alloc::vec::Vec<u64> = self.flushes.keys().copied().collect();
+        let mut ids: Vec<u64> = self.flushes.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
             self.handle_flushed(cx, node, id);
@@ -140,4 +145,11 @@ impl Flushes {
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }
+}
+
+/// Everyone to whom there is a link, silent or not.
+fn all_within_reach(cx: &Context) -> Vec<NodeIndex> {
+    let mut members = cx.peers.indices();
+    members.retain(|node| cx.peers.is_up(*node));
+    members
 }

@@ -9,6 +9,7 @@ use super::super::warm_up::WarmUp;
 use super::{Member, Node, TICK, TOLERANCE};
 use crate::ring::NodeIndex;
 use crate::time::Duration;
+use crate::version::Version;
 
 /// A gap between two ticks above this means that the process stood still.
 const PAUSE_FENCE: Duration = Duration::from_millis(500);
@@ -66,6 +67,22 @@ impl Node {
         }
         if state == NodeState::Serving {
             self.change_state(now, NodeState::CatchingUp);
+        }
+    }
+
+    /// The tag of the latest flush that this node knows of.
+    pub(super) fn flushed(&self) -> Version {
+        let member = self.member.as_ref();
+        member.map_or(Version::ZERO, |member| member.replica.flushed())
+    }
+
+    /// A member has flushed up to this tag. Whoever asked for it did not reach this node, or did so while it was away.
+    pub(super) fn flush_too(&mut self, now: Now, flushed: Version) {
+        if let Some(member) = &mut self.member
+            && flushed > member.replica.flushed()
+            && self.cx.observe(now, flushed)
+        {
+            member.replica.flush(now, flushed);
         }
     }
 

@@ -203,6 +203,7 @@ impl Node {
             hlc: self.cx.hlc.last(),
             gaining: self.gaining(),
             wall: now.wall,
+            flushed: self.flushed(),
         }
     }
 
@@ -282,6 +283,7 @@ impl Node {
                 hlc,
                 gaining,
                 wall,
+                flushed,
             } => {
                 let took = now.instant - Instant::from_micros(id);
                 let is_ahead = !cx.observe(now, Version::new(hlc, 0));
@@ -290,6 +292,8 @@ impl Node {
                     let node = cx.peers.id(from);
                     cx.event(Event::ClockSkew { node });
                 }
+                self.flush_too(now, flushed);
+                let cx = &mut self.cx;
                 if cx.peers.is_news(from, id) {
                     cx.peers.note_gaining(from, epoch, gaining);
                     self.take_pong(now, from, boot, state);
@@ -382,7 +386,10 @@ impl Member {
         if self.gains.is_some() && cx.gains(key) {
             return self.replica.read_before_taking_over(now, key, promise);
         }
-        let reply = self.replica.read(now, key, promise);
+        let mut reply = self.replica.read(now, key, promise);
+        if let ReadReply::Holds { behind, .. } = &mut reply {
+            *behind |= self.is_cut_off;
+        }
         let has_value =
             matches!(&reply, ReadReply::Holds { entry: Some(entry), .. } if entry.value.is_some());
         if has_value {

@@ -78,6 +78,8 @@ struct Member {
     turns: Turns,
     touches: Touches,
     warm_up: Option<WarmUp>,
+    /// Whether it is heard by too few to know what is done without it.
+    is_cut_off: bool,
     /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
     /// may have it.
     bereft_since: Option<u64>,
@@ -136,6 +138,7 @@ impl Node {
             touches: Touches::new(Chance::new(!seed)),
             // One that is no member yet has nothing to fetch.
             warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
+            is_cut_off: false,
             bereft_since: None,
             unasked: BTreeMap::new(),
             gains: None,
@@ -232,6 +235,10 @@ impl Node {
     /// A message came in.
     pub fn handle_message(&mut self, now: Now, from: Link, message: Message) {
         self.look_at_clock(now);
+        if self.member.is_some() {
+            // Before it says anything: what it knows may be long gone.
+            self.notice_pause(now);
+        }
         self.conduct.heard(now, from);
         self.receive(now, from, message);
         self.deliver_local(now);
@@ -310,7 +317,9 @@ impl Node {
         self.drive_change(now);
         self.sweep(now);
         self.part(now);
+        let is_cut_off = self.cx.peers.is_cut_off();
         if let Some(member) = &mut self.member {
+            member.is_cut_off = is_cut_off;
             member.touches.tell(&mut self.cx, now);
             member.replica.drop_old_tombstones(now);
         }

@@ -97,6 +97,13 @@ impl Peers {
         self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.silent)
     }
 
+    /// Whether fewer than a majority of the members are in view, this one counted: the others may do without it.
+    pub(in super::super) fn is_cut_off(&self) -> bool {
+        let members = self.indices();
+        let in_view = members.iter().filter(|node| self.is_in_view(**node));
+        in_view.count() <= members.len() / 2
+    }
+
     /// Whether it is in view and its answers count.
     pub(in super::super) fn counts(&self, node: NodeIndex) -> bool {
         self.is_in_view(node) && self.state(node) != Some(NodeState::Warming)

@@ -145,6 +145,7 @@ pub(super) fn read_body<'a>(
             hlc: header.u64()?,
             gaining: progress(header)?,
             wall: Timestamp::from_millis(header.u64()?),
+            flushed: header.version()?,
         },
         b"NODE.WRITE" => Body::Write(write_request(header, rest)?),
         b"NODE.WROTE" => Body::Wrote(write_reply(header)?),
@@ -355,7 +356,10 @@ fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadRe
         }
         _ => {}
     }
-    let (unconfirmed, floor) = (header.flag()?, header.version()?);
+    let (flags, floor) = (header.u8()?, header.version()?);
+    if flags > 0b11 {
+        return Err(WireError::BadValue);
+    }
     let entry = match code {
         1 => None,
         2 => Some(header.entry(rest)?),
@@ -363,8 +367,9 @@ fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadRe
     };
     Ok(ReadReply::Holds {
         entry,
-        unconfirmed,
+        unconfirmed: flags & 1 != 0,
         floor,
+        behind: flags & 2 != 0,
     })
 }
 

@@ -146,12 +146,14 @@ impl<'a> Parts<'a> {
                 hlc,
                 gaining,
                 wall,
+                flushed,
             } => {
                 self.u32(*boot);
                 self.u8(state_code(*state));
                 self.u64(*hlc);
                 self.progress(*gaining);
                 self.u64(wall.as_millis());
+                self.version(*flushed);
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),
@@ -323,9 +325,10 @@ impl<'a> Parts<'a> {
                 entry,
                 unconfirmed,
                 floor,
+                behind,
             } => {
                 self.u8(1 + u8::from(entry.is_some()));
-                self.u8(u8::from(*unconfirmed));
+                self.u8(u8::from(*behind) << 1 | u8::from(*unconfirmed));
                 self.version(*floor);
                 if let Some(entry) = entry {
                     self.entry(entry);

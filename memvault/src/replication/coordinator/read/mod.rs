@@ -54,6 +54,8 @@ pub(super) struct Vouch {
     entry: Option<Entry>,
     unconfirmed: bool,
     floor: Version,
+    /// It may not know what the others know: what it alone holds may be long gone.
+    behind: bool,
     /// It has yet to take the key over, and nobody relies on it so far.
     gains: bool,
 }
@@ -231,6 +233,7 @@ impl Operation {
                 entry,
                 unconfirmed,
                 floor,
+                behind,
             } => {
                 let held = entry.as_ref().map_or(Version::ZERO, |entry| entry.version);
                 if !cx.observe(now, held.max(floor)) {
@@ -244,8 +247,12 @@ impl Operation {
                     entry,
                     unconfirmed,
                     floor,
+                    behind,
                     gains: false,
                 });
+                if behind {
+                    read.doubt_heirs(cx);
+                }
             }
             ReadReply::Gaining => {
                 read.answers.retain(|vouch| vouch.node != from);
@@ -254,6 +261,7 @@ impl Operation {
                     entry: None,
                     unconfirmed: false,
                     floor: Version::ZERO,
+                    behind: false,
                     gains: true,
                 });
             }

@@ -100,7 +100,13 @@ impl ReadPhase {
             Resolution::Best { best, .. } => Verdict::Found(self.found(self.holding(best), true)),
             _ if !all_heard => Verdict::Unknown,
             _ => {
-                let newest = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
+                // One that is behind is believed where nobody else is left: the others know what was flushed meanwhile.
+                let all_behind = self.answers.iter().all(|vouch| vouch.behind);
+                let believed = self
+                    .answers
+                    .iter()
+                    .filter(|vouch| all_behind || !vouch.behind);
+                let newest = believed.filter_map(|vouch| vouch.entry.as_ref());
                 let newest = newest.max_by_key(|entry| entry.version).cloned();
                 Verdict::Found(self.found(newest, true))
             }
