@@ -194,6 +194,8 @@ pub struct ClusterEngine<'a, C> {
     pub requests: &'a mut Requests<C>,
     /// Whose commands they are.
     pub client: C,
+    /// The client's number, from 1 on: its requests begin in their order.
+    pub caller: u64,
     /// The present.
     pub now: Now,
     /// How many replicas to wait for, where the client has not chosen.
@@ -219,8 +221,14 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
         };
         self.requests.waiting.insert(id, waiting);
         let levels = call.levels.unwrap_or(self.levels);
-        self.node.handle_request(self.now, id, request, levels);
+        let caller = self.caller;
+        self.node
+            .handle_request_of(self.now, (id, caller), request, levels);
         Execution::Deferred(id)
+    }
+
+    fn has_room(&self) -> bool {
+        self.node.has_room_for(self.caller)
     }
 
     fn levels(&self) -> Option<Levels> {
@@ -240,6 +248,11 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
         show("replicas", &self.node.document().replicas);
         show("on-ambiguous", &config.on_ambiguous.name());
         show("max-requests", &config.max_requests);
+        show("max-in-flight", &config.max_in_flight);
+        show("max-in-flight-bytes", &config.max_in_flight_bytes);
+        show("max-waiting", &config.max_waiting);
+        show("max-waiting-bytes", &config.max_waiting_bytes);
+        show("max-wait", &config.max_wait.as_millis());
         show("write-level", &self.levels.write.name());
         show("read-level", &self.levels.read.name());
     }
@@ -303,11 +316,15 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("replicas", self.node.document().replicas);
         fields.field("epoch", self.node.document().epoch);
         fields.field("requests_in_flight", self.requests.len());
+        fields.field("keys_in_flight", self.node.in_flight());
+        fields.field("keys_waiting", self.node.waiting());
         fields.field("failed_requests", counted.failed_requests);
+        fields.field("overloaded_requests", counted.overloaded);
         fields.field("replica_hits", counted.replica_hits);
         fields.field("replica_misses", counted.replica_misses);
         fields.field("led_writes", counted.led_writes);
         fields.field("failovers", counted.failovers);
+        fields.field("retries", counted.retries);
         fields.field("retags", counted.retags);
         fields.field("degraded_writes", counted.degraded_writes);
         fields.field("read_repairs", counted.read_repairs);

@@ -396,8 +396,12 @@ fn a_delete_that_is_sent_twice_answers_as_the_first_would_have() {
 }
 
 #[test]
-fn a_request_with_more_keys_than_may_be_under_way_is_refused_whole() {
-    let mut cluster = Cluster::start(3, 1, |config| config.max_requests = 3);
+fn what_cannot_wait_is_refused_whole_and_what_can_is_carried_out() {
+    let mut cluster = Cluster::start(3, 1, |config| {
+        config.max_requests = 3;
+        config.max_in_flight = 1;
+        config.max_waiting = 3;
+    });
     cluster.wait_until_serving();
     let client = cluster.client(0);
     let keys = |count: usize| (0..count).map(|n| bytes(&format!("key-{n}"))).collect();
@@ -416,7 +420,7 @@ fn a_request_with_more_keys_than_may_be_under_way_is_refused_whole() {
     let three = cluster.begin(client, Request::GetMany(keys(3)), Levels::default());
     assert_eq!(
         cluster.finish(three).outcome,
-        Err(Failure::Busy { max_requests })
+        Err(Failure::Overloaded)
     );
     assert_eq!(
         cluster.finish(two).outcome,

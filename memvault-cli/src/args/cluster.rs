@@ -1,10 +1,14 @@
 //! Flags that name a cluster and how careful to be with it.
 
+use std::time::Duration;
+
 use clap::Args;
 use memvault::replication::{Config, Level, OnAmbiguous};
 use memvault_net::driver::NodeAddress;
 
 use super::count;
+use super::duration::positive_duration;
+use super::size::positive_size;
 
 /// The members of a cluster, as one flag's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +60,8 @@ pub(crate) struct Coordination {
         help_heading = "Cluster"
     )]
     pub(crate) on_ambiguous: OnAmbiguous,
-    /// Keys under way for clients at a time; further requests are answered with -BUSY, and
-    /// one with more keys than that is refused
+    /// Keys of one client that are under way or wait: more is not read from it until then, and a request
+    /// with more keys is refused
     #[arg(
         long,
         value_name = "N",
@@ -66,6 +70,56 @@ pub(crate) struct Coordination {
         help_heading = "Cluster"
     )]
     pub(crate) max_requests: usize,
+    /// Keys under way at a time for each member; the others wait, clients by turns
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "N",
+        default_value = "512",
+        value_parser = count,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_in_flight: usize,
+    /// Bytes of keys and values under way at a time for each member, and for each client
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "SIZE",
+        default_value = "32mb",
+        value_parser = positive_size,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_in_flight_bytes: usize,
+    /// Keys of all clients that wait; further requests are answered with -OVERLOADED
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "N",
+        default_value = "1048576",
+        value_parser = count,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_waiting: usize,
+    /// The same for the bytes of their keys and values
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "SIZE",
+        default_value = "256mb",
+        value_parser = positive_size,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_waiting_bytes: usize,
+    /// How long a client waits for its turn before it is answered with -OVERLOADED
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        value_name = "TIME",
+        default_value = "500ms",
+        value_parser = positive_duration,
+        help_heading = "Cluster"
+    )]
+    pub(crate) max_wait: Duration,
     /// Pings per second to all other nodes together, as long as these answer and serve:
     /// with more than 100 of them, silence is noticed later
     #[arg(
@@ -83,7 +137,40 @@ impl Coordination {
     pub(crate) const fn apply(self, config: &mut Config) {
         config.on_ambiguous = self.on_ambiguous;
         config.max_requests = self.max_requests;
+        config.max_in_flight = self.max_in_flight;
+        config.max_in_flight_bytes = self.max_in_flight_bytes;
+        config.max_waiting = self.max_waiting;
+        config.max_waiting_bytes = self.max_waiting_bytes;
+        config.max_wait = self.max_wait;
         config.ping_rate = self.ping_rate as u64;
+    }
+}
+
+impl Coordination {
+    /// The same flags, for another process.
+    pub(crate) fn to_args(self) -> impl Iterator<Item = String> {
+        let Self {
+            on_ambiguous,
+            max_requests,
+            max_in_flight,
+            max_in_flight_bytes,
+            max_waiting,
+            max_waiting_bytes,
+            max_wait,
+            ping_rate,
+        } = self;
+        let flags = [
+            ("--on-ambiguous", on_ambiguous.name().to_owned()),
+            ("--max-requests", max_requests.to_string()),
+            ("--max-in-flight", max_in_flight.to_string()),
+            ("--max-in-flight-bytes", max_in_flight_bytes.to_string()),
+            ("--max-waiting", max_waiting.to_string()),
+            ("--max-waiting-bytes", max_waiting_bytes.to_string()),
+            ("--max-wait", format!("{}ms", max_wait.as_millis())),
+            ("--ping-rate", ping_rate.to_string()),
+        ];
+        let words = flags.map(|(flag, value)| [flag.to_owned(), value]);
+        words.into_iter().flatten()
     }
 }
 

@@ -103,14 +103,7 @@ impl Plan {
         .map(str::to_owned)
         .into();
         if let Some(coordination) = self.coordination {
-            let Coordination {
-                on_ambiguous,
-                max_requests,
-                ping_rate,
-            } = coordination;
-            args.extend(["--on-ambiguous".to_owned(), on_ambiguous.name().to_owned()]);
-            args.extend(["--max-requests".to_owned(), max_requests.to_string()]);
-            args.extend(["--ping-rate".to_owned(), ping_rate.to_string()]);
+            args.extend(coordination.to_args());
         }
         args
     }

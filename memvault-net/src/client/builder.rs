@@ -34,7 +34,7 @@ impl Default for Builder {
             cluster: Vec::new(),
             settings: Settings::new(node),
             levels: Levels::default(),
-            max_requests: 65_536,
+            max_requests: 4096,
             ready_timeout: Duration::from_secs(5),
         }
     }
@@ -121,7 +121,7 @@ impl Builder {
         self
     }
 
-    /// Requests in flight above which further ones wait; default 65 536, at least 1.
+    /// Requests in flight above which further ones wait; default 4096, at least 1.
     pub const fn max_requests(mut self, requests: usize) -> Self {
         self.max_requests = requests;
         self

@@ -164,7 +164,7 @@ impl Driver {
         self.drive(now);
     }
 
-    /// Has the commands of one client of a server carried out by the cluster: `process` gets an engine for
+    /// Has the commands of one client of a server, which has a number from 1 on, carried out by the cluster: `process` gets an engine for
     /// [`Connection::process`](memvault::connection::Connection::process), and the time to call it with.
     /// Afterwards the driver does what the node asks; replies that are deferred go to `caller`, some of them
     /// before this returns.
@@ -174,7 +174,7 @@ impl Driver {
     /// borrow the connection within `process`.
     pub fn with_engine<R>(
         &self,
-        caller: &Rc<dyn Caller>,
+        (caller, number): (&Rc<dyn Caller>, u64),
         levels: Levels,
         process: impl FnOnce(Timestamp, &mut ClusterEngine<'_, Rc<dyn Caller>>) -> R,
     ) -> R {
@@ -184,6 +184,7 @@ impl Driver {
                 node: &mut self.0.node.borrow_mut(),
                 requests: &mut self.0.requests.borrow_mut().clients,
                 client: Rc::clone(caller),
+                caller: number,
                 now,
                 levels,
             };

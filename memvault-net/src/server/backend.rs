@@ -60,7 +60,8 @@ impl Backend {
                 })
             }
             Self::Cluster { driver, levels } => {
-                driver.with_engine(caller, *levels, |now, engine| {
+                let number = client.connection.borrow().id();
+                driver.with_engine((caller, number), *levels, |now, engine| {
                     let mut connection = client.connection.borrow_mut();
                     connection.process(now, &mut Hosted { engine, host })
                 })

@@ -51,6 +51,12 @@ pub trait Engine {
     /// Carries out a command: appends its reply to `out`, or defers it and appends nothing.
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution;
 
+    /// Whether it takes a further command of this connection, while others are [deferred](Execution::Deferred). If not,
+    /// the connection holds it back until one of those is done.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// The levels of requests for which a client has chosen none; `None` if there is nothing to choose.
     fn levels(&self) -> Option<Levels>;
 

@@ -49,6 +49,11 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
         self.engine.execute(call, out)
     }
 
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.engine.has_room()
+    }
+
     fn levels(&self) -> Option<Levels> {
         self.engine.levels()
     }

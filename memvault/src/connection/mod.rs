@@ -196,6 +196,9 @@ impl Connection {
             if self.replies.ready().len() >= self.config.max_output_len {
                 break Progress::NeedOutput;
             }
+            if self.replies.deferred() > 0 && !engine.has_room() {
+                break Progress::NeedReply;
+            }
             if self.replies.deferred() > 0 && self.owes_enough() {
                 break Progress::NeedReply;
             }

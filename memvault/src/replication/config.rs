@@ -162,9 +162,21 @@ pub struct Config {
     /// default `false`. Only for a coordinator, and only at the levels ONE and AUTO, which then mean the
     /// same: such servers keep no versions. The same in every process.
     pub plain_redis: bool,
-    /// Keys under way above which new requests are refused; default 65 536. One with more keys than that is
-    /// refused in any case.
+    /// Keys of one caller that are under way or wait, above which no more is taken from it; default 65 536. A request
+    /// with more keys than that is refused in any case.
     pub max_requests: usize,
+    /// Keys under way at a time for each member that comes first for them; default 512. Further ones wait. It is the
+    /// most: a member that answers late gets fewer.
+    pub max_in_flight: usize,
+    /// Bytes of keys and values under way at a time for each such member, and for each caller with all members
+    /// together; default 32 MiB. One key is let through in any case.
+    pub max_in_flight_bytes: usize,
+    /// Keys that wait for their turn, of all callers together, above which a request is refused; default 1 048 576.
+    pub max_waiting: usize,
+    /// The same for the bytes of keys and values; default 256 MiB.
+    pub max_waiting_bytes: usize,
+    /// How long a caller waits for its turn before its request is refused; default 500 ms. Below `op_deadline`.
+    pub max_wait: Duration,
     /// Buckets of the forgotten-version record, a power of two; default 4096. 12 bytes each.
     pub floor_buckets: usize,
     /// Tags remembered after their entry was overwritten, and as many refused ones; default 65 536.
@@ -206,6 +218,11 @@ impl Config {
             max_tombstones: 5,
             plain_redis: false,
             max_requests: 65_536,
+            max_in_flight: 512,
+            max_in_flight_bytes: 32 << 20,
+            max_waiting: 1 << 20,
+            max_waiting_bytes: 256 << 20,
+            max_wait: Duration::from_millis(500),
             floor_buckets: 4096,
             max_tags: 65_536,
             #[cfg(test)]

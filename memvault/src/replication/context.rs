@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::Now;
 use super::action::{Action, Link};
+use super::budget::Budget;
 use super::config::Config;
 use super::document::Document;
 use super::event::Event;
@@ -17,6 +18,7 @@ use super::placement::Placement;
 use super::preference::Preference;
 use super::request::Failure;
 use super::rules::Rules;
+use super::wire;
 use crate::ring::NodeIndex;
 use crate::time::Instant;
 use crate::version::{Hlc, Version};
@@ -36,6 +38,8 @@ pub(super) struct Context {
     /// Messages of this node to itself; delivered before anything else happens.
     pub(super) local: VecDeque<Message>,
     pub(super) statistics: NodeStatistics,
+    /// What may be sent again without a dead or silent member to explain it.
+    pub(super) budget: Budget,
     /// When the present document replaced another.
     pub(super) changed_at: Option<Instant>,
     next_id: u64,
@@ -62,6 +66,7 @@ impl Context {
             out: VecDeque::new(),
             local: VecDeque::new(),
             statistics: NodeStatistics::default(),
+            budget: Budget::new(),
             next_id: 0,
         }
     }
@@ -134,6 +139,11 @@ impl Context {
         } else {
             self.out.push_back(Action::Send(to, message));
         }
+    }
+
+    /// Whether a message takes so long to send that its time is counted from the end of that.
+    pub(super) fn is_bulk(&self, body: &Body) -> bool {
+        wire::is_bulk(self.document.epoch, body)
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use super::Now;
 use super::action::Link;
+use super::budget::MESSAGE_BYTES;
 use super::context::Context;
 use super::entry::{Bytes, Entry};
 use super::message::{Body, NodeState, OfferKind, OfferReply, Refusal, Write, WriteReply};
@@ -34,6 +35,10 @@ struct Pending {
     acks: ReplicaSet,
     counted_acks: ReplicaSet,
     nacks: ReplicaSet,
+    /// Who was offered it.
+    offered: ReplicaSet,
+    /// To whom the kernel has yet to take the whole of the offer.
+    unsent: ReplicaSet,
     current: Version,
     existed: bool,
 }
@@ -72,7 +77,7 @@ impl Leader {
             }
             return self.settle(cx, id);
         }
-        let Some(pending) = Self::begin(cx, replica, now, from, write, replicas) else {
+        let Some(mut pending) = Self::begin(cx, replica, now, from, write, replicas) else {
             return;
         };
         let id = cx.fresh_id();
@@ -130,6 +135,8 @@ impl Leader {
             acks: ReplicaSet::EMPTY,
             counted_acks: ReplicaSet::EMPTY,
             nacks: ReplicaSet::EMPTY,
+            offered: ReplicaSet::EMPTY,
+            unsent: ReplicaSet::EMPTY,
             current: Version::ZERO,
             existed,
         };
@@ -209,8 +216,12 @@ impl Leader {
         self.settle(cx, id);
     }
 
-    /// The last byte of a large offer with this id, to `node`, was handed to the operating system.
-    pub(super) fn handle_sent(&mut self, _cx: &mut Context, _now: Now, _node: NodeIndex, _id: u64) {
+    /// The kernel has the last byte of a large offer.
+    pub(super) fn handle_sent(&mut self, node: NodeIndex, id: u64) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            let who = pending.replicas.set_of(node);
+            pending.unsent = pending.unsent.without(who);
+        }
     }
 
     /// A follower went away: writes that cannot succeed any more are answered now.
@@ -218,6 +229,12 @@ impl Leader {
         let mut ids: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
+            if let Some(pending) = self.pending.get_mut(&id) {
+                // What was on its way there is lost, and who comes back is asked as if for the first time.
+                let up = pending.replicas.filter(|node| cx.peers.is_up(node));
+                pending.offered = pending.offered.and(up);
+                pending.unsent = pending.unsent.and(up);
+            }
             self.settle(cx, id);
         }
     }
@@ -272,7 +289,7 @@ impl Leader {
     /// Repeats offers to silent followers, and gives up on writes past their time.
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         while let Some(id) = self.resend.pop_due(now.instant) {
-            if let Some(pending) = self.pending.get(&id) {
+            if let Some(pending) = self.pending.get_mut(&id) {
                 pending.offer_to_others(cx, id);
                 self.resend.start(now.instant, id);
             }
@@ -349,7 +366,13 @@ impl Pending {
 
     /// Counts by another preference list from now on.
     fn follow(&mut self, list: Preference) {
-        for set in [&mut self.acks, &mut self.counted_acks, &mut self.nacks] {
+        for set in [
+            &mut self.acks,
+            &mut self.counted_acks,
+            &mut self.nacks,
+            &mut self.offered,
+            &mut self.unsent,
+        ] {
             *set = list.translate(&self.replicas, *set);
         }
         self.replicas = list;
@@ -384,11 +407,31 @@ impl Pending {
         }
     }
 
-    /// Offers the write to everyone who has not answered yet.
-    fn offer_to_others(&self, cx: &mut Context, id: u64) {
-        for node in self.replicas.members(self.missing(cx)) {
-            cx.send(node, id, self.offer());
+    /// Offers the write to everyone who has not answered yet: again only as far as the budget of repeated work goes,
+    /// and not while the last offer is still on its way out.
+    fn offer_to_others(&mut self, cx: &mut Context, id: u64) {
+        let replicas = self.replicas;
+        let len = MESSAGE_BYTES + self.len();
+        for node in replicas.members(self.missing(cx).without(self.unsent)) {
+            let who = replicas.set_of(node);
+            if self.offered.and(who).is_empty() {
+                cx.budget.earn(len);
+            } else if cx.rules.keep(Rule::RetriesHaveABudget) && !cx.budget.spend(len) {
+                continue;
+            }
+            self.offered = self.offered.or(who);
+            let offer = self.offer();
+            if cx.rules.keep(Rule::TimeCountsFromSending) && cx.is_bulk(&offer) {
+                self.unsent = self.unsent.or(who);
+            }
+            cx.send(node, id, offer);
         }
+    }
+
+    /// Bytes of key and value.
+    fn len(&self) -> usize {
+        let value = self.write.entry.value.as_ref();
+        self.write.key.len() + value.map_or(0, |value| value.len())
     }
 
     fn offer(&self) -> Body {

@@ -38,6 +38,7 @@
 
 mod action;
 mod agreement;
+mod budget;
 mod clocks;
 mod config;
 mod context;

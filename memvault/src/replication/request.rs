@@ -91,6 +91,47 @@ pub enum Request {
 }
 
 impl Request {
+    /// The key that is carried out first; `None` if it is about no key.
+    pub(super) fn first_key(&self) -> Option<&Bytes> {
+        match self {
+            Self::GetMany(keys) | Self::Delete(keys) | Self::Exists(keys) => keys.first(),
+            Self::SetMany(pairs) => pairs.first().map(|(key, _)| key),
+            Self::Get(key)
+            | Self::Set { key, .. }
+            | Self::Expiry(key)
+            | Self::Expire { key, .. }
+            | Self::Edit { key, .. }
+            | Self::GetAndDelete(key)
+            | Self::GetAndExpire { key, .. }
+            | Self::Lease(key)
+            | Self::Fill { key, .. } => Some(key),
+            Self::Flush | Self::AddMember(_) | Self::RemoveMember(_) => None,
+        }
+    }
+
+    /// Bytes of its keys and values. O(keys).
+    pub(super) fn len(&self) -> usize {
+        let sum = |keys: &[Bytes]| keys.iter().map(|key| key.len()).sum();
+        match self {
+            Self::GetMany(keys) | Self::Delete(keys) | Self::Exists(keys) => sum(keys),
+            Self::SetMany(pairs) => {
+                let pairs = pairs.iter();
+                pairs.map(|(key, value)| key.len() + value.len()).sum()
+            }
+            Self::Set { key, value, .. } | Self::Fill { key, value, .. } => {
+                key.len() + value.len()
+            }
+            Self::Edit { key, edit, .. } => {
+                let bytes = match edit {
+                    Edit::Add(_) => 0,
+                    Edit::Append(bytes) | Edit::Overwrite { bytes, .. } => bytes.len(),
+                };
+                key.len() + bytes
+            }
+            _ => self.first_key().map_or(0, |key| key.len()),
+        }
+    }
+
     /// How many keys it is about; a flush counts as one.
     #[must_use]
     pub const fn keys(&self) -> usize {
@@ -170,11 +211,9 @@ pub enum Failure {
         /// The limit.
         max_requests: usize,
     },
-    /// Too many keys are under way. Nothing was done.
-    Busy {
-        /// The limit.
-        max_requests: usize,
-    },
+    /// More waits than can be carried out in time. Nothing was done, but of a request with several keys some may have
+    /// been.
+    Overloaded,
     /// The clocks of this process and of a member differ by too much. Nothing was done.
     ClockSkew,
     /// The entry is larger than a member's memory limit. Nothing was done.
@@ -259,7 +298,7 @@ impl Failure {
             Self::Indeterminate => "INDETERMINATE",
             Self::TooManyKeys { .. } => "ERR",
             Self::Paused => "TRYAGAIN",
-            Self::Busy { .. } => "BUSY",
+            Self::Overloaded => "OVERLOADED",
             Self::ClockSkew => "CLOCKSKEW",
             Self::TooLarge => "OOM",
             Self::NoVersions { .. } => "ERR",
@@ -304,14 +343,13 @@ impl core::fmt::Display for Failure {
             ),
             Self::TooManyKeys { keys, max_requests } => write!(
                 f,
-                "a request with {keys} keys: the limit is {max_requests} keys under way (--max-requests)"
+                "a request with {keys} keys: the limit is {max_requests} keys (--max-requests)"
             ),
-            Self::Busy { max_requests } => {
-                write!(
-                    f,
-                    "too many keys are under way already: the limit is {max_requests} (--max-requests); ask again"
-                )
-            }
+            Self::Overloaded => write!(
+                f,
+                "more waits here than the cluster carries out in time (--max-waiting, --max-wait): ask again later; \
+                 nothing was done, but of several keys some may have been"
+            ),
             Self::ClockSkew => write!(
                 f,
                 "the clocks of this node and of a member differ by more than 500 ms"

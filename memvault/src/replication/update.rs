@@ -47,6 +47,18 @@ pub(super) enum Decision {
 }
 
 impl Update {
+    /// Bytes of the value that it brings along.
+    pub(super) fn value_len(&self) -> usize {
+        match self {
+            Self::Set { value, .. } => value.len(),
+            Self::Edit { edit, .. } => match edit {
+                Edit::Append(bytes) | Edit::Overwrite { bytes, .. } => bytes.len(),
+                Edit::Add(_) => 0,
+            },
+            Self::Expire { .. } | Self::Delete | Self::GetAndExpire { .. } => 0,
+        }
+    }
+
     /// Decides, given the entry that a reader would see.
     pub(super) fn decide(&self, present: Option<&Entry>, wall: Timestamp) -> Decision {
         let present = present.filter(|entry| entry.is_live(wall));

@@ -253,7 +253,7 @@ const fn did_nothing(failure: &Failure) -> bool {
         failure,
         Failure::Unavailable
             | Failure::Loading
-            | Failure::Busy { .. }
+            | Failure::Overloaded
             | Failure::ClockSkew
             | Failure::TooLarge
     )

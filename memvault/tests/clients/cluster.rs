@@ -72,6 +72,7 @@ impl Lone {
     /// Executes what has come on one of the connections and does what the node asks for.
     fn process(&mut self, clients: &mut [Connection], client: usize) -> Progress {
         let mut engine = ClusterEngine {
+            caller: client as u64 + 1,
             node: &mut self.node,
             requests: &mut self.requests,
             client,

@@ -60,6 +60,11 @@ impl Jobs {
         tasks
     }
 
+    /// What a request has failed of already; it ends with its last task all the same.
+    pub(super) fn failure(&self, request: u64) -> Option<Failure> {
+        self.0.get(&request)?.failure.clone()
+    }
+
     /// Adds the result of one task; the last one completes the request.
     pub(super) fn add(
         &mut self,

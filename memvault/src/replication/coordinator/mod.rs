@@ -3,16 +3,21 @@
 //! A [`Request`] is split into operations on one key each ([`operation`]); a [`job`] puts their results
 //! together again. Operations write ([`mod@write`]) or read ([`read`]), or read and then write.
 
+mod admission;
+mod begin;
 mod flush;
 mod job;
 mod lease;
 mod operation;
+mod patience;
 mod plain;
 mod read;
 mod repair;
 mod turn;
 mod update;
 mod write;
+
+use alloc::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
@@ -21,13 +26,14 @@ use super::config::Level;
 use super::context::Context;
 use super::message::{OfferReply, ReadReply, TurnReply, WriteReply};
 use super::plain::PlainRefusal;
-use super::request::{Answer, Failure, Outcome, Request};
+use super::request::{Answer, Failure};
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use flush::Flushes;
 use job::Jobs;
 use operation::{Operation, Task};
+use admission::{Admission, Leave};
 
 /// How many replicas each kind of request waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,7 @@ pub struct Levels {
 
 /// The requests that this node carries out at present.
 pub(super) struct Coordinator {
+    admission: Admission,
     jobs: Jobs,
     flushes: Flushes,
     operations: HashMap<u64, Operation, ahash::RandomState>,
@@ -47,6 +54,8 @@ pub(super) struct Coordinator {
     read_attempts: TimerQueue<Timer>,
     pauses: TimerQueue<Timer>,
     deadlines: TimerQueue<u64>,
+    /// Of values so large that they have more time.
+    long_deadlines: BTreeSet<(Instant, u64)>,
 }
 
 /// A timer of an operation. Only the one started last counts: an operation never has two at once, or each
@@ -74,6 +83,7 @@ impl Coordinator {
     pub(super) fn new(cx: &Context, hasher: &ahash::RandomState) -> Self {
         let config = &cx.config;
         Self {
+            admission: Admission::new(config, hasher),
             jobs: Jobs::new(hasher),
             flushes: Flushes::new(config.op_deadline, hasher),
             operations: HashMap::with_hasher(hasher.clone()),
@@ -81,6 +91,7 @@ impl Coordinator {
             read_attempts: TimerQueue::new(config.read_attempt),
             pauses: TimerQueue::new(PAUSE),
             deadlines: TimerQueue::new(config.op_deadline),
+            long_deadlines: BTreeSet::new(),
         }
     }
 
@@ -91,86 +102,23 @@ impl Coordinator {
 
     /// Timers and requests that have not ended.
     pub(super) fn unfinished(&self) -> usize {
+        let waiting = self.admission.unfinished() + self.long_deadlines.len();
         let timers = self.attempts.len() + self.read_attempts.len() + self.pauses.len();
         let work = self.jobs.len() + self.flushes.len() + self.operations.len();
-        timers + work + self.deadlines.len()
-    }
-
-    /// Begins a request; its outcome appears as [`Action::Complete`](super::Action::Complete).
-    pub(super) fn handle_request(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        request: u64,
-        what: Request,
-        levels: Levels,
-    ) {
-        cx.statistics.requests += 1;
-        let max_requests = cx.config.max_requests;
-        let keys = what.keys();
-        if keys > max_requests {
-            let failure = Failure::TooManyKeys { keys, max_requests };
-            return job::complete(cx, request, Err(failure));
-        }
-        if self.operations.len() + keys > max_requests {
-            return job::complete(cx, request, Err(Failure::Busy { max_requests }));
-        }
-        let named = [levels.write, levels.read].into_iter();
-        let mut refused = named.filter(|level| cx.config.plain_redis && level.needs_versions());
-        if let Some(level) = refused.next() {
-            return job::complete(cx, request, Err(Failure::NoVersions { level }));
-        }
-        if what == Request::Flush {
-            return self.flushes.start(cx, now, request);
-        }
-        let tasks = self.jobs.split(request, what);
-        if tasks.is_empty() {
-            return self.jobs.finish(cx, request);
-        }
-        let ends_at = now.instant + cx.config.op_deadline;
-        for (slot, (key, task)) in (0..).zip(tasks) {
-            let preference = cx.preference(&key);
-            let operation = Operation::new(request, slot, key, preference, task, levels, ends_at);
-            self.start(cx, now, operation);
-        }
-    }
-
-    /// Ends a request that was not carried out key by key.
-    pub(super) fn complete(&mut self, cx: &mut Context, request: u64, outcome: Outcome) {
-        job::complete(cx, request, outcome);
-    }
-
-    fn start(&mut self, cx: &mut Context, now: Now, mut operation: Operation) {
-        let id = cx.fresh_id();
-        self.deadlines.start(now.instant, id);
-        let step = operation.begin(cx, self, now, id);
-        self.keep(cx, id, operation, step);
-    }
-
-    /// Puts an operation back, or hands its result to its job.
-    fn keep(&mut self, cx: &mut Context, id: u64, mut operation: Operation, step: Step) {
-        match step {
-            Step::Wait => {
-                self.operations.insert(id, operation);
-            }
-            Step::Done(result) => {
-                let result = result.map_err(|failure| operation.failure(failure));
-                operation.give_turn_back(cx);
-                self.jobs.add(cx, operation.request, operation.slot, result);
-            }
-        }
+        waiting + timers + work + self.deadlines.len()
     }
 
     /// Runs `input` on an operation that is still there.
     fn with(
         &mut self,
         cx: &mut Context,
+        now: Now,
         id: u64,
         input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
     ) {
         if let Some(mut operation) = self.operations.remove(&id) {
             let step = input(&mut operation, cx, self);
-            self.keep(cx, id, operation, step);
+            self.keep(cx, now.instant, id, operation, step);
         }
     }
 
@@ -178,10 +126,11 @@ impl Coordinator {
     fn with_stage(
         &mut self,
         cx: &mut Context,
+        now: Now,
         (id, stage): (u64, u16),
         input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
     ) {
-        self.with(cx, id, |operation, cx, timers| {
+        self.with(cx, now, id, |operation, cx, timers| {
             if operation.stage == stage {
                 input(operation, cx, timers)
             } else {
@@ -194,10 +143,11 @@ impl Coordinator {
     fn with_timer(
         &mut self,
         cx: &mut Context,
+        now: Now,
         timer: Timer,
         input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
     ) {
-        self.with(cx, timer.operation, |operation, cx, timers| {
+        self.with(cx, now, timer.operation, |operation, cx, timers| {
             if operation.round == timer.round {
                 input(operation, cx, timers)
             } else {
@@ -215,7 +165,7 @@ impl Coordinator {
         reply: WriteReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with(cx, id, |operation, cx, timers| {
+        self.with(cx, now, id, |operation, cx, timers| {
             operation.handle_wrote(cx, timers, now, id, (from, stage), reply)
         });
     }
@@ -229,7 +179,7 @@ impl Coordinator {
         reply: TurnReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
             operation.handle_turned(cx, timers, now, id, from, reply)
         });
     }
@@ -243,7 +193,7 @@ impl Coordinator {
         reply: ReadReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
             operation.handle_held(cx, timers, now, id, from, reply)
         });
     }
@@ -257,7 +207,7 @@ impl Coordinator {
         reply: OfferReply,
     ) {
         let (id, stage) = split_id(id);
-        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
             operation.handle_repaired(cx, timers, now, id, from, reply)
         });
     }
@@ -275,7 +225,7 @@ impl Coordinator {
             return self.flushes.handle_answered(cx, from, id, result);
         }
         let (id, stage) = split_id(id);
-        self.with_stage(cx, (id, stage), |operation, cx, timers| {
+        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
             operation.handle_answered(cx, timers, now, id, (from, result))
         });
     }
@@ -291,10 +241,6 @@ impl Coordinator {
         }
     }
 
-    /// The last byte of a large message with this id, to `node`, was handed to the operating system.
-    pub(super) fn handle_sent(&mut self, _cx: &mut Context, _now: Now, _node: NodeIndex, _id: u64) {
-    }
-
     /// A member cannot be reached any more: whoever waits for it goes on with the next replica at once.
     pub(super) fn handle_lost(&mut self, cx: &mut Context, now: Now, node: NodeIndex) {
         self.flushes.handle_lost(cx, node);
@@ -306,7 +252,7 @@ impl Coordinator {
             .collect();
         waiting.sort_unstable();
         for id in waiting {
-            self.with(cx, id, |operation, cx, timers| {
+            self.with(cx, now, id, |operation, cx, timers| {
                 operation.handle_lost(cx, timers, now, id)
             });
         }
@@ -315,10 +261,11 @@ impl Coordinator {
     /// The members have changed: whatever is under way goes on under the new document.
     pub(super) fn handle_change(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_change(cx);
+        self.rearrange(cx, now);
         let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.with(cx, id, |operation, cx, timers| {
+            self.with(cx, now, id, |operation, cx, timers| {
                 operation.handle_change(cx, timers, now, id)
             });
         }
@@ -327,23 +274,29 @@ impl Coordinator {
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_timeout(cx, now);
         while let Some(id) = self.deadlines.pop_due(now.instant) {
-            self.with(cx, id, |operation, cx, _| operation.handle_deadline(cx));
+            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
+        }
+        while let Some(&(ends_at, id)) = self.long_deadlines.first()
+            && ends_at <= now.instant
+        {
+            self.long_deadlines.pop_first();
+            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
         }
         while let Some(timer) = self.attempts.pop_due(now.instant) {
             let id = timer.operation;
-            self.with_timer(cx, timer, |operation, cx, timers| {
+            self.with_timer(cx, now, timer, |operation, cx, timers| {
                 operation.handle_silence(cx, timers, now, id)
             });
         }
         while let Some(timer) = self.read_attempts.pop_due(now.instant) {
             let id = timer.operation;
-            self.with_timer(cx, timer, |operation, cx, timers| {
+            self.with_timer(cx, now, timer, |operation, cx, timers| {
                 operation.handle_silence(cx, timers, now, id)
             });
         }
         while let Some(timer) = self.pauses.pop_due(now.instant) {
             let id = timer.operation;
-            self.with_timer(cx, timer, |operation, cx, timers| {
+            self.with_timer(cx, now, timer, |operation, cx, timers| {
                 operation.resume(cx, timers, now, id)
             });
         }
@@ -351,11 +304,11 @@ impl Coordinator {
     }
 
     /// Ends everything as if its time were over.
-    pub(super) fn give_up(&mut self, cx: &mut Context) {
+    pub(super) fn give_up(&mut self, cx: &mut Context, now: Now) {
         let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.with(cx, id, |operation, cx, _| operation.handle_deadline(cx));
+            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
         }
     }
 
@@ -371,8 +324,15 @@ impl Coordinator {
         self.deadlines.drop_stale(|id| operations.contains_key(id));
     }
 
+    /// Whether more can begin than one slice: it is to go on at once, when others have had their turn.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.admission.can_go_on()
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let long = self.long_deadlines.first();
         [
+            long.map(|(ends_at, _)| *ends_at),
             self.flushes.next_timeout(),
             self.deadlines.next(),
             self.attempts.next(),

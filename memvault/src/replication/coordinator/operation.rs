@@ -9,6 +9,7 @@ use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::{Answer, Failure, Lease};
 use super::super::rules::Rule;
 use super::super::update::Update;
+use super::admission::{Leave, Pending};
 use super::plain::PlainPhase;
 use super::read::{Found, ReadPhase};
 use super::repair::RepairPhase;
@@ -40,6 +41,22 @@ pub(super) enum Task {
     },
 }
 
+impl Task {
+    /// Bytes that it brings along beside the key.
+    pub(super) fn value_len(&self) -> usize {
+        match self {
+            Self::Set { value, .. } | Self::Fill { value, .. } => value.len(),
+            Self::Update(update) => update.value_len(),
+            Self::Get | Self::Exists | Self::Expiry | Self::Delete | Self::Lease => 0,
+        }
+    }
+
+    /// Whether its answer has the value.
+    pub(super) const fn is_read(&self) -> bool {
+        matches!(self, Self::Get | Self::Exists | Self::Expiry | Self::Lease)
+    }
+}
+
 /// Where an operation is.
 pub(super) enum Phase {
     /// Not begun, or looking for a replica again after a pause.
@@ -68,6 +85,14 @@ pub(super) enum AsksFor {
 pub(super) struct Operation {
     pub(super) request: u64,
     pub(super) slot: u32,
+    /// Leave to be under way.
+    pub(super) leave: Leave,
+    /// Bytes of its key and of the value that it brings along.
+    pub(super) len: usize,
+    /// To whom the kernel has yet to take the whole of what is asked now: their time has not begun.
+    pub(super) unsent: ReplicaSet,
+    /// Whether it had to be repeated, or to go on with another replica.
+    pub(super) is_repeated: bool,
     pub(super) key: Bytes,
     pub(super) replicas: Preference,
     pub(super) task: Task,
@@ -88,14 +113,20 @@ pub(super) struct Operation {
 
 impl Operation {
     pub(super) fn new(
-        request: u64,
-        slot: u32,
-        key: Bytes,
+        pending: Pending,
+        leave: Leave,
         replicas: Preference,
-        task: Task,
-        levels: Levels,
         ends_at: Instant,
     ) -> Self {
+        let len = pending.bytes();
+        let Pending {
+            request,
+            slot,
+            key,
+            task,
+            levels,
+            ..
+        } = pending;
         let asks_for = match task {
             Task::Update(_) => AsksFor::Promises,
             Task::Lease => AsksFor::Leases,
@@ -104,6 +135,10 @@ impl Operation {
         Self {
             request,
             slot,
+            leave,
+            len,
+            unsent: ReplicaSet::EMPTY,
+            is_repeated: false,
             key,
             replicas,
             task,
@@ -190,6 +225,11 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
+        if !self.may_repeat(cx, now) {
+            let timer = self.timer(id);
+            return timers.wait_on(now, timer, self.asked_to_read());
+        }
+        self.is_repeated = true;
         match self.phase {
             Phase::Idle => Step::Wait,
             Phase::Turn(_) => self.handle_turn_silence(cx, timers, now, id),
@@ -243,17 +283,22 @@ impl Operation {
         }
     }
 
-    /// Whether this operation expects something of `node`.
-    pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
-        let waiting = match &self.phase {
+    /// Of whom this operation expects something.
+    pub(super) const fn asked(&self) -> ReplicaSet {
+        match &self.phase {
             Phase::Idle => ReplicaSet::EMPTY,
             Phase::Turn(turn) => turn.asked,
             Phase::Write(write) => write.asked,
             Phase::Read(read) => read.asked,
             Phase::Repair(repair) => repair.asked,
             Phase::Plain(plain) => plain.asked,
-        };
-        !waiting.and(self.replicas.set_of(node)).is_empty()
+        }
+    }
+
+    /// Whether this operation expects something of `node`.
+    pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
+        let who = self.replicas.set_of(node);
+        !self.asked().and(who).is_empty()
     }
 
     /// A node that was asked cannot be reached any more.

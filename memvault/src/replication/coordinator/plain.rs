@@ -48,6 +48,13 @@ enum Reach {
     All,
 }
 
+impl PlainPhase {
+    /// Whether it changes nothing.
+    pub(super) const fn is_read(&self) -> bool {
+        matches!(self.reach, Reach::One)
+    }
+}
+
 impl Operation {
     pub(super) fn begin_plain(
         &mut self,
@@ -102,14 +109,9 @@ impl Operation {
         }
         plain.order = targets;
         plain.is_sent = true;
-        let is_read = plain.reach == Reach::One;
+        let is_read = plain.is_read();
         let timer = self.timer(id);
-        if is_read {
-            timers.read_attempts.start(now.instant, timer);
-        } else {
-            timers.attempts.start(now.instant, timer);
-        }
-        Step::Wait
+        timers.wait_on(now, timer, is_read)
     }
 
     pub(super) fn handle_answered(
@@ -141,13 +143,9 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
-        let replicas = self.replicas;
         let Phase::Plain(plain) = &mut self.phase else {
             return Step::Wait;
         };
-        for node in replicas.members(plain.asked) {
-            cx.suspect(now, node);
-        }
         plain.passed = plain.passed.or(plain.asked);
         plain.asked = ReplicaSet::EMPTY;
         cx.statistics.failovers += 1;

@@ -9,7 +9,7 @@ use super::super::preference::ReplicaSet;
 use super::super::rules::Rule;
 use super::operation::{Operation, Phase};
 use super::read::{Found, Votes};
-use super::{Coordinator, Step, join_id};
+use super::{Coordinator, Step};
 use crate::ring::NodeIndex;
 
 /// A write-back, as far as it has come.
@@ -61,14 +61,15 @@ impl Operation {
         let Phase::Repair(repair) = &self.phase else {
             return Step::Wait;
         };
-        for node in self.replicas.members(repair.asked) {
-            let (key, entry) = (Bytes::clone(&self.key), repair.best.clone());
+        let (replicas, asked) = (self.replicas, repair.asked);
+        let best = repair.best.clone();
+        for node in replicas.members(asked) {
             let offer = Body::Offer {
-                key,
-                entry,
+                key: Bytes::clone(&self.key),
+                entry: best.clone(),
                 kind: OfferKind::Repair,
             };
-            cx.send(node, join_id(id, self.stage), offer);
+            self.question(cx, node, id, offer);
         }
         timers.read_attempts.start(now.instant, self.timer(id));
         self.evaluate_repair(cx, timers, now, id)

@@ -14,7 +14,7 @@ use crate::ring::NodeIndex;
 pub(super) struct TurnPhase {
     pub(super) asked: ReplicaSet,
     /// Whether the leader said that others are first: its silence is none then.
-    is_queued: bool,
+    pub(super) is_queued: bool,
 }
 
 /// A turn, had or asked for: to be given back.
@@ -103,9 +103,6 @@ impl Operation {
         if let Phase::Turn(turn) = &self.phase
             && !turn.is_queued
         {
-            for node in self.replicas.members(turn.asked) {
-                cx.suspect(now, node);
-            }
             cx.statistics.failovers += 1;
         }
         self.ask_for_turn(cx, timers, now, id)

@@ -10,7 +10,7 @@ use super::super::preference::ReplicaSet;
 use super::super::request::{Answer, Failure};
 use super::super::rules::Rule;
 use super::operation::{Operation, Phase, Task};
-use super::{Coordinator, Step, join_id};
+use super::{Coordinator, Step};
 use crate::ring::NodeIndex;
 use crate::time::{Instant, Timestamp};
 use crate::version::Version;
@@ -152,7 +152,7 @@ impl Operation {
             is_fill,
             ..write.message(now, key, need, ends_at)
         };
-        cx.send(leader, join_id(id, self.stage), Body::Write(message));
+        self.question(cx, leader, id, Body::Write(message));
         timers.attempts.start(now.instant, self.timer(id));
         Step::Wait
     }
@@ -289,11 +289,11 @@ impl Operation {
                 cx.observe(now, current);
                 write.undecided += 1;
                 write.avoid = write.avoid.or(who);
-                self.send_write(cx, timers, now, id)
+                self.write_again(cx, timers, now, id)
             }
             WriteReply::WrongNode | WriteReply::Unreachable | WriteReply::Expired => {
                 write.avoid = write.avoid.or(who);
-                self.send_write(cx, timers, now, id)
+                self.write_again(cx, timers, now, id)
             }
             WriteReply::Skew => Step::Done(Err(Failure::ClockSkew)),
             WriteReply::TooLarge => Step::Done(Err(Failure::TooLarge)),
@@ -325,6 +325,7 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
+        self.is_repeated = true;
         if let Phase::Write(write) = &mut self.phase {
             write.undecided += 1;
             cx.statistics.failovers += 1;
@@ -340,13 +341,9 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
-        let replicas = self.replicas;
         let Phase::Write(write) = &mut self.phase else {
             return Step::Wait;
         };
-        for node in replicas.members(write.asked) {
-            cx.suspect(now, node);
-        }
         write.avoid = write.avoid.or(write.asked);
         write.undecided += 1;
         cx.statistics.failovers += 1;

@@ -34,7 +34,7 @@ impl Node {
     /// A time-out comes late: for as long this node looked at nothing, and what came meanwhile waits to be read. So much
     /// longer the others may take.
     pub(super) fn excuse_lateness(&mut self, now: Now) {
-        let lateness = now.instant - self.poll_timeout();
+        let lateness = now.instant - self.due();
         if lateness > TOLERANCE {
             self.cx.peers.excuse_lateness(now.instant, lateness);
             self.coordinator.postpone(lateness);

@@ -163,13 +163,26 @@ impl Node {
         })
     }
 
-    /// Begins a request of a caller. `id` must be unique among those in flight; the outcome appears as
+    /// Begins a request that has no order with others. `id` must be unique among those in flight; the outcome appears as
     /// [`Action::Complete`] with this id, at the latest after `op_deadline`.
     ///
     /// A member that stood still for more than half a second does not carry out the first request that it reads
     /// afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to
     /// close the connections of all clients, unread.
     pub fn handle_request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
+        self.handle_request_of(now, (id, 0), request, levels);
+    }
+
+    /// Begins a request of one of several callers, who have numbers other than 0: as
+    /// [`handle_request`](Self::handle_request), but those of one caller begin in the order in which it asked, and
+    /// callers that wait have their turns one after the other, whatever each has asked for.
+    pub fn handle_request_of(
+        &mut self,
+        now: Now,
+        (id, caller): (u64, u64),
+        request: Request,
+        levels: Levels,
+    ) {
         self.look_at_clock(now);
         if let Some(failure) = self.refusal(now) {
             self.cx.statistics.failed_requests += 1;
@@ -180,7 +193,7 @@ impl Node {
             Request::RemoveMember(member) => self.remove_member(now, id, member),
             request => {
                 self.coordinator
-                    .handle_request(&mut self.cx, now, id, request, levels);
+                    .handle_request(&mut self.cx, now, (id, caller), request, levels);
             }
         }
         self.deliver_local(now);
@@ -259,7 +272,7 @@ impl Node {
         let Link::Peer(node) = to else { return };
         self.coordinator.handle_sent(&mut self.cx, now, node, id);
         if let Some(member) = &mut self.member {
-            member.leader.handle_sent(&mut self.cx, now, node, id);
+            member.leader.handle_sent(node, id);
         }
         self.deliver_local(now);
     }
@@ -285,9 +298,18 @@ impl Node {
         self.cx.out.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due; a later call is no error, only late.
+    /// When [`handle_timeout`](Self::handle_timeout) is due; a later call is no error, only late. In the past while
+    /// a request with many keys has more to begin: others should have their turn first.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
+        if self.coordinator.can_go_on() {
+            return Instant::ZERO;
+        }
+        self.due()
+    }
+
+    /// When the next timer goes off.
+    fn due(&self) -> Instant {
         let member = self.member.as_ref();
         let leader = member.and_then(|member| member.leader.next_timeout());
         let turns = member.and_then(|member| member.turns.next_timeout());
@@ -313,6 +335,7 @@ impl Node {
         for lost in self.cx.peers.tick(now.instant, &mut self.cx.out) {
             self.lose(now, lost);
         }
+        self.coordinator.tick(&mut self.cx, now);
         self.drive_warm_up(now);
         self.drive_change(now);
         self.sweep(now);
@@ -346,7 +369,7 @@ impl Node {
         let has_jumped = self.clock.has_jumped(now);
         if has_jumped {
             self.cx.peers.distrust_clocks();
-            self.coordinator.give_up(&mut self.cx);
+            self.coordinator.give_up(&mut self.cx, now);
             if let Some(member) = &mut self.member
                 && member.replica.state == NodeState::Warming
             {
@@ -402,7 +425,15 @@ impl Node {
         self.few_nodes_reported = few;
     }
 
+    /// Ends every input: what this node says to itself is heard, and what there is room for now begins.
     fn deliver_local(&mut self, now: Now) {
+        self.hear_itself(now);
+        if self.coordinator.go_on(&mut self.cx, now) {
+            self.hear_itself(now);
+        }
+    }
+
+    fn hear_itself(&mut self, now: Now) {
         while let Some(message) = self.cx.local.pop_front() {
             if let Some(me) = self.cx.me {
                 self.receive(now, Link::Peer(me), message);

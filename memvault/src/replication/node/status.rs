@@ -21,6 +21,8 @@ pub struct NodeStatistics {
     pub requests: u64,
     /// Requests that ended with a failure.
     pub failed_requests: u64,
+    /// Requests refused because more waited than could be carried out in time.
+    pub overloaded: u64,
     /// Reads that found a value.
     pub hits: u64,
     /// Reads that found none.
@@ -33,6 +35,8 @@ pub struct NodeStatistics {
     pub led_writes: u64,
     /// Operations that went on with another replica because one was lost or silent.
     pub failovers: u64,
+    /// Operations that were repeated although nobody was lost or silent.
+    pub retries: u64,
     /// Writes that started over under a new tag.
     pub retags: u64,
     /// Writes acknowledged by fewer replicas than a quorum.
@@ -147,6 +151,20 @@ impl Node {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.coordinator.in_flight()
+    }
+
+    /// Keys of requests that wait for their turn to begin.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.coordinator.waiting()
+    }
+
+    /// Whether a caller may ask for more: it has no more keys and bytes under way and waiting than
+    /// [`max_requests`](Config::max_requests) and [`max_in_flight_bytes`](Config::max_in_flight_bytes) say. Whoever
+    /// reads requests from a connection reads no further ones until then.
+    #[must_use]
+    pub fn has_room_for(&self, caller: u64) -> bool {
+        self.coordinator.has_room_for(caller)
     }
 
     /// Timers and requests that have not ended.

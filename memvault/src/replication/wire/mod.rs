@@ -86,9 +86,7 @@ impl Message {
     }
 
     pub(super) fn parts(&self) -> Parts<'_> {
-        let mut parts = Parts::new(name(&self.body), self.id, self.epoch);
-        parts.add_body(&self.body);
-        parts
+        parts(self.id, self.epoch, &self.body)
     }
 
     /// Reads a message from the parts of a RESP array.
@@ -107,6 +105,17 @@ impl Message {
             Err(WireError::Malformed)
         }
     }
+}
+
+/// Whether a message with this body [travels in pieces](Message::is_bulk).
+pub(super) fn is_bulk(epoch: u64, body: &Body) -> bool {
+    parts(0, epoch, body).len() > PIECE
+}
+
+fn parts(id: u64, epoch: u64, body: &Body) -> Parts<'_> {
+    let mut parts = Parts::new(name(body), id, epoch);
+    parts.add_body(body);
+    parts
 }
 
 /// A piece of a message, as it is on the wire.

@@ -277,13 +277,9 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
-        let replicas = self.replicas;
         let Phase::Read(read) = &mut self.phase else {
             return Step::Wait;
         };
-        for node in replicas.members(read.asked) {
-            cx.suspect(now, node);
-        }
         if read.mode == Mode::One {
             read.passed = read.passed.or(read.asked);
         }
@@ -300,6 +296,7 @@ impl Operation {
         now: Now,
         id: u64,
     ) -> Step {
+        self.is_repeated = true;
         let up = self.replicas.filter(|node| cx.peers.is_up(node));
         if let Phase::Read(read) = &mut self.phase {
             read.asked = read.asked.and(up);

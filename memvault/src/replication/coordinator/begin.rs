@@ -1,0 +1,189 @@
+//! From a request to operations, and from their ends to the next ones.
+
+use super::super::Now;
+use super::super::context::Context;
+use super::super::request::{Answer, Failure, Outcome, Request};
+use super::super::rules::Rule;
+use super::admission::Pending;
+use super::operation::Operation;
+use super::{Coordinator, Leave, Levels, Step, job};
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+
+/// Keys that begin with one input at most, so that no input takes long: the rest begins with the next.
+const SLICE: usize = 256;
+/// A value has more time than others if it cannot travel within that: a second for so many bytes.
+const SLOWEST_BYTES_PER_SECOND: usize = 32 << 20;
+
+impl Coordinator {
+    /// Begins a request; its outcome appears as [`Action::Complete`](super::super::Action::Complete).
+    ///
+    /// Requests of one `caller` begin in their order; 0 is nobody else's.
+    pub(in super::super) fn handle_request(
+        &mut self,
+        cx: &mut Context,
+        now: Now,
+        (request, caller): (u64, u64),
+        what: Request,
+        levels: Levels,
+    ) {
+        cx.statistics.requests += 1;
+        if let Some(failure) = self.refusal(cx, &what, levels) {
+            cx.statistics.overloaded += u64::from(failure == Failure::Overloaded);
+            return job::complete(cx, request, Err(failure));
+        }
+        if what == Request::Flush {
+            return self.flushes.start(cx, now, request);
+        }
+        let tasks = self.jobs.split(request, what);
+        if tasks.is_empty() {
+            return self.jobs.finish(cx, request);
+        }
+        // Callers have numbers from 1 on, and nobody has as many requests.
+        let caller = if caller == 0 { !request } else { caller };
+        let is_single = tasks.len() == 1;
+        for (slot, (key, task)) in (0..).zip(tasks) {
+            let first = first_replica(cx, &key);
+            let pending = Pending::new((request, caller), slot, (key, task), levels);
+            if is_single && let Some(leave) = self.admission.pass(now.instant, first, &pending) {
+                return self.start(cx, now, pending, leave);
+            }
+            self.admission.add(now.instant, first, pending);
+        }
+    }
+
+    /// What speaks against the request as such, or against letting it wait.
+    fn refusal(&self, cx: &Context, what: &Request, levels: Levels) -> Option<Failure> {
+        let max_requests = cx.config.max_requests;
+        let keys = what.keys();
+        if keys > max_requests {
+            return Some(Failure::TooManyKeys { keys, max_requests });
+        }
+        let mut named = [levels.write, levels.read].into_iter();
+        if let Some(level) =
+            named.find(|level| cx.config.plain_redis && level.needs_versions())
+        {
+            return Some(Failure::NoVersions { level });
+        }
+        if !cx.rules.keep(Rule::AdmissionIsBounded) {
+            return None;
+        }
+        let is_hopeless = what
+            .first_key()
+            .is_some_and(|key| self.admission.is_hopeless(first_replica(cx, key)));
+        if is_hopeless {
+            return Some(Failure::Overloaded);
+        }
+        self.admission.refusal(keys, what.len())
+    }
+
+    /// Ends a request that was not carried out key by key.
+    pub(in super::super) fn complete(&mut self, cx: &mut Context, request: u64, outcome: Outcome) {
+        job::complete(cx, request, outcome);
+    }
+
+    /// Begins what waits, as far as there is room, a slice of it at most. Returns whether anything began.
+    pub(in super::super) fn go_on(&mut self, cx: &mut Context, now: Now) -> bool {
+        let mut begun = 0;
+        while begun < SLICE
+            && let Some((pending, leave)) = self.admission.next(now.instant)
+        {
+            begun += 1;
+            // One key that failed decides the request: the others are not worth the work.
+            if let Some(failure) = self.jobs.failure(pending.request) {
+                self.admission.withdraw(now.instant, leave, pending.bytes());
+                self.jobs.add(cx, pending.request, pending.slot, Err(failure));
+            } else {
+                self.start(cx, now, pending, leave);
+            }
+        }
+        begun > 0
+    }
+
+    /// Ends what has waited for too long to be waited for.
+    pub(in super::super) fn tick(&mut self, cx: &mut Context, now: Now) {
+        let mut ended = 0;
+        while ended < SLICE
+            && let Some(pending) = self.admission.pop_impatient(now.instant)
+        {
+            ended += 1;
+            let failure = self.jobs.failure(pending.request);
+            cx.statistics.overloaded += u64::from(failure.is_none());
+            let result = Err(failure.unwrap_or(Failure::Overloaded));
+            self.jobs.add(cx, pending.request, pending.slot, result);
+        }
+    }
+
+    /// The members have changed: keys that wait go to the lanes of whoever comes first now.
+    pub(super) fn rearrange(&mut self, cx: &Context, now: Now) {
+        self.admission
+            .rearrange(now.instant, |key| first_replica(cx, key));
+    }
+
+    /// Whether a caller may ask for more.
+    pub(in super::super) fn has_room_for(&self, caller: u64) -> bool {
+        self.admission.has_room_for(caller)
+    }
+
+    /// Keys that wait for their turn.
+    pub(in super::super) const fn waiting(&self) -> usize {
+        self.admission.waiting()
+    }
+
+    fn start(&mut self, cx: &mut Context, now: Now, pending: Pending, leave: Leave) {
+        let id = cx.fresh_id();
+        cx.budget.earn(super::super::budget::MESSAGE_BYTES + pending.bytes());
+        let preference = cx.preference(&pending.key);
+        let mut operation =
+            Operation::new(pending, leave, preference, now.instant + cx.config.op_deadline);
+        let extra = time_to_travel(operation.len);
+        if extra.is_zero() {
+            self.deadlines.start(now.instant, id);
+        } else {
+            operation.ends_at = operation.ends_at + extra;
+            self.long_deadlines.insert((operation.ends_at, id));
+        }
+        let step = operation.begin(cx, self, now, id);
+        self.keep(cx, now.instant, id, operation, step);
+    }
+
+    /// Puts an operation back, or hands its result to its job.
+    pub(super) fn keep(
+        &mut self,
+        cx: &mut Context,
+        now: Instant,
+        id: u64,
+        mut operation: Operation,
+        step: Step,
+    ) {
+        match step {
+            Step::Wait => {
+                self.operations.insert(id, operation);
+            }
+            Step::Done(result) => {
+                self.long_deadlines.remove(&(operation.ends_at, id));
+                let result = result.map_err(|failure| operation.failure(failure));
+                operation.give_turn_back(cx);
+                let answered = match &result {
+                    Ok(Answer::Value(Some(value))) => Some(value.len()),
+                    _ => operation.task.is_read().then_some(0),
+                };
+                let tells = result.is_ok() && !operation.is_repeated;
+                self.admission
+                    .end(now, operation.leave, operation.len, answered, tells);
+                self.jobs.add(cx, operation.request, operation.slot, result);
+            }
+        }
+    }
+}
+
+/// The first replica of a key, whether it can be reached or not.
+fn first_replica(cx: &Context, key: &[u8]) -> NodeIndex {
+    let preference = cx.preference(key);
+    preference.nodes().first().copied().unwrap_or_default()
+}
+
+/// What a value of so many bytes has beyond the time of others.
+fn time_to_travel(len: usize) -> Duration {
+    Duration::from_millis((len / (SLOWEST_BYTES_PER_SECOND / 1000)) as u64)
+}
