@@ -2,6 +2,7 @@
 //! share the processors; `cargo test -p memvault --test all leases` runs the tests of one file.
 
 mod addresses;
+mod admission;
 mod bad_peers;
 mod cache;
 mod cache_panics;

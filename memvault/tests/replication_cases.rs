@@ -418,10 +418,7 @@ fn what_cannot_wait_is_refused_whole_and_what_can_is_carried_out() {
     let none = Ok(Answer::Values(vec![None; 3]));
     let two = cluster.begin(client, Request::GetMany(keys(2)), Levels::default());
     let three = cluster.begin(client, Request::GetMany(keys(3)), Levels::default());
-    assert_eq!(
-        cluster.finish(three).outcome,
-        Err(Failure::Overloaded)
-    );
+    assert_eq!(cluster.finish(three).outcome, Err(Failure::Overloaded));
     assert_eq!(
         cluster.finish(two).outcome,
         Ok(Answer::Values(vec![None; 2]))

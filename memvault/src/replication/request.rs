@@ -118,9 +118,7 @@ impl Request {
                 let pairs = pairs.iter();
                 pairs.map(|(key, value)| key.len() + value.len()).sum()
             }
-            Self::Set { key, value, .. } | Self::Fill { key, value, .. } => {
-                key.len() + value.len()
-            }
+            Self::Set { key, value, .. } | Self::Fill { key, value, .. } => key.len() + value.len(),
             Self::Edit { key, edit, .. } => {
                 let bytes = match edit {
                     Edit::Add(_) => 0,

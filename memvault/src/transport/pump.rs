@@ -76,6 +76,19 @@ impl<T: Transport> Pump<T> {
         self.perform(now);
     }
 
+    /// The same for one of several callers; see [`Node::handle_request_of`].
+    pub fn request_of(
+        &mut self,
+        now: Now,
+        (id, caller): (u64, u64),
+        request: Request,
+        levels: Levels,
+    ) {
+        self.node
+            .handle_request_of(now, (id, caller), request, levels);
+        self.perform(now);
+    }
+
     /// Does all that can be done at `now`. Returns whether anything was received.
     pub fn run(&mut self, now: Now) -> bool {
         if self.node.poll_timeout() <= now.instant {
@@ -156,6 +169,9 @@ impl<T: Transport> Pump<T> {
             }
         }
         stream.input.drain(..at);
+        if stream.inbox.kept() > 0 {
+            self.node.handle_piece(now, link);
+        }
         self.streams.insert(link, stream);
     }
 

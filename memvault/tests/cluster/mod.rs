@@ -28,7 +28,8 @@ pub(crate) struct Cluster {
     pub(crate) entries: store::Config,
     pub(crate) rates: FaultRates,
     pub(crate) events: Vec<(usize, Event)>,
-    outcomes: Vec<(u64, Outcome)>,
+    /// Requests that are done, in that order.
+    pub(crate) outcomes: Vec<(u64, Outcome)>,
 }
 
 /// The outcome of a request and how long it took.
@@ -127,7 +128,7 @@ impl Cluster {
         self.processes[number].as_ref().expect("it is alive").node()
     }
 
-    fn time(&self) -> Now {
+    pub(crate) fn time(&self) -> Now {
         Now {
             instant: self.now,
             wall: Timestamp::from_millis(EPOCH_MS + self.now.as_micros() / 1000),

@@ -60,9 +60,7 @@ impl Coordinator {
             return Some(Failure::TooManyKeys { keys, max_requests });
         }
         let mut named = [levels.write, levels.read].into_iter();
-        if let Some(level) =
-            named.find(|level| cx.config.plain_redis && level.needs_versions())
-        {
+        if let Some(level) = named.find(|level| cx.config.plain_redis && level.needs_versions()) {
             return Some(Failure::NoVersions { level });
         }
         if !cx.rules.keep(Rule::AdmissionIsBounded) {
@@ -92,7 +90,8 @@ impl Coordinator {
             // One key that failed decides the request: the others are not worth the work.
             if let Some(failure) = self.jobs.failure(pending.request) {
                 self.admission.withdraw(now.instant, leave, pending.bytes());
-                self.jobs.add(cx, pending.request, pending.slot, Err(failure));
+                self.jobs
+                    .add(cx, pending.request, pending.slot, Err(failure));
             } else {
                 self.start(cx, now, pending, leave);
             }
@@ -132,10 +131,15 @@ impl Coordinator {
 
     fn start(&mut self, cx: &mut Context, now: Now, pending: Pending, leave: Leave) {
         let id = cx.fresh_id();
-        cx.budget.earn(super::super::budget::MESSAGE_BYTES + pending.bytes());
+        cx.budget
+            .earn(super::super::budget::MESSAGE_BYTES + pending.bytes());
         let preference = cx.preference(&pending.key);
-        let mut operation =
-            Operation::new(pending, leave, preference, now.instant + cx.config.op_deadline);
+        let mut operation = Operation::new(
+            pending,
+            leave,
+            preference,
+            now.instant + cx.config.op_deadline,
+        );
         let extra = time_to_travel(operation.len);
         if extra.is_zero() {
             self.deadlines.start(now.instant, id);

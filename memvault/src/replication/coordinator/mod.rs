@@ -30,10 +30,10 @@ use super::request::{Answer, Failure};
 use super::timers::TimerQueue;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use admission::{Admission, Leave};
 use flush::Flushes;
 use job::Jobs;
 use operation::{Operation, Task};
-use admission::{Admission, Leave};
 
 /// How many replicas each kind of request waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -274,13 +274,17 @@ impl Coordinator {
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_timeout(cx, now);
         while let Some(id) = self.deadlines.pop_due(now.instant) {
-            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
+            self.with(cx, now, id, |operation, cx, _| {
+                operation.handle_deadline(cx)
+            });
         }
         while let Some(&(ends_at, id)) = self.long_deadlines.first()
             && ends_at <= now.instant
         {
             self.long_deadlines.pop_first();
-            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
+            self.with(cx, now, id, |operation, cx, _| {
+                operation.handle_deadline(cx)
+            });
         }
         while let Some(timer) = self.attempts.pop_due(now.instant) {
             let id = timer.operation;
@@ -308,7 +312,9 @@ impl Coordinator {
         let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
-            self.with(cx, now, id, |operation, cx, _| operation.handle_deadline(cx));
+            self.with(cx, now, id, |operation, cx, _| {
+                operation.handle_deadline(cx)
+            });
         }
     }
 

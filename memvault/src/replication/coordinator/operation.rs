@@ -91,6 +91,8 @@ pub(super) struct Operation {
     pub(super) len: usize,
     /// To whom the kernel has yet to take the whole of what is asked now: their time has not begun.
     pub(super) unsent: ReplicaSet,
+    /// Whether the present attempt was given its time twice.
+    pub(super) has_waited: bool,
     /// Whether it had to be repeated, or to go on with another replica.
     pub(super) is_repeated: bool,
     pub(super) key: Bytes,
@@ -138,6 +140,7 @@ impl Operation {
             leave,
             len,
             unsent: ReplicaSet::EMPTY,
+            has_waited: false,
             is_repeated: false,
             key,
             replicas,

@@ -1,8 +1,9 @@
 //! When an answer is overdue, and what may be done about it: silence that nothing explains is no reason to ask more.
 //!
-//! The time of an attempt begins when the kernel has the last byte of what is asked. A member that is silent altogether
-//! is passed over; one that gives signs of life is merely slow, and is asked again, or passed over, only as far as the
-//! [budget](super::super::budget) of repeated work goes.
+//! The time of an attempt begins when the kernel has the last byte of what is asked, and does not end while pieces of a
+//! large answer are coming. A member whose link is silent is passed over; any other is merely slow, and is passed over
+//! only as far as the [budget](super::super::budget) of repeated work goes. Nobody is taken for silent on account of one
+//! late answer.
 
 use super::super::Now;
 use super::super::budget::MESSAGE_BYTES;
@@ -15,26 +16,40 @@ use crate::ring::NodeIndex;
 
 impl Operation {
     /// The time of an attempt is over: whether it is to be repeated, or to go on with another replica.
-    pub(super) fn may_repeat(&self, cx: &mut Context, now: Now) -> bool {
-        let asked = self.asked();
-        if !self.unsent.and(asked).is_empty() && cx.rules.keep(Rule::TimeCountsFromSending) {
+    pub(super) fn may_repeat(&mut self, cx: &mut Context, now: Now) -> bool {
+        let (replicas, asked) = (self.replicas, self.asked());
+        let is_unsent = !self.unsent.and(asked).is_empty();
+        if is_unsent && cx.rules.keep(Rule::TimeCountsFromSending) {
             return false;
         }
-        if self.is_queued() {
+        let asked = || replicas.members(asked);
+        if self.is_queued() || asked().all(|node| !cx.peers.is_live(node)) {
             return true;
         }
-        for node in self.replicas.members(asked) {
-            cx.suspect(now, node);
+        if cx.rules.keep(Rule::RetriesHaveABudget) {
+            if asked().any(|node| cx.peers.is_delivering(now.instant, node)) {
+                return false;
+            }
+            // Whoever gives signs of life is at it, most likely: one time more.
+            let time = if self.asked_to_read() {
+                cx.config.read_attempt
+            } else {
+                cx.config.write_attempt
+            };
+            let is_alive = asked().all(|node| cx.peers.was_heard_within(now.instant, node, time));
+            if is_alive && !self.has_waited {
+                self.has_waited = true;
+                return false;
+            }
         }
-        let mut asked = self.replicas.members(asked);
-        let is_explained = asked.all(|node| !cx.peers.is_live(node));
-        is_explained || self.spend(cx)
+        self.has_waited = false;
+        self.spend(cx)
     }
 
     /// Takes what a repetition costs from the budget, if there is enough.
     fn spend(&self, cx: &mut Context) -> bool {
-        let may = !cx.rules.keep(Rule::RetriesHaveABudget)
-            || cx.budget.spend(MESSAGE_BYTES + self.len);
+        let may =
+            !cx.rules.keep(Rule::RetriesHaveABudget) || cx.budget.spend(MESSAGE_BYTES + self.len);
         cx.statistics.retries += u64::from(may);
         may
     }
@@ -57,7 +72,11 @@ impl Operation {
     pub(super) fn question(&mut self, cx: &mut Context, node: NodeIndex, id: u64, body: Body) {
         let who = self.replicas.set_of(node);
         let waits = cx.is_bulk(&body) && cx.me != Some(node);
-        self.unsent = if waits { self.unsent.or(who) } else { self.unsent.without(who) };
+        self.unsent = if waits {
+            self.unsent.or(who)
+        } else {
+            self.unsent.without(who)
+        };
         cx.send(node, join_id(id, self.stage), body);
     }
 

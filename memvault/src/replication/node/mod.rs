@@ -265,6 +265,14 @@ impl Node {
         }
     }
 
+    /// Of a large message so far only a part came in: whoever waits for an answer of this member goes on waiting. Call it
+    /// once for all that was read in one go, while the [`Inbox`](super::Inbox) keeps anything. O(1).
+    pub fn handle_piece(&mut self, now: Now, from: Link) {
+        if let Link::Peer(peer) = from {
+            self.cx.peers.heard_piece(now.instant, peer);
+        }
+    }
+
     /// The operating system has taken the last byte of the large message with this id: from now on it depends on the
     /// other end how long its answer takes. Small messages are taken for handed over when they are sent, as none of
     /// them waits for more than a piece of a large one; see [`Outbox`](super::Outbox).

@@ -117,6 +117,13 @@ impl Peers {
         }
     }
 
+    /// A piece of a large message came from the member.
+    pub(in super::super) fn heard_piece(&mut self, now: Instant, node: NodeIndex) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.piece_at = Some(now);
+        }
+    }
+
     /// Whether this answer to a ping is newer than those before it.
     pub(in super::super) fn is_news(&mut self, node: NodeIndex, ping: u64) -> bool {
         self.peer_mut(node).is_some_and(|peer| {

@@ -48,6 +48,8 @@ pub(super) struct Peer {
     pub(super) boot: u32,
     progress: Progression,
     pub(super) heard_at: Instant,
+    /// When a piece of a large message came last.
+    piece_at: Option<Instant>,
     /// When it was last heard before the link was lost.
     lost_at: Instant,
     pinged_at: Instant,
@@ -393,6 +395,7 @@ impl Peer {
                 retry_at: Instant::ZERO,
             },
             heard_at: Instant::ZERO,
+            piece_at: None,
             lost_at: Instant::ZERO,
             pinged_at: Instant::ZERO,
             suspect: false,

@@ -4,9 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::message::{NodeState, Progress};
-use super::{Peers, Progression};
+use super::{Peer, Peers, Progression};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+
+/// Pieces of one large message follow each other sooner than this, as long as the member that sends them lives.
+const BETWEEN_PIECES: Duration = Duration::from_millis(50);
 
 impl Peers {
     /// Silence after which a member is no longer chosen.
@@ -126,6 +129,23 @@ impl Peers {
 
     pub(in super::super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
         self.peer(node).map(|peer| peer.state)
+    }
+
+    /// Whether anything was heard of it within `time`; of this node itself always.
+    pub(in super::super) fn was_heard_within(
+        &self,
+        now: Instant,
+        node: NodeIndex,
+        time: Duration,
+    ) -> bool {
+        let heard = |peer: &Peer| now - peer.heard_at < time;
+        self.me == Some(node) || self.peer(node).is_some_and(heard)
+    }
+
+    /// Whether pieces of a large message are coming from it.
+    pub(in super::super) fn is_delivering(&self, now: Instant, node: NodeIndex) -> bool {
+        let piece_at = self.peer(node).and_then(|peer| peer.piece_at);
+        piece_at.is_some_and(|at| now - at < BETWEEN_PIECES)
     }
 
     pub(in super::super) fn is_suspect(&self, node: NodeIndex) -> bool {

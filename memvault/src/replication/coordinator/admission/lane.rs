@@ -4,8 +4,8 @@ use alloc::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::{Pending, Leave};
 use super::window::{Bounds, Window};
+use super::{Leave, Pending};
 use crate::ring::NodeIndex;
 use crate::time::Instant;
 

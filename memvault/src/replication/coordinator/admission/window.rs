@@ -170,7 +170,11 @@ mod tests {
         let mut window = Window::new(&BOUNDS);
         for round in 1..100 {
             fill(&mut window);
-            window.end(Instant::from_millis(round * 1000), &BOUNDS, end(round * 1000 - 500));
+            window.end(
+                Instant::from_millis(round * 1000),
+                &BOUNDS,
+                end(round * 1000 - 500),
+            );
         }
         assert_eq!(window.limit, LEAST);
     }
@@ -180,9 +184,19 @@ mod tests {
         let mut window = Window::new(&BOUNDS);
         window.begin(5000, false);
         assert!(!window.has_room(&BOUNDS));
-        window.end(Instant::from_millis(1), &BOUNDS, End { bytes: 5000, ..end(0) });
+        window.end(
+            Instant::from_millis(1),
+            &BOUNDS,
+            End {
+                bytes: 5000,
+                ..end(0)
+            },
+        );
         assert_eq!(window.begin(1, true), 1);
-        let answer = End { answered: Some(600), ..end(0) };
+        let answer = End {
+            answered: Some(600),
+            ..end(0)
+        };
         window.end(Instant::from_millis(1), &BOUNDS, answer);
         assert_eq!(window.begin(1, true), 601);
         assert!(window.has_room(&BOUNDS));
