@@ -169,7 +169,7 @@ fn a_dead_server_costs_no_request_and_is_used_again_when_it_is_back() {
 }
 
 #[test]
-fn a_silent_server_costs_one_time_limit_and_is_ejected() {
+fn a_silent_server_costs_one_time_limit_and_is_ejected_after_400_ms() {
     let mut world = World::new(3);
     assert_eq!(world.set("k", "1"), DONE);
     let leader = world.replicas("k")[0];
@@ -177,6 +177,7 @@ fn a_silent_server_costs_one_time_limit_and_is_ejected() {
     let (outcome, took) = world.timed(Request::Get(bytes("k")), Levels::default());
     assert_eq!(outcome, value("1"));
     assert!((30..40).contains(&took), "{took} ms");
+    world.run(400);
     let ejected = Event::Ejected {
         node: format!("redis-{leader}"),
     };
