@@ -75,6 +75,11 @@ impl Pipe {
         self.is_leaving = false;
     }
 
+    /// Whether a part of a large message has come.
+    pub(super) fn keeps_pieces(&self) -> bool {
+        self.inbox.kept() > 0
+    }
+
     /// The other end reads a chunk. Returns the messages that are complete with it.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Vec<Message> {
         self.unread = self.unread.saturating_sub(bytes.len());

@@ -213,7 +213,7 @@ impl World<'_> {
         let answered = self.now + self.spent(bulk.coordinator);
         let answer = outcome.and_then(|outcome| outcome.as_ref().ok());
         self.note_records(&bulk, answer);
-        let is_told = matches!(outcome, Some(Err(Failure::Busy { .. })));
+        let is_told = matches!(outcome, Some(Err(Failure::Overloaded)));
         self.report.refused += u64::from(is_told);
         self.report.failures += u64::from(answer.is_none());
         let since = self

@@ -216,6 +216,7 @@ impl World<'_> {
             return;
         };
         let messages = pipe.read(bytes);
+        let is_in_pieces = pipe.keeps_pieces();
         self.leave(id, to_member);
         let is_open = |world: &Self| {
             let connection = world.network.connection(id);
@@ -225,7 +226,12 @@ impl World<'_> {
             return;
         }
         let boot = self.boot_of(to);
-        self.input(to, boot, |node, now| node.handle_heard(now, link));
+        self.input(to, boot, |node, now| {
+            node.handle_heard(now, link);
+            if is_in_pieces {
+                node.handle_piece(now, link);
+            }
+        });
         if messages.is_empty() {
             self.spend(to, 0, 0);
         }
