@@ -3,6 +3,7 @@
 
 mod cluster;
 mod discovery;
+mod expiry;
 mod protected;
 mod running;
 mod server;

@@ -18,6 +18,7 @@ mod arena;
 pub mod cache;
 mod list;
 mod lru;
+mod soonest;
 
 pub mod avl;
 pub mod hash;

@@ -20,29 +20,39 @@ impl Clock for CountingClock {
 }
 
 #[test]
-fn an_operation_on_an_entry_without_a_ttl_reads_no_clock() {
+fn a_cache_without_a_ttl_reads_no_clock_and_beside_others_only_what_is_stored_does() {
     let clock = CountingClock::default();
     let builder = Cache::<u32, u32>::builder().max_entries(4);
     let mut cache = builder.clock(&clock).build();
+    for key in 0..8 {
+        cache.insert(key, key).unwrap();
+    }
+    assert_eq!(clock.0.get(), 0);
     cache.insert_with_ttl(0, 0, Duration::from_secs(1)).unwrap();
     let reads = clock.0.get();
     for key in 1..4 {
         cache.insert(key, key).unwrap();
     }
-    cache.insert(1, 11).unwrap();
-    assert_eq!(cache.get(&1), Some(&11));
+    assert!(
+        clock.0.get() - reads <= 3,
+        "to know whether something is due"
+    );
+    let reads = clock.0.get();
+    assert_eq!(cache.get(&1), Some(&1));
     assert_eq!(cache.peek(&2), Some(&2));
     assert_eq!(cache.ttl(&3), Some(Ttl::Forever));
     *cache.get_mut(&2).unwrap() = 22;
     *cache.entry(3).or_insert(0).unwrap() = 33;
+    assert_eq!(cache.get(&9), None);
+    assert_eq!(clock.0.get(), reads);
     assert_eq!(
         *cache.get_or_insert_with(4, || 44).unwrap(),
         44,
         "evicts the one with a TTL"
     );
+    let reads = clock.0.get();
     assert_eq!(cache.remove(&3), Some(33));
-    assert_eq!(cache.get(&9), None);
-    assert_eq!(cache.pop_oldest(), Some((1, 11)));
+    assert_eq!(cache.pop_oldest(), Some((1, 1)));
     assert!(cache.iter().eq([(&4, &44), (&2, &22)]));
     assert_eq!(clock.0.get(), reads);
 }
@@ -207,4 +217,69 @@ fn half_the_bytes_hold_about_half_the_entries() {
         cache.len()
     );
     assert!(cache.contains(&99_999));
+}
+
+#[test]
+fn what_nobody_asks_for_goes_with_insertions() {
+    const SESSIONS: usize = 1_000;
+    let clock = ManualClock::default();
+    let mut cache = Cache::builder().clock(&clock).build();
+    let mut most = 0;
+    for round in 0..50 {
+        for session in 0..SESSIONS {
+            let id = round * SESSIONS + session;
+            cache
+                .insert_with_ttl(id, "session", Duration::from_millis(300))
+                .unwrap();
+            clock.advance(Duration::from_millis(1));
+            most = most.max(cache.len());
+        }
+    }
+    assert!(most <= 310, "{most} entries, of which 300 live");
+    let stats = cache.stats();
+    assert_eq!(stats.insertions, stats.expirations + cache.len() as u64);
+    assert_eq!(stats.evictions, 0);
+}
+
+#[test]
+fn the_dead_make_room_before_the_living() {
+    let clock = ManualClock::default();
+    let mut cache = Cache::builder().max_entries(2_000).clock(&clock).build();
+    for key in 0..1_000 {
+        cache.insert(key, 0).unwrap();
+    }
+    for key in 1_000..2_000 {
+        let ttl = Duration::from_millis(300);
+        cache.insert_with_ttl(key, 0, ttl).unwrap();
+    }
+    clock.advance(Duration::from_millis(300));
+    // Without a TTL: none of these says what time it is.
+    for key in 2_000..3_000 {
+        cache.insert(key, 0).unwrap();
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.evictions, stats.expirations), (0, 1_000));
+    assert!((0..1_000).all(|key| cache.contains(&key)));
+}
+
+#[test]
+fn ttls_that_are_overwritten_all_the_time_hide_no_dead_entry() {
+    let clock = ManualClock::default();
+    let mut cache = Cache::builder().clock(&clock).build();
+    for key in 0..10_000 {
+        let ttl = Duration::from_secs(1 + key % 7);
+        cache.insert_with_ttl(key, 0, ttl).unwrap();
+        if key % 3 == 0 {
+            cache.set_ttl(&(key / 2), Some(Duration::from_secs(9)));
+            cache.remove(&(key / 3));
+        }
+    }
+    clock.advance(Duration::from_secs(8));
+    while cache.purge_expired(100) > 0 {}
+    let left = cache.len();
+    assert_eq!(left, cache.iter().count(), "only the living");
+    assert!(left > 1_000);
+    clock.advance(Duration::from_secs(1));
+    while cache.purge_expired(100) > 0 {}
+    assert!(cache.is_empty());
 }

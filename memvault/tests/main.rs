@@ -8,6 +8,7 @@ mod cache;
 mod cache_panics;
 mod clients;
 mod cluster;
+mod expiry;
 mod hot_set;
 mod leases;
 mod plain_redis;

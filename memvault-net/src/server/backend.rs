@@ -7,6 +7,7 @@ use async_executor::LocalExecutor;
 use memvault::connection::{Facts, Hosted, Progress};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
+use memvault::time::Timestamp;
 
 use super::Role;
 use super::client::Client;
@@ -66,6 +67,28 @@ impl Backend {
                     connection.process(now, &mut Hosted { engine, host })
                 })
             }
+        }
+    }
+
+    /// Removes entries past their time from this thread's store, `slice` by `slice`, while there are any and `goes_on`.
+    /// Returns before when nothing expires then; `None` if nothing ever does.
+    pub(super) fn purge_expired(
+        &self,
+        slice: usize,
+        goes_on: impl Fn() -> bool,
+    ) -> Option<Timestamp> {
+        let purge = |store: &mut Store<ahash::RandomState>| loop {
+            let now = wall();
+            store.purge_expired(now, slice);
+            let next = store.next_expiry();
+            if next.is_none_or(|next| next > now) || !goes_on() {
+                return next;
+            }
+        };
+        match self {
+            Self::Single(store) => purge(&mut store.borrow_mut()),
+            Self::Shard(shard) => shard.with_store(purge),
+            Self::Cluster { .. } => None,
         }
     }
 

@@ -22,6 +22,7 @@ mod backend;
 mod calls;
 mod client;
 mod clients;
+mod expiry;
 mod guard;
 mod host;
 mod listen;
@@ -185,6 +186,7 @@ impl Server {
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
+        let _expiring = executor.spawn(expiry::purge_expired(Rc::clone(&clients)));
         let (tell, told) = async_channel::bounded(1);
         if let Some(driver) = clients.backend.driver() {
             let tell = tell.clone();

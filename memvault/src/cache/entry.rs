@@ -210,6 +210,7 @@ where
         let Self { cache, key, hash } = self;
         match cache.admit(&key, &value) {
             Ok(weight) => {
+                cache.sweep(deadline);
                 let index = cache.add(hash, Pair { key, value }, weight, deadline);
                 Ok(cache.lend(index))
             }

@@ -44,7 +44,7 @@ impl<K, V> EvictionHook<K, V> for NoHook {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// It was the oldest when room was needed.
+    /// It was the oldest of the living when room was needed.
     Eviction,
     /// It was found past its time.
     Expiry,

@@ -69,8 +69,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     /// The deadline of an entry stored now with this TTL.
-    pub(super) fn after(&self, ttl: Duration) -> u64 {
-        (self.settings.clock.now() + ttl).as_micros()
+    pub(super) fn after(&mut self, ttl: Duration) -> u64 {
+        let now = self.settings.clock.now();
+        self.now = now.as_micros();
+        (now + ttl).as_micros()
     }
 
     /// Removes the entry if it is past its time; else gives it back.
@@ -84,10 +86,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     }
 
     #[cold]
-    fn remove_expired(&mut self, index: Index, hash: u64) {
-        let Pair { key, value } = self.take(index, hash);
-        self.stats.expirations += 1;
-        self.settings.hook.on_eviction(key, value, Cause::Expiry);
+    pub(super) fn remove_expired(&mut self, index: Index, hash: u64) {
+        let gone = self.take(index, hash);
+        self.tell(gone, Cause::Expiry);
     }
 
     /// Removes an entry past its time, or one that `keep` does not want; returns whether it stays.
@@ -123,6 +124,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         if last != index {
             self.weights.follow(index, last, 0);
             self.deadlines.follow(index, last, NEVER);
+            if let Some(moved) = self.deadlines.get(index) {
+                self.soonest.note(index, moved);
+            }
         }
         pair
     }

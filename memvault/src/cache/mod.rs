@@ -17,9 +17,9 @@
 //! [`Entries`](crate::store::Entries) on the same heart.
 //! Cost: all operations O(1) on average, but for growth of arena and index, which is O(n) and amortised,
 //! and for what says otherwise. Per entry: key, value, 8 bytes of links, 5.7 to 11.4 bytes of index;
-//! 8 bytes more in a cache with a budget of bytes, and 8 more once a TTL is used.
-//! Limits: one owner (`&mut self`); an entry past its time stays in memory until it is next asked for or
-//! has aged to the oldest end.
+//! 8 bytes more in a cache with a budget of bytes, and 8.5 more once a TTL is used.
+//! Limits: one owner (`&mut self`), and no timer: an entry past its time is never found, but stays in memory until it
+//! is asked for, a few insertions later, or [`purge_expired`](Cache::purge_expired). It goes before any living one.
 //!
 //! # Panics in the caller's code
 //! Hashing, comparing, weighing, dropping, closures and hooks may panic: the cache stays valid, within
@@ -32,6 +32,7 @@ mod entry;
 mod hook;
 mod iter;
 mod lookup;
+mod reclaim;
 mod refused;
 mod room;
 mod stats;
@@ -43,6 +44,7 @@ use core::hash::{BuildHasher, Hash};
 use ahash::RandomState;
 
 use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::soonest::{NEVER, Soonest, VAIN_VISITS_PER_PURGE};
 use crate::time::{Clock, Duration, NoClock};
 use column::Column;
 
@@ -61,6 +63,10 @@ pub struct Cache<K, V, S = RandomState, C = NoClock, H = NoHook> {
     lru: Lru<Pair<K, V>>,
     /// When entries expire, in microseconds of the clock, or [`NEVER`]; begun with the first TTL.
     deadlines: Column,
+    /// Where to look for entries past their time.
+    soonest: Soonest,
+    /// The time when the clock was last read for those, in its microseconds.
+    now: u64,
     /// The weight each entry was last given; begun if there is a budget of bytes.
     weights: Column,
     /// Invariant: the sum of `weights` over all entries.
@@ -76,9 +82,6 @@ struct Pair<K, V> {
     key: K,
     value: V,
 }
-
-/// The deadline of an entry without a TTL.
-const NEVER: u64 = u64::MAX;
 
 /// How long an entry still lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +109,8 @@ impl<K, V> Cache<K, V> {
 }
 
 impl<K, V, S, C, H> Cache<K, V, S, C, H> {
-    /// Number of entries, those past their time included until they are found out.
+    /// Number of entries, those past their time included until they are removed: at most a few of these while there are
+    /// insertions as often as entries expire; none after [`purge_expired`](Self::purge_expired).
     #[must_use]
     pub fn len(&self) -> usize {
         self.lru.len()
@@ -211,7 +215,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
 impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, V, S, C, H> {
     /// Stores an entry without a TTL as the newest, and returns the value that it replaces.
     ///
-    /// Evicts, oldest first, what has to go. The key of a replaced entry stays, as in a `HashMap`.
+    /// Removes a few of the entries past their time, and then evicts, oldest first, what has to go. The key of a replaced entry stays, as in a `HashMap`.
     ///
     /// # Errors
     /// [`Refused`], with key and value, if the limits do not allow for the entry even alone; nothing
@@ -253,7 +257,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         else {
             return false;
         };
-        self.deadlines.replace(index, deadline);
+        self.set_deadline(index, deadline);
         true
     }
 
@@ -302,6 +306,37 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         self.keep_to_budget();
     }
 
+    /// Removes up to `limit` entries that are past their time, hands them to the hook, and returns how many these were.
+    ///
+    /// Insertions do so by themselves, 4 entries at most each; this is for a program that has nothing to insert, as
+    /// from a timer: without it, what nobody asks for any more keeps its memory. O(`limit`), however many entries there
+    /// are: the living are not gone through. Call it again while it returns `limit`; fewer are all that were due, unless
+    /// very many TTLs were changed or removed before their time.
+    ///
+    /// ```
+    /// use memvault::cache::Cache;
+    /// use memvault::time::{Duration, ManualClock};
+    ///
+    /// let clock = ManualClock::default();
+    /// let mut sessions = Cache::builder().clock(&clock).build();
+    /// for user in 0..1_000 {
+    ///     sessions.insert_with_ttl(user, "a session", Duration::from_secs(60))?;
+    /// }
+    /// sessions.insert(1_000, "for ever")?;
+    /// clock.advance(Duration::from_secs(60));
+    /// assert_eq!(sessions.len(), 1_001); // nobody has asked
+    /// while sessions.purge_expired(100) == 100 {
+    ///     // Something more urgent can be done here.
+    /// }
+    /// assert_eq!((sessions.len(), sessions.stats().expirations), (1, 1_000));
+    /// # Ok::<(), memvault::cache::Refused<i32, &str>>(())
+    /// ```
+    pub fn purge_expired(&mut self, limit: usize) -> usize {
+        self.settle();
+        self.look_at_clock();
+        self.reclaim(limit, limit.saturating_add(VAIN_VISITS_PER_PURGE))
+    }
+
     /// Removes all entries and returns all their memory, arena and index included. O(n).
     pub fn clear(&mut self) {
         // Dropped last: should a key or a value panic there, the cache is empty already.
@@ -314,8 +349,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         self.settle();
         let max_entries = max_entries.min(MAX_SLOTS);
         self.settings.max_entries = max_entries;
+        self.look_at_clock();
         while self.len() > max_entries {
-            self.evict_oldest();
+            self.evict_one(None);
         }
         if self.lru.slots() > max_entries {
             self.compact(max_entries);
@@ -332,6 +368,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             return false;
         }
         self.settle();
+        self.look_at_clock();
         self.settings.max_bytes = Some(max_bytes);
         self.shrink_to_budget();
         true

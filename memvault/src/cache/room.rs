@@ -9,6 +9,7 @@ use core::mem;
 use super::column::NUMBER;
 use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
 use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::soonest::{BYTES_PER_SLOT, Soonest};
 use crate::time::Clock;
 
 impl<K, V, S, C, H> Cache<K, V, S, C, H> {
@@ -19,6 +20,8 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
         Self {
             lru: Lru::new(),
             deadlines: Column::new(),
+            soonest: Soonest::new(),
+            now: 0,
             weights: Column::new(),
             weight: 0,
             lent: None,
@@ -84,13 +87,15 @@ impl<K, V, S, C, H> Cache<K, V, S, C, H> {
         self.lent = None;
         self.weight = 0;
         self.deadlines = Column::new();
+        self.soonest = Soonest::new();
         self.weights = Column::new();
         mem::replace(&mut self.lru, Lru::new())
     }
 
     /// Bytes that each slot takes beside the arena, if entries expire or not.
     const fn beside(&self, expiring: bool) -> usize {
-        (expiring as usize + self.settings.max_bytes.is_some() as usize) * NUMBER
+        expiring as usize * (NUMBER + BYTES_PER_SLOT)
+            + self.settings.max_bytes.is_some() as usize * NUMBER
     }
 
     /// Bytes that the cache itself takes if entries expire or not.
@@ -109,7 +114,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             return Ok(0);
         };
         let weight = (self.settings.weigh)(key, value);
-        let needed = weight.saturating_add(Lru::<Pair<K, V>>::smallest_bytes(2 * NUMBER));
+        let needed = weight.saturating_add(Lru::<Pair<K, V>>::smallest_bytes(
+            2 * NUMBER + BYTES_PER_SLOT,
+        ));
         if needed > limit {
             return Err(Reason::Bytes { needed, limit });
         }
@@ -124,11 +131,13 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     ) -> Result<Option<V>, Refused<K, V>> {
         self.settle();
         let hash = self.hash(&key);
-        let found = self.find(hash, &key);
         let weight = match self.admit(&key, &value) {
             Ok(weight) => weight,
             Err(reason) => return Err(Refused { key, value, reason }),
         };
+        // Before an index is found: entries move.
+        self.sweep(deadline);
+        let found = self.find(hash, &key);
         match found.and_then(|index| self.expire(index, hash)) {
             Some(index) => {
                 let old = self.replace(index, value, weight, deadline);
@@ -155,7 +164,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         // The newest is spared, but may have moved.
         let index = self.lru.newest().unwrap_or(index);
         self.note_weight(index, weight);
-        self.deadlines.replace(index, deadline);
+        self.set_deadline(index, deadline);
         self.stats.insertions += 1;
         mem::replace(&mut self.lru.entry_mut(index).value, value)
     }
@@ -172,9 +181,9 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     ) -> Index {
         self.begin_deadlines(deadline);
         self.stats.insertions += 1;
-        if let Some(oldest) = self.oldest_to_recycle() {
-            self.recycle(oldest, hash, pair, deadline);
-            return oldest;
+        if let Some((victim, cause)) = self.victim_to_recycle() {
+            self.recycle(victim, cause, hash, pair, deadline);
+            return victim;
         }
         self.make_slot(weight);
         let hasher = &self.settings.hasher;
@@ -182,28 +191,28 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             .lru
             .insert(hash, pair, |pair| hasher.hash_one(&pair.key));
         self.note_weight(index, weight);
-        self.deadlines.replace(index, deadline);
+        self.set_deadline(index, deadline);
         index
     }
 
-    /// The oldest entry, if it has to go for a new one, and nothing else: then its slot can be filled at
-    /// once.
+    /// The entry that has to go for a new one, and nothing else, and why: then its slot can be filled at once.
     #[inline]
-    fn oldest_to_recycle(&self) -> Option<Index> {
+    fn victim_to_recycle(&mut self) -> Option<(Index, Cause)> {
         let is_full = self.len() == self.settings.max_entries && self.settings.max_bytes.is_none();
-        self.lru
-            .oldest()
-            .filter(|_| is_full && self.lru.has_spare_place())
+        if is_full && self.lru.has_spare_place() {
+            self.victim(None)
+        } else {
+            None
+        }
     }
 
-    /// Evicts the oldest entry and puts another in its place.
+    /// Removes an entry and puts another in its place.
     #[inline]
-    fn recycle(&mut self, oldest: Index, hash: u64, pair: Pair<K, V>, deadline: u64) {
-        let old_hash = self.hash(&self.lru.entry(oldest).key);
-        let Pair { key, value } = self.lru.recycle(oldest, old_hash, hash, pair);
-        self.deadlines.replace(oldest, deadline);
-        self.stats.evictions += 1;
-        self.settings.hook.on_eviction(key, value, Cause::Eviction);
+    fn recycle(&mut self, victim: Index, cause: Cause, hash: u64, pair: Pair<K, V>, deadline: u64) {
+        let old_hash = self.hash(&self.lru.entry(victim).key);
+        let gone = self.lru.recycle(victim, old_hash, hash, pair);
+        self.set_deadline(victim, deadline);
+        self.tell(gone, cause);
     }
 
     /// Makes sure that this deadline can be noted. The newest entry is spared, but may move.
@@ -232,6 +241,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     #[cold]
     fn settle_lent(&mut self) {
         self.weigh_again();
+        self.look_at_clock();
         self.keep_to_budget();
     }
 
@@ -248,7 +258,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     pub(super) fn keep_to_budget(&mut self) {
         self.make_room(0, self.settings.expiring);
         if !self.fits(0, self.settings.expiring) {
-            self.evict_oldest();
+            self.evict_one(None);
             self.start_afresh();
         }
     }
@@ -263,7 +273,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             if least.saturating_add(self.weight) <= limit {
                 return self.compact(0);
             }
-            self.evict_oldest();
+            self.evict_one(None);
         }
         self.keep_to_budget();
     }
@@ -271,7 +281,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     /// Evicts, oldest first, until there is room for `more` bytes, but spares the newest entry.
     fn make_room(&mut self, more: usize, expiring: bool) {
         while !self.fits(more, expiring) && self.lru.oldest() != self.lru.newest() {
-            self.evict_oldest();
+            self.evict_one(self.lru.newest());
             self.shrink();
         }
         if !self.fits(more, expiring) {
@@ -283,7 +293,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     fn make_slot(&mut self, weight: usize) {
         while !self.grow(weight) {
             if !self.lru.is_empty() {
-                self.evict_oldest();
+                self.evict_one(None);
                 self.shrink();
             } else if self.lru.slots() > 0 {
                 self.start_afresh();
@@ -321,17 +331,8 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         }
         if self.settings.expiring {
             self.deadlines.fit(slots, NEVER);
+            self.soonest.fit(slots);
         }
-    }
-
-    pub(super) fn evict_oldest(&mut self) {
-        let Some(oldest) = self.lru.oldest() else {
-            return;
-        };
-        let hash = self.hash(&self.lru.entry(oldest).key);
-        let Pair { key, value } = self.take(oldest, hash);
-        self.stats.evictions += 1;
-        self.settings.hook.on_eviction(key, value, Cause::Eviction);
     }
 
     /// Gives memory of an arena that has become sparse back to the budget. O(n), amortised.
@@ -364,12 +365,20 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             if self.lent != Some(index) && self.settings.max_bytes.is_some() {
                 assert_eq!(self.weight_of(index), (self.settings.weigh)(key, value));
             }
+            if let Some(deadline) = self.deadline(index) {
+                self.soonest.check(index, deadline.as_micros());
+            }
             weight += self.weight_of(index);
             next = self.lru.older(index);
         }
         assert_eq!(self.weight, weight, "the weight is the sum of the entries'");
         let columns = self.deadlines.bytes() + self.weights.bytes();
-        let beside = self.lru.slots() * self.beside(self.settings.expiring);
+        let slots = self.lru.slots();
+        let mut beside = slots * self.beside(self.settings.expiring);
+        if self.settings.expiring {
+            beside -= slots * BYTES_PER_SLOT;
+            assert!(self.soonest.bytes() <= slots * BYTES_PER_SLOT);
+        }
         assert_eq!(columns, beside, "columns are as long as the arena");
         assert!(self.lent.is_some() || self.fits(0, self.settings.expiring));
         assert!(self.len() <= self.settings.max_entries);

@@ -13,9 +13,9 @@ pub struct Stats {
     pub misses: u64,
     /// Values stored, those that replaced another included.
     pub insertions: u64,
-    /// Entries that left to make room, past their time or not: no clock is read for them.
+    /// Living entries that left to make room.
     pub evictions: u64,
-    /// Entries found past their time at an access, and removed.
+    /// Entries removed because they were past their time, however that was found out; each once.
     pub expirations: u64,
     /// Bytes in use now: see [`Cache::bytes`](super::Cache::bytes).
     pub bytes: usize,

@@ -1,4 +1,5 @@
-//! [`Cache`] against a plain list with weights and deadlines.
+//! [`Cache`] against a plain list with weights and deadlines: nothing living goes while something dead is there, and
+//! then the oldest.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -28,7 +29,7 @@ pub fn run(program: &[u8]) {
     let mut pair = Pair::new(limit(0, 1).map(|n| n / 8), limit(1, 24), &clock, &gone);
     for operation in operations.chunks_exact(4) {
         if let &[operation, key, weight, ttl] = operation {
-            pair.step(operation % 16, key % 24, usize::from(weight), ttl);
+            pair.step(operation % 16, key % 48, usize::from(weight), ttl);
         }
     }
 }
@@ -79,6 +80,7 @@ struct Pair<'a> {
     gone: &'a RefCell<Vec<(u8, Value, Cause)>>,
     /// Numbers the values, so that no two are alike.
     steps: u32,
+    had_ttl: bool,
 }
 
 /// A key that is never stored.
@@ -111,6 +113,7 @@ impl<'a> Pair<'a> {
             clock,
             gone,
             steps: 0,
+            had_ttl: false,
         }
     }
 
@@ -124,6 +127,9 @@ impl<'a> Pair<'a> {
         let before = self.clock.reads.get();
         let mut timeless =
             ttl.is_none() && self.find(key).is_none_or(|item| item.deadline.is_none());
+        // What is stored looks for others past their time, in a cache that had any with a TTL.
+        timeless &= !self.had_ttl || matches!(operation, 4 | 6);
+        self.had_ttl |= ttl.is_some();
         match operation {
             0..=3 => self.insert(key, value, ttl),
             4 => self.get(key),
@@ -138,6 +144,7 @@ impl<'a> Pair<'a> {
                 match operation {
                     12 => self.retain(value),
                     13 => self.resize(weight),
+                    14 if weight.is_multiple_of(8) => self.purge(weight / 32),
                     14 => self.pop_or_clear(weight),
                     _ => self
                         .clock
@@ -318,7 +325,7 @@ impl<'a> Pair<'a> {
     }
 
     fn pop_or_clear(&mut self, weight: usize) {
-        if weight.is_multiple_of(32) {
+        if weight % 32 == 1 {
             self.real.clear();
             self.naive.clear();
             assert_eq!(self.real.bytes(), 0);
@@ -328,6 +335,22 @@ impl<'a> Pair<'a> {
             let oldest = self.naive.pop_front().map(|item| (item.key, item.value));
             assert_eq!(popped, oldest);
         }
+    }
+
+    /// Removes some of those past their time, or all that there are.
+    fn purge(&mut self, limit: usize) {
+        let due = |naive: &VecDeque<Item>| naive.iter().any(|item| !self.is_live(item));
+        let any = due(&self.naive);
+        let purged = self.real.purge_expired(limit);
+        assert!(purged <= limit);
+        assert!(
+            !any || limit < 4 || purged > 0,
+            "blocks are few: the dead are found"
+        );
+        let before = self.stats.expirations;
+        self.expire();
+        assert_eq!(self.stats.expirations - before, purged as u64);
+        assert!(self.gone.borrow().is_empty(), "nothing living goes");
     }
 
     /// Makes the cache weigh what it lent out.
@@ -366,10 +389,16 @@ impl<'a> Pair<'a> {
 
     /// Removes from the list what the cache evicted: the oldest, and no more than `most`.
     fn evict(&mut self, most: usize) {
+        self.expire();
         let evicted = core::mem::take(&mut *self.gone.borrow_mut());
         assert!(evicted.len() <= most, "evicts no more than it must");
         self.stats.evictions += evicted.len() as u64;
         for gone in evicted {
+            let mut others = self.naive.iter().take(self.naive.len().saturating_sub(1));
+            assert!(
+                others.all(|item| self.is_live(item)),
+                "the dead go before the living"
+            );
             let oldest = self.naive.pop_front();
             let oldest = oldest.map(|item| (item.key, item.value, Cause::Eviction));
             assert_eq!(oldest, Some(gone), "the oldest goes first");

@@ -373,14 +373,20 @@ impl Naive {
             if let Some((version, false)) = here {
                 self.accepted.insert(version);
             }
-            self.held.insert(key, (entry(tag), false));
+            self.store(key, tag, false);
             return OfferReply::Ack { counted };
         }
         if here.is_some_and(|(version, doubt)| doubt && version < tag) {
-            self.held.insert(key, (entry(tag), true));
+            self.store(key, tag, true);
         }
         self.refuse(tag, kind);
         nack
+    }
+
+    /// What is past its time goes with what comes.
+    fn store(&mut self, key: &'static [u8], tag: Version, unconfirmed: bool) {
+        self.held.insert(key, (entry(tag), unconfirmed));
+        KEYS.into_iter().for_each(|key| self.purge(key));
     }
 
     /// A deletion that only a lease is in the way of takes away what is older.

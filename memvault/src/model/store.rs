@@ -1,4 +1,4 @@
-//! [`Entries`] against a plain list.
+//! [`Entries`] against a plain list: nothing living goes while something dead is there, and then the oldest.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -30,7 +30,7 @@ pub fn run(program: &[u8]) {
         };
         pair.step(
             operation,
-            &[b'k', key % 24],
+            &[b'k', key % 48],
             usize::from(len),
             decode_meta(meta),
         );
@@ -44,6 +44,7 @@ struct Pair {
     real: Entries,
     /// Oldest first.
     naive: VecDeque<Owned>,
+    now: Timestamp,
 }
 
 impl Pair {
@@ -57,6 +58,7 @@ impl Pair {
         Self {
             real: Entries::new(config, hasher),
             naive: VecDeque::new(),
+            now: Timestamp::default(),
         }
     }
 
@@ -74,7 +76,9 @@ impl Pair {
             }
             8 => assert_eq!(self.real.peek(key), self.find(key).map(borrow)),
             9 | 10 => assert_eq!(self.real.remove(key), self.take(key).is_some()),
-            11..=13 => self.set_meta(key, meta),
+            11 | 12 => self.set_meta(key, meta),
+            13 if len < 64 => self.pass_time(len as u64 % 4),
+            13 => self.expire(len % 8),
             14 if len == 0 => {
                 self.real.clear();
                 self.naive.clear();
@@ -90,48 +94,88 @@ impl Pair {
 
     fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) {
         let old = self.take_keeping_place(key);
-        let naive = &mut self.naive;
-        let full = self
-            .real
-            .config()
-            .max_entries
-            .is_some_and(|most| naive.len() >= most);
-        let mut evictions = 0;
+        let most = self.real.config().max_entries;
+        let full = most.is_some_and(|most| self.naive.len() >= most);
+        let mut gone = Vec::new();
         let result = self.real.insert(key, value, &meta, &mut |entry| {
-            evictions += 1;
-            expect_oldest(naive, entry);
+            gone.push(to_owned(entry));
         });
-        match (result, old) {
-            (Ok(()), _) => {
-                let unlimited = self.real.config().max_bytes.is_none();
-                assert!(
-                    !unlimited || evictions <= usize::from(full),
-                    "evicts no more than it must"
-                );
-                naive.push_back((key.to_vec(), value.to_vec(), meta));
+        if result.is_err() {
+            assert!(gone.is_empty(), "a refused entry displaces nothing");
+            if let Some((at, old)) = old {
+                self.naive.insert(at, old);
             }
-            (Err(_), old) => {
-                assert_eq!(evictions, 0, "a refused entry displaces nothing");
-                if let Some((at, old)) = old {
-                    naive.insert(at, old);
-                }
-            }
+            return;
         }
+        self.naive.push_back((key.to_vec(), value.to_vec(), meta));
+        let evictions = self.part_with(gone, key);
+        let unlimited = self.real.config().max_bytes.is_none();
+        assert!(
+            !unlimited || evictions <= usize::from(full),
+            "evicts no more than it must"
+        );
     }
 
     fn set_meta(&mut self, key: &[u8], meta: Meta) {
-        let Some((at, (_, value, old))) = self.take_keeping_place(key) else {
-            assert_eq!(self.real.set_meta(key, &meta, &mut |_| ()), Ok(false));
-            return;
-        };
-        let naive = &mut self.naive;
-        let mut gone_below = 0;
+        let mut gone = Vec::new();
         let result = self.real.set_meta(key, &meta, &mut |entry| {
-            gone_below += 1;
-            expect_oldest(naive, entry);
+            gone.push(to_owned(entry));
         });
-        let meta = if result.is_ok() { meta } else { old };
-        naive.insert(at.saturating_sub(gone_below), (key.to_vec(), value, meta));
+        let is_here = self.find(key).is_some();
+        assert!(result.is_err() || result == Ok(is_here));
+        self.part_with(gone, key);
+        let changed = self.naive.iter_mut().find(|entry| entry.0 == key);
+        if let (Some((_, _, old)), Ok(true)) = (changed, result) {
+            *old = meta;
+        }
+    }
+
+    /// Takes out what went while the entry of `spared` was stored or changed; returns how many of these were living.
+    fn part_with(&mut self, gone: Vec<Owned>, spared: &[u8]) -> usize {
+        let now = self.now;
+        let mut living = 0;
+        for gone in gone {
+            if gone.2.is_expired(now) {
+                assert_eq!(self.take(&gone.0), Some(gone), "the dead went as they were");
+                continue;
+            }
+            living += 1;
+            let mut others = self.naive.iter().filter(|entry| entry.0 != spared);
+            assert_eq!(others.next(), Some(&gone), "the oldest goes first");
+            assert!(
+                others.all(|entry| !entry.2.is_expired(now)),
+                "the dead go before the living"
+            );
+            self.take(&gone.0);
+        }
+        living
+    }
+
+    fn pass_time(&mut self, millis: u64) {
+        self.now = Timestamp::from_millis(self.now.as_millis() + millis);
+        self.real.set_now(self.now);
+    }
+
+    /// Removes some of the dead, or all that there are.
+    fn expire(&mut self, limit: usize) {
+        let mut gone = Vec::new();
+        let count = self
+            .real
+            .expire(limit, &mut |entry| gone.push(to_owned(entry)));
+        assert_eq!(count, gone.len());
+        assert!(count <= limit);
+        assert_eq!(self.part_with(gone, b""), 0, "no living entry expires");
+        let now = self.now;
+        let next = self.real.next_expiry();
+        let soonest = self
+            .naive
+            .iter()
+            .filter_map(|entry| entry.2.expire_at)
+            .min();
+        assert!(soonest.is_none() || next <= soonest);
+        if next.is_none_or(|next| next > now) {
+            assert!(self.naive.iter().all(|entry| !entry.2.is_expired(now)));
+        }
     }
 
     /// Lowers the limit of bytes for a moment.
@@ -142,10 +186,11 @@ impl Pair {
             ..
         } = *self.real.config();
         let less = self.real.bytes_used() * percent.min(100) / 100;
-        let naive = &mut self.naive;
+        let mut gone = Vec::new();
         self.real.set_limits(Some(less), max_entries, &mut |entry| {
-            expect_oldest(naive, entry)
+            gone.push(to_owned(entry));
         });
+        self.part_with(gone, b"");
         self.real.check_invariants();
         self.real.set_limits(max_bytes, max_entries, &mut |_| {
             panic!("a wider limit evicts nothing")
@@ -175,13 +220,8 @@ impl Pair {
     }
 }
 
-fn expect_oldest(naive: &mut VecDeque<Owned>, entry: EntryRef<'_>) {
-    let oldest = naive.pop_front();
-    assert_eq!(
-        oldest.as_ref().map(borrow),
-        Some(entry),
-        "the oldest goes first"
-    );
+fn to_owned(entry: EntryRef<'_>) -> Owned {
+    (entry.key.to_vec(), entry.value.to_vec(), entry.meta)
 }
 
 fn borrow((key, value, meta): &Owned) -> EntryRef<'_> {

@@ -54,6 +54,7 @@ mod missed;
 mod node;
 mod offer;
 mod outbox;
+mod parting;
 mod peers;
 mod placement;
 mod plain;

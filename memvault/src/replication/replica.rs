@@ -1,6 +1,7 @@
 //! The data of a member: entries, what it has forgotten, and which tags it has seen.
 //!
-//! [`Replica::offer`](super::offer) is the only way in and `forget` the only way out.
+//! [`Replica::offer`](super::offer) is the only way in. Whatever goes, because it is evicted, past its time or
+//! forgotten for another reason, is remembered in the same way: its version raises the floor of its bucket.
 
 use super::Now;
 use super::config::Config;
@@ -33,15 +34,15 @@ pub(crate) struct Replica {
     pub(super) tombstone_grace: Duration,
     /// The tag of the latest flush.
     flushed: Version,
-    tag_window: Duration,
+    pub(super) tag_window: Duration,
     /// Until when the wall clock may be wrong: by it, what has just come may look as if it were an hour old.
     distrusts_wall_until: Instant,
     /// See [`changes`](Self::changes).
-    changes: u64,
+    pub(super) changes: u64,
     /// Values that went to make room.
-    evicted: u64,
+    pub(super) evicted: u64,
     /// Values that went because their time was over.
-    expired: u64,
+    pub(super) expired: u64,
 }
 
 impl Replica {
@@ -205,23 +206,8 @@ impl Replica {
         };
         let value = entry.value.as_deref().unwrap_or(&[]);
         self.changes += 1;
-        let distrusts_wall = self.distrusts_wall(now);
-        let (changes, gone) = (&mut self.changes, &mut self.evicted);
-        let (floors, accepted, window) = (&mut self.floors, &mut self.accepted, self.tag_window);
-        let remembers = self.rules.keep(Rule::EvictionIsRemembered);
-        self.entries
-            .insert(key, value, &meta, &mut |evicted: EntryRef<'_>| {
-                *changes += 1;
-                *gone += u64::from(!evicted.meta.tombstone);
-                let version = evicted.meta.version.unwrap_or(Version::ZERO);
-                if remembers {
-                    floors.raise(token(evicted.key), version);
-                }
-                let is_recent = distrusts_wall || is_recent(now, version, window);
-                if !evicted.meta.unconfirmed && is_recent {
-                    accepted.insert(now.instant, version);
-                }
-            })?;
+        let (entries, mut parting) = self.parting(now);
+        entries.insert(key, value, &meta, &mut |gone| parting.remember(&gone))?;
         if entry.value.is_none() {
             self.bury(now, key, entry.version);
         }
@@ -345,7 +331,7 @@ impl Replica {
         self.distrusts_wall_until = now.instant + self.tag_window;
     }
 
-    fn distrusts_wall(&self, now: Now) -> bool {
+    pub(super) fn distrusts_wall(&self, now: Now) -> bool {
         now.instant < self.distrusts_wall_until && self.rules.keep(Rule::WallIsDistrusted)
     }
 

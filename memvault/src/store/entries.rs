@@ -1,7 +1,9 @@
 //! [`Entries`]: byte keys to byte values, exact LRU, within a budget of bytes and entries.
 //!
 //! Place: packed entries on the [`Lru`] heart; under [`Store`](super::Store) and under a replica.
-//! Expiry, version and flags are stored, not interpreted.
+//! Version and flags are stored, not interpreted. Whether an entry may still be read is for the caller to say; but
+//! once [told the time](Entries::set_now), those past theirs go: some with each insertion, all others before a living
+//! one is evicted, as far as a [bounded look](crate::soonest) finds them.
 //! Cost: all operations O(1) on average beside the copy of the value, but for the growth of arena and
 //! index, which is O(n) and amortised; one hash and one look-up each; reading allocates nothing.
 //! Limits: one owner (`&mut self`); see [`Config`] for the budget.
@@ -13,6 +15,8 @@ use ahash::RandomState;
 use super::budget::{Account, Config, Counted, TooLarge};
 use super::packed::{EntryRef, MAX_KEY_LEN, Meta, Packed, total_len};
 use crate::lru::{Index, Lru, MAX_SLOTS};
+use crate::soonest::{BYTES_PER_SLOT, Soonest, VISITS_PER_INSERTION};
+use crate::time::Timestamp;
 use crate::version::Version;
 
 /// Entries in the order of their last use, each in one allocation, within a budget that never overshoots.
@@ -32,14 +36,20 @@ use crate::version::Version;
 /// ```
 #[derive(Debug)]
 pub struct Entries<S = RandomState> {
-    lru: Lru<Packed>,
-    account: Account,
+    pub(super) lru: Lru<Packed>,
+    pub(super) account: Account,
     /// Invariant: the present entries keep to it.
-    config: Config,
+    pub(super) config: Config,
     hasher: S,
+    /// By which entries are past their time.
+    pub(super) now: Timestamp,
+    /// When the next entries expire, in Unix milliseconds.
+    pub(super) soonest: Soonest,
+    /// Whether there is or was an entry with an expiry, so that `soonest` is charged for.
+    pub(super) is_expiring: bool,
 }
 
-/// Is told of each entry that has to go to make room, just before it goes.
+/// Is told of each entry that has to go, to make room or because it is past its time, just before it goes.
 pub type Evicted<'a> = &'a mut dyn FnMut(EntryRef<'_>);
 
 impl<S: BuildHasher> Entries<S> {
@@ -52,6 +62,9 @@ impl<S: BuildHasher> Entries<S> {
             account: Account::default(),
             config,
             hasher,
+            now: Timestamp::default(),
+            soonest: Soonest::new(),
+            is_expiring: false,
         }
     }
 
@@ -68,7 +81,8 @@ impl<S: BuildHasher> Entries<S> {
             .map(|index| self.entry(index))
     }
 
-    /// Stores an entry as the newest, in place of the one that `key` had.
+    /// Stores an entry as the newest, in place of the one that `key` had. One that is past its time already may go at
+    /// once.
     ///
     /// The memory of a replaced entry is used again if the length is the same. `evicted` is told of each
     /// entry that has to go, before anything is allocated; it is not told of the replaced one.
@@ -117,11 +131,11 @@ impl<S: BuildHasher> Entries<S> {
 
     /// Removes all entries and returns all their memory, arena and index included. O(n).
     pub fn clear(&mut self) {
-        self.lru = Lru::new();
-        self.account = Account::default();
+        self.start_empty();
+        self.is_expiring = false;
     }
 
-    /// Changes the limits and evicts, oldest first, what no longer fits.
+    /// Changes the limits and evicts what no longer fits: what is past its time, then the oldest.
     ///
     /// Index and arena shrink only if they alone break the new limit; then every entry goes.
     pub fn set_limits(
@@ -134,7 +148,7 @@ impl<S: BuildHasher> Entries<S> {
         self.config.max_entries = max_entries;
         let most = max_entries.unwrap_or(usize::MAX);
         while self.len() > most || (self.bytes_used() > self.max_bytes() && !self.is_empty()) {
-            self.evict_oldest(evicted);
+            self.evict_one(evicted);
         }
         if self.bytes_used() > self.max_bytes() {
             self.clear();
@@ -152,7 +166,7 @@ impl<S: BuildHasher> Entries<S> {
         Some((self.entry(index), u32::MAX - index.position()))
     }
 
-    /// The entry that would be evicted first.
+    /// The entry that would be evicted first, if none is past its time.
     #[must_use]
     pub fn oldest(&self) -> Option<EntryRef<'_>> {
         self.lru.oldest().map(|index| self.entry(index))
@@ -173,7 +187,8 @@ impl<S: BuildHasher> Entries<S> {
     /// Bytes in use by entries, arena and index, as [`Config::max_bytes`] counts them. O(1).
     #[must_use]
     pub fn bytes_used(&self) -> usize {
-        self.account.boxes + self.lru.arena_bytes() + self.lru.table_bytes()
+        let beside = self.lru.slots() * self.beside();
+        self.account.boxes + self.lru.arena_bytes() + self.lru.table_bytes() + beside
     }
 
     /// Whether over three quarters of a limit are in use: the next insertions may have to make room. O(1).
@@ -237,7 +252,7 @@ impl<S: BuildHasher> Entries<S> {
         self.lru.entry(index).entry()
     }
 
-    pub(crate) fn expire_at(&self, index: Index) -> Option<crate::time::Timestamp> {
+    pub(crate) fn expire_at(&self, index: Index) -> Option<Timestamp> {
         self.lru.entry(index).expire_at()
     }
 
@@ -264,31 +279,38 @@ impl<S: BuildHasher> Entries<S> {
             if self.lru.entry_mut(index).overwrite(value, meta) {
                 self.recount(index, old, meta);
                 self.lru.promote(index);
+                self.note_expiry(index, meta.expire_at);
+                self.reclaim(VISITS_PER_INSERTION, VISITS_PER_INSERTION, evicted);
                 return Ok(());
             }
         }
-        let class = self.check(key, total_len(key, value, meta))?;
-        if let Some(index) = found {
+        let class = self.check(key, total_len(key, value, meta), meta)?;
+        let found = self.begin_expiring(found, meta, evicted);
+        let index = if let Some(index) = found {
             self.lru.promote(index);
             let index = self.make_room(index, class, evicted);
             self.forget(index);
             // Two steps: the old allocation is returned before the new one is asked for.
             *self.lru.entry_mut(index) = Packed::hollow(hash);
             *self.lru.entry_mut(index) = Packed::new(hash, key, value, meta);
-        } else if let Some(oldest) = self.oldest_to_recycle(class) {
-            evicted(self.entry(oldest));
-            self.forget(oldest);
-            let old_hash = expand(self.lru.entry(oldest).hash());
+            index
+        } else if let Some(victim) = self.victim_to_recycle(class) {
+            evicted(self.entry(victim));
+            self.forget(victim);
+            let old_hash = expand(self.lru.entry(victim).hash());
             // Two steps, as above.
             self.lru
-                .recycle(oldest, old_hash, expand(hash), Packed::hollow(hash));
-            *self.lru.entry_mut(oldest) = Packed::new(hash, key, value, meta);
+                .recycle(victim, old_hash, expand(hash), Packed::hollow(hash));
+            *self.lru.entry_mut(victim) = Packed::new(hash, key, value, meta);
+            victim
         } else {
             self.make_slot(class, evicted);
             let packed = Packed::new(hash, key, value, meta);
-            self.lru.insert(expand(hash), packed, rehash);
-        }
+            self.lru.insert(expand(hash), packed, rehash)
+        };
         self.account.add(class, meta.counted());
+        self.note_expiry(index, meta.expire_at);
+        self.reclaim(VISITS_PER_INSERTION, VISITS_PER_INSERTION, evicted);
         Ok(())
     }
 
@@ -302,30 +324,37 @@ impl<S: BuildHasher> Entries<S> {
         let old = self.lru.entry(index).counted();
         if self.lru.entry_mut(index).overwrite_meta(meta) {
             self.recount(index, old, meta);
+            self.note_expiry(index, meta.expire_at);
             return Ok(());
         }
         let EntryRef { key, value, .. } = self.entry(index);
-        let class = self.check(key, total_len(key, value, meta))?;
-        let index = self.make_room(index, class, evicted);
+        let class = self.check(key, total_len(key, value, meta), meta)?;
+        let found = self.begin_expiring(Some(index), meta, evicted);
+        let index = self.make_room(found.unwrap_or(index), class, evicted);
         self.forget(index);
         self.lru.entry_mut(index).refit(meta);
         self.account.add(class, meta.counted());
+        self.note_expiry(index, meta.expire_at);
         Ok(())
     }
 
     /// Whether such an entry could be stored if all others went.
     pub(crate) fn fits(&self, key: &[u8], value: &[u8], meta: &Meta) -> Result<(), TooLarge> {
-        self.check(key, total_len(key, value, meta)).map(|_| ())
+        self.check(key, total_len(key, value, meta), meta)
+            .map(|_| ())
     }
 
     pub(crate) fn remove_at(&mut self, index: Index) {
         self.forget(index);
         let hash = self.lru.entry(index).hash();
+        let moved = self.lru.last().filter(|&last| last != index);
+        let moved_expires_at = moved.and_then(|last| self.expire_at(last));
         self.lru.remove(index, expand(hash), rehash);
+        self.note_expiry(index, moved_expires_at);
     }
 
     /// The size class of an allocation of `len` bytes, if key and budget allow for it.
-    fn check(&self, key: &[u8], len: usize) -> Result<usize, TooLarge> {
+    fn check(&self, key: &[u8], len: usize, meta: &Meta) -> Result<usize, TooLarge> {
         if key.len() > MAX_KEY_LEN {
             return Err(TooLarge::Key { len: key.len() });
         }
@@ -334,7 +363,12 @@ impl<S: BuildHasher> Entries<S> {
         }
         let class = self.size_class(len);
         let limit = self.max_bytes();
-        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes(0));
+        let beside = if meta.expire_at.is_some() {
+            BYTES_PER_SLOT
+        } else {
+            self.beside()
+        };
+        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes(beside));
         if needed > limit {
             return Err(TooLarge::Bytes { needed, limit });
         }
@@ -343,16 +377,16 @@ impl<S: BuildHasher> Entries<S> {
 
     /// Evicts until the entry at `index` can change its allocation to `class` bytes. Returns where the
     /// entry is then.
-    fn make_room(&mut self, mut index: Index, class: usize, evicted: Evicted<'_>) -> Index {
+    pub(super) fn make_room(
+        &mut self,
+        mut index: Index,
+        class: usize,
+        evicted: Evicted<'_>,
+    ) -> Index {
         let old = self.size_class(self.lru.entry(index).len());
         let over = |this: &Self| this.bytes_used() - old + class > this.max_bytes();
         while over(self) {
-            let oldest = self.lru.oldest();
-            let other = match oldest.filter(|&oldest| oldest != index) {
-                Some(oldest) => Some(oldest),
-                None => self.lru.newer(index),
-            };
-            let Some(other) = other else {
+            let Some(other) = self.victim(Some(index)) else {
                 return self.start_afresh(index);
             };
             let last = self.lru.last();
@@ -368,7 +402,11 @@ impl<S: BuildHasher> Entries<S> {
         let hash = expand(self.lru.entry(index).hash());
         let packed = self.lru.remove(index, hash, rehash);
         self.lru = Lru::new();
-        self.lru.insert(hash, packed, rehash)
+        self.soonest = Soonest::new();
+        let expire_at = packed.expire_at();
+        let index = self.lru.insert(hash, packed, rehash);
+        self.note_expiry(index, expire_at);
+        index
     }
 
     /// Evicts, and grows arena and index, until there is room for one more entry of `class` bytes.
@@ -376,37 +414,38 @@ impl<S: BuildHasher> Entries<S> {
         let most = self.config.max_entries.unwrap_or(MAX_SLOTS).min(MAX_SLOTS);
         loop {
             let room = self.max_bytes().checked_sub(self.bytes_used() + class);
+            let beside = self.beside();
             if room.is_some_and(|room| {
-                self.len() < most && self.lru.grow_within(room, most, 0, rehash)
+                self.len() < most && self.lru.grow_within(room, most, beside, rehash)
             }) {
-                return;
+                return self.fit_soonest();
             }
-            match self.lru.oldest() {
-                Some(oldest) => self.evict(oldest, evicted),
+            match self.victim(None) {
+                Some(victim) => self.evict(victim, evicted),
                 // What is in the way is the arena or the index itself, grown for many small entries.
-                None if self.bytes_used() > 0 => self.clear(),
+                None if self.bytes_used() > 0 => self.start_empty(),
                 None => return,
             }
         }
     }
 
-    /// The oldest entry, if it has to go for one of `class` bytes, and nothing else: then its slot can be
+    /// The entry that goes first, if it has to go for one of `class` bytes, and nothing else: then its slot can be
     /// filled at once.
-    fn oldest_to_recycle(&self, class: usize) -> Option<Index> {
+    fn victim_to_recycle(&mut self, class: usize) -> Option<Index> {
         let (used, limit) = (self.bytes_used().saturating_add(class), self.max_bytes());
         let is_full = used > limit || Some(self.len()) == self.config.max_entries;
-        let oldest = self.lru.oldest().filter(|_| is_full)?;
-        let old = self.size_class(self.lru.entry(oldest).len());
-        (used - old <= limit && self.lru.has_spare_place()).then_some(oldest)
+        let victim = if is_full { self.victim(None) } else { None }?;
+        let old = self.size_class(self.lru.entry(victim).len());
+        (used - old <= limit && self.lru.has_spare_place()).then_some(victim)
     }
 
-    fn evict_oldest(&mut self, evicted: Evicted<'_>) {
-        if let Some(oldest) = self.lru.oldest() {
-            self.evict(oldest, evicted);
+    fn evict_one(&mut self, evicted: Evicted<'_>) {
+        if let Some(victim) = self.victim(None) {
+            self.evict(victim, evicted);
         }
     }
 
-    fn evict(&mut self, index: Index, evicted: Evicted<'_>) {
+    pub(super) fn evict(&mut self, index: Index, evicted: Evicted<'_>) {
         evicted(self.entry(index));
         self.remove_at(index);
     }
@@ -427,7 +466,7 @@ impl<S: BuildHasher> Entries<S> {
         self.account.remove(class, counted);
     }
 
-    fn size_class(&self, len: usize) -> usize {
+    pub(super) fn size_class(&self, len: usize) -> usize {
         if len == 0 {
             0
         } else {
@@ -435,7 +474,7 @@ impl<S: BuildHasher> Entries<S> {
         }
     }
 
-    fn max_bytes(&self) -> usize {
+    pub(super) fn max_bytes(&self) -> usize {
         self.config.max_bytes.unwrap_or(usize::MAX)
     }
 
@@ -451,6 +490,10 @@ impl<S: BuildHasher> Entries<S> {
                 Some(entry),
                 "each entry is found under its key"
             );
+            if let Some(at) = entry.meta.expire_at {
+                self.soonest
+                    .check(Index::new(u32::MAX - next), at.as_millis());
+            }
             (count, cursor) = (count + 1, next);
         }
         assert_eq!(

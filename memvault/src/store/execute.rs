@@ -15,8 +15,9 @@ use crate::time::Timestamp;
 
 /// The keys of a node that belongs to no cluster, and the answers to the commands on them.
 ///
-/// Expiry is lazy: an entry past its time is removed when a command meets it, or when it is the oldest and
-/// room is needed. One hash and one look-up per key; a value is copied once, into the reply. Commands that
+/// Expiry is decided when a command meets an entry: one past its time is not there. Those that none meets go in small
+/// steps: a few with each value stored, others before a living entry is evicted for room, and by
+/// [`purge_expired`](Self::purge_expired) where nothing is stored. One hash and one look-up per key; a value is copied once, into the reply. Commands that
 /// read or set a value make its entry the newest; those on expiry and existence leave its place.
 ///
 /// # Examples
@@ -72,6 +73,7 @@ impl<S: BuildHasher> Store<S> {
         command: &Data<'_>,
         out: &mut Vec<u8>,
     ) {
+        self.entries.set_now(now);
         match command {
             Data::Get(key) => self.get(now, protocol, key, out),
             Data::Set(set) => self.set(now, protocol, set, out),
@@ -170,7 +172,7 @@ impl<S: BuildHasher> Store<S> {
 }
 
 impl<S: BuildHasher> Store<S> {
-    /// What is stored, expired entries that nobody has met included.
+    /// What is stored, expired entries that have not been removed yet included.
     #[must_use]
     pub const fn entries(&self) -> &Entries<S> {
         &self.entries
@@ -192,11 +194,11 @@ impl<S: BuildHasher> Store<S> {
         self.statistics.commands += commands;
     }
 
-    /// Changes the limits and evicts, oldest first, what no longer fits; see
+    /// Changes the limits and evicts what no longer fits, the oldest first of those that lived at the last command; see
     /// [`Entries::set_limits`].
     pub fn set_limits(&mut self, max_bytes: Option<usize>, max_entries: Option<usize>) {
-        let evicted = &mut self.statistics.evicted;
-        let count = &mut |_: super::EntryRef<'_>| *evicted += 1;
+        let (now, statistics) = (self.entries.now, &mut self.statistics);
+        let count = &mut |gone: super::EntryRef<'_>| statistics.count_gone(now, &gone);
         self.entries.set_limits(max_bytes, max_entries, count);
     }
 

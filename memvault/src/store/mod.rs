@@ -8,6 +8,7 @@ mod entries;
 mod execute;
 mod expiry;
 mod packed;
+mod reclaim;
 mod statistics;
 mod values;
 

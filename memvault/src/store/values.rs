@@ -5,7 +5,7 @@ use core::hash::BuildHasher;
 
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
-use super::packed::Meta;
+use super::packed::{EntryRef, Meta};
 use crate::command::{CommandError, Condition, EditError, Edited, Expiry, Set, SetReply, range};
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
@@ -60,10 +60,7 @@ impl<S: BuildHasher> Store<S> {
         };
         if let Some(value) = value {
             let meta = Meta::expiring(index.and_then(|index| self.entries.expire_at(index)));
-            let evicted = &mut self.statistics.evicted;
-            let put = self
-                .entries
-                .put(hash, index, key, &value, &meta, &mut |_| *evicted += 1);
+            let put = self.put(now, &Found { hash, index }, key, &value, &meta);
             if let Err(reason) = put {
                 return CommandError::TooLarge(reason).encode(out);
             }
@@ -155,15 +152,23 @@ impl<S: BuildHasher> Store<S> {
             }
             return Ok(());
         }
-        let evicted = &mut self.statistics.evicted;
-        self.entries.put(
-            found.hash,
-            found.index,
-            set.key,
-            set.value,
-            &Meta::expiring(expire_at),
-            &mut |_| *evicted += 1,
-        )
+        self.put(now, found, set.key, set.value, &Meta::expiring(expire_at))
+    }
+
+    /// Stores an entry whose key has been looked up, and counts what goes for it.
+    #[inline]
+    fn put(
+        &mut self,
+        now: Timestamp,
+        found: &Found,
+        key: &[u8],
+        value: &[u8],
+        meta: &Meta,
+    ) -> Result<(), TooLarge> {
+        let statistics = &mut self.statistics;
+        let count = &mut |gone: EntryRef<'_>| statistics.count_gone(now, &gone);
+        self.entries
+            .put(found.hash, found.index, key, value, meta, count)
     }
 
     /// Sets all or, if one of them would never fit, none.
@@ -180,11 +185,8 @@ impl<S: BuildHasher> Store<S> {
             let (Some(key), Some(value)) = (pairs.get(at), pairs.get(at + 1)) else {
                 break;
             };
-            let Found { hash, index } = self.look_up(now, key);
-            let evicted = &mut self.statistics.evicted;
-            let put = self
-                .entries
-                .put(hash, index, key, value, &meta, &mut |_| *evicted += 1);
+            let found = self.look_up(now, key);
+            let put = self.put(now, &found, key, value, &meta);
             debug_assert!(put.is_ok(), "whether it fits was asked before");
         }
         encode::ok(out);

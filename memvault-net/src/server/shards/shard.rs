@@ -90,6 +90,17 @@ impl Shard {
         result
     }
 
+    /// Has `change` do something to the store that no client asked for.
+    pub(in crate::server) fn with_store<R>(
+        &self,
+        change: impl FnOnce(&mut Store<RandomState>) -> R,
+    ) -> R {
+        let mut store = self.store.borrow_mut();
+        let result = change(&mut store);
+        self.publish(&store);
+        result
+    }
+
     /// Lets the other threads know the state of the store. Before anybody can see a reply of this turn.
     pub(super) fn publish(&self, store: &Store<RandomState>) {
         *lock(&self.shards.desks[self.number].facts) = Facts::of_store(store);

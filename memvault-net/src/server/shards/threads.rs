@@ -16,6 +16,7 @@ use super::shard::Shard;
 use crate::server::backend::Backend;
 use crate::server::calls::{Calls, Tally};
 use crate::server::clients::Clients;
+use crate::server::expiry;
 use crate::server::guard::Guard;
 use crate::server::listen::{self, Arrival};
 use crate::server::meter::{self, Meter};
@@ -195,6 +196,8 @@ impl Worker {
         let courier = self.courier();
         let watching = listen::close_idle(Rc::clone(&self.clients));
         let watching = self.executor.spawn(watching);
+        let expiring = expiry::purge_expired(Rc::clone(&self.clients));
+        let _expiring = self.executor.spawn(expiring);
         let (clients, shard) = (Rc::clone(&self.clients), Rc::clone(&self.shard));
         let serving = async move {
             told_to_stop.await;

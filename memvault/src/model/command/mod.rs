@@ -76,6 +76,9 @@ impl Client {
     ) -> Vec<u8> {
         let mut replies = Vec::new();
         let connection = &mut self.connection;
+        // What expires between commands goes with these: time passes before them alone.
+        self.store
+            .purge_expired(Timestamp::from_millis(now), usize::MAX);
         while !bytes.is_empty() {
             let (first, rest) = bytes.split_at(piece(bytes.len()).min(1024));
             bytes = rest;

@@ -38,12 +38,7 @@ impl Naive {
             Ok(Command::Data(data)) => {
                 assert_survives(&data, &context);
                 let now = now.as_millis();
-                for key in data.keys() {
-                    let expired = |entry: &(_, Option<u64>)| entry.1.is_some_and(|at| at <= now);
-                    if self.0.get(key).is_some_and(expired) {
-                        self.0.remove(key);
-                    }
-                }
+                self.0.retain(|_, entry| entry.1.is_none_or(|at| at > now));
                 self.execute(now, &data).write(out);
             }
             Ok(Command::Session(Session::Ping(None))) => Reply::Simple("PONG").write(out),

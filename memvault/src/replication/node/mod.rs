@@ -90,12 +90,18 @@ struct Member {
     /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
     sweep: Option<u32>,
     sweep_from: Instant,
+    /// When entries past their time are looked for next.
+    next_expiry: Instant,
 }
 
 /// Lateness of a time-out up to which nothing is made of it: the operating system's timers are no better.
 const TOLERANCE: Duration = Duration::from_millis(5);
 /// How often liveness is looked at.
 const TICK: Duration = Duration::from_millis(25);
+/// Entries past their time that a member forgets in one step: requests wait for that long, some 0.2 ms.
+const EXPIRIES_PER_STEP: usize = 512;
+/// How soon the next step follows while there are more: a million in 8 s, with a twentieth of one processor.
+const EXPIRY_PAUSE: Duration = Duration::from_millis(4);
 
 impl Node {
     /// Makes a node that has not started yet: the first [`handle_timeout`](Self::handle_timeout) makes it
@@ -144,6 +150,7 @@ impl Node {
             gains: None,
             sweep: None,
             sweep_from: now.instant,
+            next_expiry: now.instant,
         });
         Ok(Self {
             coordinator: Coordinator::new(&cx, &hasher),
@@ -298,6 +305,7 @@ impl Node {
             member.leader.handle_timeout(&mut self.cx, now);
             member.turns.handle_timeout(&mut self.cx, now.instant);
         }
+        self.expire_some(now);
         self.deliver_local(now);
     }
 
@@ -321,7 +329,8 @@ impl Node {
         let member = self.member.as_ref();
         let leader = member.and_then(|member| member.leader.next_timeout());
         let turns = member.and_then(|member| member.turns.next_timeout());
-        [self.coordinator.next_timeout(), leader, turns]
+        let expiry = member.map(|member| member.next_expiry);
+        [self.coordinator.next_timeout(), leader, turns, expiry]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)
@@ -355,6 +364,21 @@ impl Node {
             member.replica.drop_old_tombstones(now);
         }
         self.report_few_nodes();
+    }
+
+    /// Has a member forget some entries past their time; with each tick, and more often while there are many.
+    fn expire_some(&mut self, now: Now) {
+        let next_tick = self.next_tick;
+        if let Some(member) = &mut self.member
+            && member.next_expiry <= now.instant
+        {
+            let has_more = member.replica.expire_some(now, EXPIRIES_PER_STEP);
+            member.next_expiry = if has_more {
+                now.instant + EXPIRY_PAUSE
+            } else {
+                next_tick
+            };
+        }
     }
 
     /// What speaks against beginning any request now.
