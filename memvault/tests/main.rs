@@ -17,6 +17,7 @@ mod replication_flush;
 mod replication_return;
 mod replication_ring_change;
 mod replication_sim;
+mod replication_time;
 mod replication_waits;
 mod resp_replies;
 mod resp_vectors;

@@ -44,6 +44,13 @@ pub(crate) async fn connect(
         .await
 }
 
+/// Bounds what the system holds of a link for the other end: what is beyond it waits here, where small messages pass
+/// large ones.
+pub(super) fn limit_send_buffer(stream: &TcpStream, bytes: usize) -> Result<(), LinkError> {
+    let limited = rustix::net::sockopt::set_socket_send_buffer_size(stream, bytes);
+    limited.map_err(|error| LinkError::Io(error.into()))
+}
+
 /// Gives up after this time.
 async fn in_time<T>(
     limit: Duration,

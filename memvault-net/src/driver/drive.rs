@@ -7,13 +7,15 @@ use std::time::Duration;
 use async_executor::Task;
 use async_io::Timer;
 use async_net::TcpStream;
+use futures_lite::future::yield_now;
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt};
 use memvault::replication::{Action, Event, Link, Message, Now, PlainLink, PlainReply};
 use memvault::ring::NodeIndex;
 
-use super::connect::connect;
-use super::link::{self, Codec, Incoming, LinkError, Outbox, Reader};
+use super::connect::{connect, limit_send_buffer};
+use super::link::{Codec, Incoming, LinkError, Reader};
 use super::links::OpenLink;
+use super::outlet::{self, Outlet};
 use super::{Driver, WeakDriver, event_log};
 
 /// How long it may take to send what says why a link is closed.
@@ -37,15 +39,33 @@ impl Driver {
             loop {
                 alarm.rings(clock).await;
                 let Some(driver) = weak.upgrade() else { return };
+                driver.note_work();
                 let now = driver.0.clock.now();
                 driver.0.node.borrow_mut().handle_timeout(now);
                 driver.drive(now);
-                driver.close_idle(now);
+                driver.close_dead(now);
+                drop(driver);
+                // A node that has more to begin is due at once: first it is the others' turn.
+                yield_now().await;
             }
         };
         if let Some(task) = self.spawn(timer) {
             self.0.alarm.keep(task);
         }
+    }
+
+    /// The time; a node that is late learns first how much its own thread worked.
+    pub(super) fn now(&self) -> Now {
+        let now = self.0.clock.now();
+        if self.0.node.borrow().is_late(now) {
+            self.note_work();
+        }
+        now
+    }
+
+    fn note_work(&self) {
+        let work = self.0.effort.borrow_mut().since_last();
+        self.0.node.borrow_mut().note_work(work);
     }
 
     /// Does what the node asks, until it asks for nothing more.
@@ -87,11 +107,13 @@ impl Driver {
                         answers.sent(self.0.clock, link, &message);
                     }
                 }
-                self.0.links.borrow_mut().send(link, &message);
+                let mut links = self.0.links.borrow_mut();
+                links.send(now.instant, link, &message);
             }
             Action::Ask(node, question) => {
                 self.0.peers.borrow_mut().asked(now, node, &question);
-                self.0.links.borrow_mut().ask(node, &question);
+                let mut links = self.0.links.borrow_mut();
+                links.ask(now.instant, node, &question);
             }
             Action::Complete(id, outcome) => {
                 let waiting = self.0.requests.borrow_mut().take(id);
@@ -116,15 +138,13 @@ impl Driver {
         }
     }
 
-    /// Closes inbound links on which nothing was heard for too long: whoever opened them is gone.
-    fn close_idle(&self, now: Now) {
-        let idle = self
-            .0
-            .links
-            .borrow_mut()
-            .pop_idle(now.instant, self.0.idle_timeout);
-        for link in idle {
-            self.lose(now, link, &LinkError::Idle(self.0.idle_timeout));
+    /// Closes inbound links on which nothing was heard for too long, as whoever opened them is gone, and links on which
+    /// nothing is taken.
+    fn close_dead(&self, now: Now) {
+        let (now_then, timeout) = (now.instant, self.0.idle_timeout);
+        let dead = self.0.links.borrow_mut().pop_dead(now_then, timeout);
+        for (link, error) in dead {
+            self.lose(now, link, &error);
         }
     }
 
@@ -150,11 +170,15 @@ impl Driver {
 
     fn connect(&self, node: NodeIndex) {
         let address = self.0.peers.borrow_mut().address_to_call(node);
-        let timeout = self.0.connect_timeout;
+        let (timeout, send_buffer) = (self.0.connect_timeout, self.0.link_send_buffer);
         let patience = self.inspect(|node| node.config().down_after);
         let weak = self.downgrade();
         let attempt = async move {
             let result = connect(&address, timeout, patience).await;
+            let result = result.and_then(|stream| {
+                limit_send_buffer(&stream, send_buffer)?;
+                Ok(stream)
+            });
             let Some(driver) = weak.upgrade() else { return };
             match result {
                 Ok(stream) => driver.connected(node, stream),
@@ -189,23 +213,40 @@ impl Driver {
         R: AsyncRead + Unpin + 'static,
         W: AsyncWrite + Unpin + 'static,
     {
-        let outbox = Rc::new(Outbox::default());
+        let clock = self.0.clock;
+        let outlet = Rc::new(Outlet::new(clock.now().instant));
         let plain = reader.plain();
-        let weak = self.downgrade();
+        let (weak, answers) = (self.downgrade(), Rc::clone(&outlet));
+        let most = match link {
+            Link::Inbound(_) => self.0.max_link_answers,
+            Link::Peer(_) => usize::MAX,
+        };
         let reading = async move {
             loop {
+                // Who does not read what it asked for is not asked what else it wants.
+                answers.drained(most).await;
                 let result = reader.read().await;
                 let Some(driver) = weak.upgrade() else { return };
-                driver.take(link, reader.incoming());
+                let is_partial = reader.is_partial();
+                driver.take(link, is_partial, reader.incoming());
                 if let Err(error) = result {
                     return driver.lose(driver.0.clock.now(), link, &error);
+                }
+                drop(driver);
+                if reader.ends_turn() {
+                    yield_now().await;
                 }
             }
         };
         let weak = self.downgrade();
-        let queue = Rc::clone(&outbox);
+        let queue = Rc::clone(&outlet);
         let writing = async move {
-            if let Err(error) = link::write(queue, writer).await
+            let sent = |id| {
+                if let Some(driver) = weak.upgrade() {
+                    driver.sent(link, id);
+                }
+            };
+            if let Err(error) = outlet::write(&queue, writer, clock, sent).await
                 && let Some(driver) = weak.upgrade()
             {
                 driver.lose(driver.0.clock.now(), link, &LinkError::Io(error));
@@ -213,7 +254,7 @@ impl Driver {
         };
         if let (Some(reader), Some(writer)) = (self.spawn(reading), self.spawn(writing)) {
             let now = self.0.clock.now().instant;
-            let mut open = OpenLink::new(outbox, reader, writer, now);
+            let mut open = OpenLink::new(outlet, reader, writer, now);
             if let Some(codec) = plain {
                 open = open.plain(codec);
             }
@@ -221,9 +262,14 @@ impl Driver {
         }
     }
 
-    fn take(&self, link: Link, incoming: impl Iterator<Item = Incoming>) {
-        let now = self.0.clock.now();
+    /// `is_partial`: whether of a large message only a part has come.
+    fn take(&self, link: Link, is_partial: bool, incoming: impl Iterator<Item = Incoming>) {
+        let now = self.now();
         self.0.links.borrow_mut().heard(now.instant, link);
+        self.0.node.borrow_mut().handle_heard(now, link);
+        if is_partial {
+            self.0.node.borrow_mut().handle_piece(now, link);
+        }
         for one in incoming {
             if !self.0.links.borrow().is_open(link) {
                 return;
@@ -233,6 +279,15 @@ impl Driver {
                 (Incoming::Reply(reply), Link::Peer(node)) => self.take_reply(now, node, reply),
                 (Incoming::Reply(_), Link::Inbound(_)) => {}
             }
+            self.drive(now);
+        }
+    }
+
+    /// The system has taken the last byte of a large message.
+    fn sent(&self, link: Link, id: u64) {
+        if self.0.links.borrow().is_open(link) {
+            let now = self.now();
+            self.0.node.borrow_mut().handle_sent(now, link, id);
             self.drive(now);
         }
     }

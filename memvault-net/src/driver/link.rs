@@ -1,16 +1,14 @@
-//! One link: what waits to be sent, and what comes in.
+//! One link: what comes in, and why it ends. What goes out: [`outlet`](super::outlet).
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use memvault::replication::{Message, PlainError, PlainLink, PlainReply, WireError};
-use memvault::resp::{CommandDecoder, DecodeError, Limits};
+use futures_lite::{AsyncRead, AsyncReadExt};
+use memvault::replication::{Inbox, Message, PlainError, PlainLink, PlainReply, WireError};
+use memvault::resp::Limits;
 use memvault::time::Timestamp;
 
 use crate::clock::wall;
@@ -22,8 +20,6 @@ pub(crate) enum LinkError {
     Closed,
     /// A socket failed.
     Io(io::Error),
-    /// The bytes are no RESP, or break a limit.
-    Decode(DecodeError),
     /// The other end is in protected mode, and this node is not on its machine.
     Denied,
     /// The other end does not know our messages and says so.
@@ -43,6 +39,8 @@ pub(crate) enum LinkError {
     Torn,
     /// More waits to be sent than may.
     Overflow { limit: usize },
+    /// Bytes wait to be sent, and none was taken for too long.
+    Stalled(Duration),
     /// Nothing was heard for too long.
     Idle(Duration),
     /// The connection was refused or failed.
@@ -62,7 +60,6 @@ impl std::fmt::Display for LinkError {
         match self {
             Self::Closed => write!(f, "it closed the connection"),
             Self::Io(error) => write!(f, "connection lost: {error}"),
-            Self::Decode(error) => write!(f, "it sent no valid message: {error}"),
             Self::Denied => write!(
                 f,
                 "it is in protected mode: start it with --protected-mode no if only those who may use it can reach it"
@@ -91,6 +88,11 @@ impl std::fmt::Display for LinkError {
                 f,
                 "it reads too slowly: over {limit} bytes wait to be sent (max_link_buffer)"
             ),
+            Self::Stalled(timeout) => write!(
+                f,
+                "it reads nothing: no byte of what waits to be sent was taken for {} s (stall_timeout)",
+                timeout.as_secs()
+            ),
             Self::Idle(timeout) => write!(
                 f,
                 "it was silent for {} s (idle_timeout)",
@@ -118,8 +120,7 @@ impl LinkError {
     pub(super) const fn is_misbehaviour(&self) -> bool {
         matches!(
             self,
-            Self::Decode(_)
-                | Self::Denied
+            Self::Denied
                 | Self::Refused(_)
                 | Self::Message(_)
                 | Self::Reply(_)
@@ -128,76 +129,6 @@ impl LinkError {
                 | Self::Torn
         )
     }
-}
-
-/// Messages on their way out of one link.
-#[derive(Default)]
-pub(super) struct Outbox {
-    queued: RefCell<Vec<u8>>,
-    /// Bytes that the writer took and may not have sent yet.
-    writing: Cell<usize>,
-    is_closing: Cell<bool>,
-    writer: Cell<Option<Waker>>,
-}
-
-impl Outbox {
-    /// Queues what `encode` appends. O(length).
-    pub(super) fn push(&self, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.queued.borrow_mut());
-        self.wake();
-    }
-
-    /// Bytes that wait to be sent.
-    pub(super) fn len(&self) -> usize {
-        self.queued.borrow().len() + self.writing.get()
-    }
-
-    /// Lets the writer send what is queued, and then close the link.
-    pub(super) fn close(&self) {
-        self.is_closing.set(true);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.writer.take() {
-            waker.wake();
-        }
-    }
-
-    /// Swaps the empty `chunk` for what is queued, as soon as there is something. Returns whether there is.
-    async fn take(&self, chunk: &mut Vec<u8>) -> bool {
-        poll_fn(|cx| {
-            let mut queued = self.queued.borrow_mut();
-            if !queued.is_empty() {
-                mem::swap(&mut *queued, chunk);
-                self.writing.set(chunk.len());
-                return Poll::Ready(true);
-            }
-            if self.is_closing.get() {
-                return Poll::Ready(false);
-            }
-            self.writer.set(Some(cx.waker().clone()));
-            Poll::Pending
-        })
-        .await
-    }
-}
-
-/// Sends what is queued until the outbox is closed.
-pub(super) async fn write<W: AsyncWrite + Unpin>(
-    outbox: Rc<Outbox>,
-    mut stream: W,
-) -> io::Result<()> {
-    let mut chunk = Vec::new();
-    while outbox.take(&mut chunk).await {
-        stream.write_all(&chunk).await?;
-        outbox.writing.set(0);
-        if chunk.capacity() > KEPT_BUFFER {
-            chunk = Vec::new();
-        }
-        chunk.clear();
-    }
-    stream.close().await
 }
 
 /// What comes in on a link.
@@ -209,7 +140,7 @@ pub(super) enum Incoming {
 /// How the other end of a link speaks.
 pub(super) enum Codec {
     /// As our own nodes do.
-    Messages(Box<CommandDecoder>),
+    Messages(Box<Inbox>),
     /// Plain Redis. Shared with whoever asks.
     Plain(Rc<RefCell<PlainLink>>),
 }
@@ -224,6 +155,8 @@ pub(super) struct Reader<R> {
     incoming: Vec<Incoming>,
     /// Whether bytes came with the stream that have not been looked at.
     is_fresh: bool,
+    /// Bytes read since others last had their turn.
+    turn: usize,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -236,17 +169,19 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             is_fresh: !buffered.is_empty(),
             buffer: buffered,
             incoming: Vec::new(),
+            turn: 0,
         }
     }
 
-    /// Waits for bytes and decodes all messages that are complete; [`incoming`](Self::incoming) hands them
-    /// out, also those before an error.
+    /// Waits for bytes, at most [`READ_SIZE`] of them, and decodes all messages that are complete;
+    /// [`incoming`](Self::incoming) hands them out, also those before an error.
     pub(super) async fn read(&mut self) -> Result<(), LinkError> {
         if !mem::take(&mut self.is_fresh) {
             if self.buffer.len() - self.filled < READ_SIZE / 2 {
                 self.buffer.resize(self.filled + READ_SIZE, 0);
             }
-            let space = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            let end = self.filled + READ_SIZE.min(self.buffer.len() - self.filled);
+            let space = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             let read = self.stream.read(space).await.map_err(LinkError::Io)?;
             if read == 0 {
                 let is_torn = self.filled > 0;
@@ -257,6 +192,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 });
             }
             self.filled += read;
+            self.turn += read;
         }
         let mut start = 0;
         let result = loop {
@@ -272,6 +208,20 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         };
         self.discard(start);
         result
+    }
+
+    /// Whether of a large message only a part has come.
+    pub(super) fn is_partial(&self) -> bool {
+        matches!(&self.codec, Codec::Messages(inbox) if inbox.kept() > 0)
+    }
+
+    /// Whether so much was read that it is the others' turn.
+    pub(super) fn ends_turn(&mut self) -> bool {
+        let ends = self.turn >= TURN;
+        if ends {
+            self.turn = 0;
+        }
+        ends
     }
 
     /// The codec, if the other end speaks plain Redis.
@@ -302,13 +252,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
 impl Codec {
     pub(super) fn messages(limits: Limits) -> Self {
-        Self::Messages(Box::new(CommandDecoder::new(limits)))
+        Self::Messages(Box::new(Inbox::new(limits)))
     }
 
     /// What stands first in `bytes`, if it is complete, and its length.
     fn decode(&mut self, bytes: &[u8]) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
         match self {
-            Self::Messages(decoder) => decode(decoder, bytes),
+            Self::Messages(inbox) => decode(inbox, bytes),
             Self::Plain(link) => {
                 let wall: Timestamp = wall();
                 let next = link.borrow_mut().next(wall, bytes);
@@ -319,11 +269,8 @@ impl Codec {
     }
 }
 
-/// The first message in `bytes`, if it is complete, and its length. An empty command is no message.
-fn decode(
-    decoder: &mut CommandDecoder,
-    bytes: &[u8],
-) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
+/// The first message in `bytes`, or piece of one, if it is complete, and its length.
+fn decode(inbox: &mut Inbox, bytes: &[u8]) -> Result<Option<(Option<Incoming>, usize)>, LinkError> {
     // An error reply would pass for an inline command.
     if bytes.first() == Some(&b'-') {
         if bytes.starts_with(b"-DENIED ") {
@@ -334,18 +281,14 @@ fn decode(
             String::from_utf8_lossy(line).into_owned(),
         ));
     }
-    let decoded = decoder.decode(bytes).map_err(LinkError::Decode)?;
-    let Some(decoded) = decoded else {
-        return Ok(None);
-    };
-    if decoded.args.is_empty() {
-        return Ok(Some((None, decoded.consumed)));
-    }
-    let message = Message::decode(decoded.args).map_err(LinkError::Message)?;
-    Ok(Some((Some(Incoming::Message(message)), decoded.consumed)))
+    let arrived = inbox.next(bytes).map_err(LinkError::Message)?;
+    Ok(arrived.map(|arrived| (arrived.message.map(Incoming::Message), arrived.consumed)))
 }
 
 /// Room for one read, in bytes.
 const READ_SIZE: usize = 64 << 10;
+/// Bytes that are read from one link before other tasks of the thread have their turn: some 400 of the smallest
+/// messages, a millisecond.
+const TURN: usize = 32 << 10;
 /// Buffers above this size, in bytes, are given back when they are empty.
-const KEPT_BUFFER: usize = 1 << 20;
+pub(super) const KEPT_BUFFER: usize = 1 << 20;

@@ -10,7 +10,8 @@ use memvault::replication::{Link, Message, PlainLink, PlainQuestion};
 use memvault::ring::NodeIndex;
 use memvault::time::Instant;
 
-use super::link::{LinkError, Outbox};
+use super::link::LinkError;
+use super::outlet::Outlet;
 
 /// All links of a driver.
 pub(super) struct Links {
@@ -19,6 +20,7 @@ pub(super) struct Links {
     inbound: BTreeMap<u64, OpenLink>,
     last_inbound: u64,
     max_buffer: usize,
+    stall_timeout: Duration,
     /// Links with more to send than they may have; to be closed.
     overflown: VecDeque<Link>,
     /// When to look for idle links again.
@@ -37,7 +39,7 @@ enum PeerLink {
 
 /// A link that messages can be sent on.
 pub(super) struct OpenLink {
-    outbox: Rc<Outbox>,
+    outlet: Rc<Outlet>,
     /// Held so that the task ends with the link.
     _reader: Task<()>,
     writer: Task<()>,
@@ -48,13 +50,13 @@ pub(super) struct OpenLink {
 
 impl OpenLink {
     pub(super) const fn new(
-        outbox: Rc<Outbox>,
+        outlet: Rc<Outlet>,
         reader: Task<()>,
         writer: Task<()>,
         now: Instant,
     ) -> Self {
         Self {
-            outbox,
+            outlet,
             _reader: reader,
             writer,
             plain: None,
@@ -74,12 +76,13 @@ impl OpenLink {
 }
 
 impl Links {
-    pub(super) const fn new(max_buffer: usize) -> Self {
+    pub(super) const fn new(max_buffer: usize, stall_timeout: Duration) -> Self {
         Self {
             peers: Vec::new(),
             inbound: BTreeMap::new(),
             last_inbound: 0,
             max_buffer,
+            stall_timeout,
             overflown: VecDeque::new(),
             next_look: Instant::ZERO,
         }
@@ -109,26 +112,26 @@ impl Links {
     }
 
     /// Queues a message; if the link is gone, drops it; if too much waits there already, gives the link up.
-    pub(super) fn send(&mut self, link: Link, message: &Message) {
+    pub(super) fn send(&mut self, now: Instant, link: Link, message: &Message) {
         if let Some(open) = self.with_room(link) {
-            open.outbox.push(|out| message.encode(out));
+            open.outlet.push(now, message);
         }
     }
 
     /// The same for a question to a member that speaks plain Redis.
-    pub(super) fn ask(&mut self, node: NodeIndex, question: &PlainQuestion) {
+    pub(super) fn ask(&mut self, now: Instant, node: NodeIndex, question: &PlainQuestion) {
         if let Some(open) = self.with_room(Link::Peer(node))
             && let Some(plain) = &open.plain
         {
-            open.outbox
-                .push(|out| plain.borrow_mut().ask(question, out));
+            open.outlet
+                .push_bytes(now, |out| plain.borrow_mut().ask(question, out));
         }
     }
 
     /// The link, if it is open and not too much waits there already.
     fn with_room(&mut self, link: Link) -> Option<&OpenLink> {
         let max_buffer = self.max_buffer;
-        let is_full = |open: &OpenLink| open.outbox.len() > max_buffer;
+        let is_full = |open: &OpenLink| open.outlet.len() > max_buffer;
         if self.get(link).is_some_and(is_full) {
             if !self.overflown.contains(&link) {
                 self.overflown.push_back(link);
@@ -163,8 +166,8 @@ impl Links {
             return None;
         };
         let open = self.inbound.remove(&number)?;
-        let has_last_words = open.outbox.len() > 0;
-        open.outbox.close();
+        let has_last_words = open.outlet.len() > 0;
+        open.outlet.close();
         has_last_words.then_some(open.writer)
     }
 
@@ -177,16 +180,37 @@ impl Links {
         }
     }
 
-    /// Inbound links on which nothing was heard for `timeout`. Looks at them now and then only; O(inbound
-    /// links) then.
-    pub(super) fn pop_idle(&mut self, now: Instant, timeout: Duration) -> Vec<Link> {
+    /// Links that have to be closed: inbound ones on which nothing was heard for `timeout`, and those on which nothing
+    /// is taken. Looks at them now and then only; O(links) then.
+    pub(super) fn pop_dead(&mut self, now: Instant, timeout: Duration) -> Vec<(Link, LinkError)> {
         if now < self.next_look {
             return Vec::new();
         }
-        self.next_look = now + timeout / 4;
+        self.next_look = now + timeout.min(self.stall_timeout) / 4;
         let idle = self.inbound.iter();
         let idle = idle.filter(|(_, open)| now - open.heard_at > timeout);
-        idle.map(|(number, _)| Link::Inbound(*number)).collect()
+        let idle = idle.map(|(number, _)| (Link::Inbound(*number), LinkError::Idle(timeout)));
+        let mut dead: Vec<_> = idle.collect();
+        dead.extend(self.stalled(now));
+        dead
+    }
+
+    /// Links on which something waits to be sent, and the system has taken nothing for too long. O(links).
+    fn stalled(&self, now: Instant) -> Vec<(Link, LinkError)> {
+        let inbound = self.inbound.iter();
+        let inbound = inbound.map(|(number, open)| (Link::Inbound(*number), open));
+        let peers = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
+        let peers = peers.filter_map(|(node, link)| match link {
+            PeerLink::Open(open) => Some((Link::Peer(node), open)),
+            _ => None,
+        });
+        let is_stalled = |open: &OpenLink| {
+            let since = open.outlet.stuck_since();
+            since.is_some_and(|since| now - since > self.stall_timeout)
+        };
+        let stalled = inbound.chain(peers).filter(|(_, open)| is_stalled(open));
+        let error = || LinkError::Stalled(self.stall_timeout);
+        stalled.map(|(link, _)| (link, error())).collect()
     }
 
     fn get(&self, link: Link) -> Option<&OpenLink> {

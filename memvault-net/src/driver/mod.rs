@@ -4,7 +4,7 @@
 //! request, accept_peer -->  Driver  --handle_*-->  Node
 //! sockets, timer       -->          <--Action---
 //!                             |
-//!                             +--> outboxes --> one writer task per link --> sockets
+//!                             +--> outlets --> one writer task per link --> sockets
 //!                             +--> answers to requests, events
 //! ```
 //!
@@ -12,7 +12,8 @@
 //! gateway. The node decides everything; the driver owns the sockets, the clock and the timer.
 //!
 //! After every input the driver does what the node asks and sets its one timer anew if something became due
-//! sooner. All messages that are queued for a link before its writer runs leave in one send.
+//! sooner. All small messages that are queued for a link before its writer runs leave in one send; large ones in pieces,
+//! after them and between them. No read and no write keeps the thread for more than 64 KiB.
 //!
 //! Limits: [`Settings`] names them with their defaults.
 
@@ -22,10 +23,12 @@ mod answers;
 mod connect;
 mod discover;
 mod drive;
+mod effort;
 mod event_log;
 mod latency;
 mod link;
 mod links;
+mod outlet;
 mod peer;
 mod questions;
 mod requests;
@@ -56,6 +59,7 @@ use crate::clock::Clock;
 use alarm::Alarm;
 use answers::Answers;
 pub(crate) use connect::connect;
+use effort::Effort;
 use link::{Codec, Reader};
 use links::Links;
 use peer::PeerLog;
@@ -73,6 +77,8 @@ struct Inner {
     clock: Clock,
     connect_timeout: Duration,
     idle_timeout: Duration,
+    max_link_answers: usize,
+    link_send_buffer: usize,
     limits: Limits,
     node: RefCell<Node>,
     links: RefCell<Links>,
@@ -80,6 +86,7 @@ struct Inner {
     peers: RefCell<PeerLog>,
     answers: RefCell<Answers>,
     alarm: Rc<Alarm>,
+    effort: RefCell<Effort>,
     on_event: RefCell<Vec<EventHook>>,
     /// Whether someone further up the call stack is already doing what the node asks.
     driving: Cell<bool>,
@@ -116,13 +123,16 @@ impl Driver {
             clock,
             connect_timeout: settings.connect_timeout,
             idle_timeout: settings.idle_timeout,
+            max_link_answers: settings.max_link_answers,
+            link_send_buffer: settings.link_send_buffer,
             limits,
             node: RefCell::new(node),
-            links: RefCell::new(Links::new(settings.max_link_buffer)),
+            links: RefCell::new(Links::new(settings.max_link_buffer, settings.stall_timeout)),
             requests: RefCell::new(Requests::new()),
             peers: RefCell::new(peers),
             answers: RefCell::default(),
             alarm: Rc::new(Alarm::new(now.instant)),
+            effort: RefCell::default(),
             on_event: RefCell::new(Vec::new()),
             driving: Cell::new(false),
         };
@@ -156,7 +166,7 @@ impl Driver {
     }
 
     fn begin(&self, id: u64, request: Request, levels: Levels) {
-        let now = self.0.clock.now();
+        let now = self.now();
         self.0
             .node
             .borrow_mut()
@@ -178,7 +188,7 @@ impl Driver {
         levels: Levels,
         process: impl FnOnce(Timestamp, &mut ClusterEngine<'_, Rc<dyn Caller>>) -> R,
     ) -> R {
-        let now = self.0.clock.now();
+        let now = self.now();
         let result = {
             let mut engine = ClusterEngine {
                 node: &mut self.0.node.borrow_mut(),

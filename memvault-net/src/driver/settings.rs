@@ -38,9 +38,20 @@ pub struct Settings {
     /// Silence after which a connection that somebody opened to this node is closed; default 60 s. Nodes give
     /// a sign of life every [`Config::heartbeat`].
     pub idle_timeout: Duration,
-    /// Bytes that may wait to be sent on one link before it is closed; default 64 MiB. A single message may
-    /// be longer.
+    /// Bytes that may wait to be sent on one link before it is closed; default 1 GiB. A last resort: what this node
+    /// itself chose to send is bounded before it comes here, and values that wait in the memory of others are counted
+    /// as well. A single message may be longer.
     pub max_link_buffer: usize,
+    /// How long the other end of a link may take nothing of what waits to be sent before the link is closed; default
+    /// 5 s. However slow it reads, it is not closed while it reads.
+    pub stall_timeout: Duration,
+    /// Bytes of answers that may wait on a connection that somebody opened to this node; default 128 MiB. While there
+    /// are more, nothing else is read from it.
+    pub max_link_answers: usize,
+    /// Bytes that the system is asked to hold at most of what was sent to a member and not acknowledged by its machine;
+    /// default 1 MiB. More lets a single link carry more over a long way; less makes small messages and time limits
+    /// depend less on what went before.
+    pub link_send_buffer: usize,
     /// Limits of what members send. Those that would not let the node's own messages pass are raised.
     pub limits: Limits,
 }
@@ -56,7 +67,10 @@ impl Settings {
             discover: None,
             connect_timeout: Duration::from_millis(400),
             idle_timeout: Duration::from_secs(60),
-            max_link_buffer: 64 << 20,
+            max_link_buffer: 1 << 30,
+            stall_timeout: Duration::from_secs(5),
+            max_link_answers: 128 << 20,
+            link_send_buffer: 1 << 20,
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The replicating client against real nodes over real sockets.
 
+mod bulk;
 mod failures;
 mod hostile;
 mod loads;

@@ -47,6 +47,10 @@ fn garbage_from_a_caller_closes_its_link_only() {
         b"*x\r\n",
         b"$\xff\xff\r\n",
         b"*2\r\n$9\r\nNODE.READ\r\n$8\r\n\0\0\0\0\0\0\0\x01\r\n",
+        b"*2\r\n$10\r\nNODE.PIECE\r\n$1\r\nx\r\n",
+        b"*3\r\n$10\r\nNODE.PIECE\r\n$16\r\n\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff\r\n$1\r\nx\r\n",
+        b"*3\r\n$10\r\nNODE.PIECE\r\n$16\r\n\0\0\0\0\0\0\0\x01\0\0\0\0\0\x01\0\0\r\n$0\r\n\r\n",
+        b"*3\r\n$9\r\nNODE.READ\r\n$65536\r\n",
     ] {
         let mut caller = TcpStream::connect(&cluster.addresses[0]).expect("a connection");
         caller.write_all(garbage).expect("it is open");

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use async_executor::LocalExecutor;
-use memvault::replication::{Body, Config, Member, Message, NodeState, Role};
+use memvault::replication::{Body, Config, Member, Message, NodeState, Outbox, Role};
 use memvault::resp::{CommandDecoder, Limits};
 use memvault::time::Timestamp;
 use memvault::version::Version;
@@ -195,6 +195,26 @@ pub(crate) fn impostor(listener: TcpListener, then: impl Fn(TcpStream) + Send + 
     });
 }
 
+/// Sends a message whole.
+pub(crate) fn send(stream: &mut TcpStream, message: &Message) -> std::io::Result<()> {
+    let (mut outbox, mut bytes) = (Outbox::default(), Vec::new());
+    outbox.push(message);
+    outbox.fill(&mut bytes, usize::MAX);
+    stream.write_all(&bytes)
+}
+
+/// That this node serves.
+pub(crate) fn pong() -> Body {
+    Body::Pong {
+        boot: 1,
+        state: NodeState::Serving,
+        hlc: 0,
+        gaining: None,
+        wall: wall(),
+        flushed: Version::ZERO,
+    }
+}
+
 /// Reads a greeting and answers that this node serves.
 fn greet(stream: &mut TcpStream) -> Option<()> {
     let mut decoder = CommandDecoder::new(Limits::default());
@@ -210,18 +230,9 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
     let answer = Message {
         id: hello.id,
         epoch: hello.epoch,
-        body: Body::Pong {
-            boot: 1,
-            state: NodeState::Serving,
-            hlc: 0,
-            gaining: None,
-            wall: wall(),
-            flushed: Version::ZERO,
-        },
+        body: pong(),
     };
-    let mut out = Vec::new();
-    answer.encode(&mut out);
-    stream.write_all(&out).ok()
+    send(stream, &answer).ok()
 }
 
 /// The present time.

@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(refused(&[(1, PIECE as u64, 5)]), WireError::BadValue);
         assert!(matches!(
             refused(&[(1, total, PIECE + 1)]),
-            WireError::Resp(_)
+            WireError::Whole { .. }
         ));
         assert!(matches!(
             refused(&[(1, u64::MAX, 5)]),

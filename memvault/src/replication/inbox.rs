@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::message::Message;
 use super::outbox::{MAX_HUGE, MAX_MEDIUM, MEDIUM, most_open};
 use super::wire::{PIECE, Piece, WireError};
-use crate::resp::{CommandDecoder, Limits};
+use crate::resp::{CommandDecoder, DecodeError, Limits};
 
 /// What comes on top of the longest value in the longest message: its key, fixed fields, and the other entries of a
 /// chunk, in bytes.
@@ -97,7 +97,7 @@ impl Inbox {
     /// If it is not what an [`Outbox`](super::Outbox) sends, or passes a limit. The link is of no use from then on.
     pub fn next(&mut self, bytes: &[u8]) -> Result<Option<Arrived>, WireError> {
         let longest = self.longest();
-        let decoded = self.decoder.decode(bytes).map_err(WireError::Resp)?;
+        let decoded = self.decoder.decode(bytes).map_err(of_frame)?;
         let Some(decoded) = decoded else {
             return Ok(None);
         };
@@ -167,6 +167,14 @@ impl Stream {
             self.bytes.reserve_exact(wanted);
         }
         self.bytes.extend_from_slice(piece);
+    }
+}
+
+/// Why bytes are neither a message nor a piece of one.
+const fn of_frame(error: DecodeError) -> WireError {
+    match error {
+        DecodeError::BulkTooLong { len, .. } => WireError::Whole { len },
+        error => WireError::Resp(error),
     }
 }
 

@@ -5,14 +5,15 @@ use super::super::Now;
 use super::super::event::Event;
 use super::super::message::NodeState;
 use super::super::peers::Peers;
+use super::super::rules::Rule;
 use super::super::warm_up::WarmUp;
 use super::{Member, Node, TICK, TOLERANCE};
 use crate::ring::NodeIndex;
 use crate::time::Duration;
 use crate::version::Version;
 
-/// A gap between two ticks above this means that the process stood still.
-const PAUSE_FENCE: Duration = Duration::from_millis(500);
+/// A gap between two ticks of which more than this was no work means that the process stood still.
+pub(super) const PAUSE_FENCE: Duration = Duration::from_millis(500);
 /// How much further back than the moment of silence a member fetches when it catches up, in milliseconds.
 const CATCH_UP_MARGIN_MS: u64 = 5_000;
 
@@ -23,19 +24,25 @@ impl Node {
         if gap > self.cx.config.read_attempt + TICK {
             self.cx.peers.note_absence(now.instant);
         }
-        if gap <= PAUSE_FENCE {
+        if gap.saturating_sub(self.worked) <= PAUSE_FENCE {
             return false;
         }
-        self.last_tick = now.instant;
+        self.note_tick(now);
         self.handle_pause(now, gap);
         true
+    }
+
+    /// From now on time and work are counted anew.
+    pub(super) fn note_tick(&mut self, now: Now) {
+        self.last_tick = now.instant;
+        self.worked = Duration::ZERO;
     }
 
     /// A time-out comes late: for as long this node looked at nothing, and what came meanwhile waits to be read. So much
     /// longer the others may take.
     pub(super) fn excuse_lateness(&mut self, now: Now) {
         let lateness = now.instant - self.due();
-        if lateness > TOLERANCE {
+        if lateness > TOLERANCE && self.cx.rules.keep(Rule::LatenessIsExcused) {
             self.cx.peers.excuse_lateness(now.instant, lateness);
             self.coordinator.postpone(lateness);
         }

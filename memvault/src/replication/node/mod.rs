@@ -37,6 +37,7 @@ use crate::ring::{NodeIndex, VIRTUAL_NODES};
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
+use absence::PAUSE_FENCE;
 use build::{build_context, check, hasher};
 use conduct::Conduct;
 pub use status::{NodeStatistics, PeerStatus};
@@ -56,6 +57,8 @@ pub struct Node {
     conduct: Conduct,
     next_tick: Instant,
     last_tick: Instant,
+    /// How long the process has worked since the last tick, as far as it was told.
+    worked: Duration,
     few_nodes_reported: bool,
     clock: ClockWatch,
 }
@@ -165,6 +168,7 @@ impl Node {
             conduct: Conduct::default(),
             next_tick: now.instant,
             last_tick: now.instant,
+            worked: Duration::ZERO,
             few_nodes_reported: false,
             clock: ClockWatch::default(),
         })
@@ -173,8 +177,8 @@ impl Node {
     /// Begins a request that has no order with others. `id` must be unique among those in flight; the outcome appears as
     /// [`Action::Complete`] with this id, at the latest after `op_deadline`.
     ///
-    /// A member that stood still for more than half a second does not carry out the first request that it reads
-    /// afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to
+    /// A member that stood still for more than half a second, without work of its own, does not carry out the first
+    /// request that it reads afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to
     /// close the connections of all clients, unread.
     pub fn handle_request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
         self.handle_request_of(now, (id, 0), request, levels);
@@ -292,6 +296,20 @@ impl Node {
         self.deliver_local(now);
     }
 
+    /// The thread that drives this node has worked for so long since this was called last: a process that was busy
+    /// itself did not stand still. Call it before [`handle_timeout`](Self::handle_timeout), and before any input that
+    /// [comes late](Self::is_late).
+    pub fn note_work(&mut self, busy: Duration) {
+        self.worked += busy;
+    }
+
+    /// Whether so much time has passed since this node last looked at it that the next input tells whether the process
+    /// stood still. O(1).
+    #[must_use]
+    pub fn is_late(&self, now: Now) -> bool {
+        now.instant - self.last_tick > PAUSE_FENCE
+    }
+
     /// Time has passed: heartbeats, retries, silence.
     pub fn handle_timeout(&mut self, now: Now) {
         self.look_at_clock(now);
@@ -348,7 +366,7 @@ impl Node {
 
     fn tick(&mut self, now: Now) {
         self.notice_pause(now);
-        self.last_tick = now.instant;
+        self.note_tick(now);
         for lost in self.cx.peers.tick(now.instant, &mut self.cx.out) {
             self.lose(now, lost);
         }

@@ -50,6 +50,11 @@ pub enum WireError {
         /// What is allowed, in bytes.
         limit: usize,
     },
+    /// A part of a message is longer than [`PIECE`] bytes, and the message does not come in pieces.
+    Whole {
+        /// What was claimed, in bytes.
+        len: u64,
+    },
     /// More messages come in pieces at a time than may.
     TooManyStreams,
 }
@@ -64,6 +69,10 @@ impl fmt::Display for WireError {
             Self::TooLong { len, limit } => write!(
                 f,
                 "a message of {len} bytes, where {limit} are allowed (--max-value must be the same everywhere)"
+            ),
+            Self::Whole { len } => write!(
+                f,
+                "{len} bytes in one go, where a message above {PIECE} bytes has to come in pieces"
             ),
             Self::TooManyStreams => f.write_str("too many messages in pieces at a time"),
         }
