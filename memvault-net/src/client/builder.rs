@@ -127,7 +127,8 @@ impl Builder {
         self
     }
 
-    /// Bytes that may wait to be sent to one node before its connection is closed; default 64 MiB.
+    /// Bytes that may wait to be sent to one node before its connection is closed; default 1 GiB. Values that wait are
+    /// counted, though they are not copied.
     pub const fn max_link_buffer(mut self, bytes: usize) -> Self {
         self.settings.max_link_buffer = bytes;
         self
