@@ -33,13 +33,15 @@ fn main() -> ExitCode {
     let cli = args::parse();
     logging::start(&cli);
     args::environment::tell_ignored();
-    match dispatch(&cli) {
+    let code = match dispatch(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             logging::tell_failure(&cli, &error);
             ExitCode::from(error.code())
         }
-    }
+    };
+    logging::finish();
+    code
 }
 
 fn dispatch(cli: &Cli) -> Outcome {

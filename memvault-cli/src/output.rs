@@ -29,6 +29,11 @@ impl Style {
         }
     }
 
+    /// Whether there are colours.
+    pub(crate) const fn has_colours(self) -> bool {
+        self.colour
+    }
+
     /// No colours.
     #[cfg(test)]
     pub(crate) const fn plain() -> Self {

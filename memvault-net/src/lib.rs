@@ -9,7 +9,10 @@ pub mod driver;
 mod edge;
 mod hasher;
 pub mod memory_limit;
+pub mod open_files;
 pub mod server;
+pub mod tcp;
+pub mod web;
 
 /// The README's examples, as tests: this crate sees both libraries.
 #[cfg(doctest)]

@@ -52,7 +52,16 @@ pub(crate) struct Args {
     /// Longest body of a request, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024)]
     pub(crate) max_body: usize,
-    /// Connections at a time; further ones wait
+    /// Names under which it is asked, beside IP addresses and localhost, separated by commas; requests for others are
+    /// refused, as web pages could send them
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        env = "USER_API_HOSTS"
+    )]
+    pub(crate) host: Vec<String>,
+    /// Connections at a time; beyond them those without a whole request make room, the oldest first
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive)]
     pub(crate) max_connections: usize,
     /// How long a client may take to send a request, in milliseconds

@@ -7,14 +7,18 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_lite::{FutureExt, StreamExt};
+use memvault_net::web::OwnNames;
 use serde::Serialize;
 
 use crate::args::Args;
 use crate::cache::Part;
 use crate::error::{Error, Message, json_response};
+use crate::places::Guest;
+use crate::sender;
 use crate::service::Users;
 use crate::user::{Draft, User, parse_id};
 
@@ -58,6 +62,7 @@ pub(crate) fn router(args: &Args, users: Users) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
+        .layer(from_fn_with_state(OwnNames::new(&args.host), sender::check))
 }
 
 async fn find(State(app): State<App>, id: Id) -> Result<Response, Error> {
@@ -134,7 +139,11 @@ impl App {
             );
             Err(Error::new(StatusCode::REQUEST_TIMEOUT, message))
         };
+        let guest = request.extensions().get::<Guest>().cloned();
         let body = self.read(request.into_body()).or(too_late).await?;
+        if let Some(guest) = guest {
+            guest.set_busy(true);
+        }
         Draft::parse(&body).map_err(Error::bad_request)
     }
 

@@ -20,11 +20,17 @@ pub(crate) struct Admin {
 }
 
 /// How much whoever reaches the admin port may take.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits of the admin port")]
 pub(crate) struct AdminFlags {
-    /// Connections at a time, 1 to 10000; more are answered with 503 [default: 32]
-    #[arg(long, value_name = "N", requires = "admin", value_parser = connections)]
+    /// Names under which the admin port is asked, separated by commas, such as that of a proxy or
+    /// a service in front; requests for other names are refused, as web pages could send them
+    /// [default: IP addresses, localhost and the host of --admin]
+    #[arg(verbatim_doc_comment, long, value_name = "NAMES", requires = "admin", value_delimiter = ',', value_parser = host_name)]
+    admin_host: Vec<String>,
+    /// Connections at a time, 1 to 10000; beyond them the one silent for longest is closed, or
+    /// more are answered with 503, but for probes [default: 32]
+    #[arg(verbatim_doc_comment, long, value_name = "N", requires = "admin", value_parser = connections)]
     admin_max_connections: Option<usize>,
     /// Longest head of a request, 512b to 1mb; else 431 [default: 8kb]
     #[arg(long, value_name = "SIZE", requires = "admin", value_parser = head)]
@@ -57,6 +63,12 @@ impl AdminFlags {
         limits
     }
 
+    /// The names under which the admin port at this address may be asked, beside those that always are.
+    pub(crate) fn hosts(&self, at: Option<&AdminAddress>) -> Vec<String> {
+        let own = at.map(|at| at.host.clone());
+        self.admin_host.iter().cloned().chain(own).collect()
+    }
+
     /// The same flags, for another process.
     pub(crate) fn words(&self) -> Vec<String> {
         let numbers = [
@@ -71,10 +83,22 @@ impl AdminFlags {
         ];
         let numbers = numbers.map(|(flag, value)| Some((flag, value?.to_string())));
         let times = times.map(|(flag, time)| Some((flag, format!("{}ms", time?.as_millis()))));
-        let given = numbers.into_iter().chain(times).flatten();
+        let hosts =
+            (!self.admin_host.is_empty()).then(|| ("--admin-host", self.admin_host.join(",")));
+        let given = numbers.into_iter().chain(times).flatten().chain(hosts);
         given
             .flat_map(|(flag, value)| [flag.to_owned(), value])
             .collect()
+    }
+}
+
+/// The name of a host, without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !text.is_empty() && text.chars().all(is_part) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the name of a host without a port, such as cache.example.org".to_owned())
     }
 }
 

@@ -66,6 +66,32 @@ pub(crate) struct Cli {
         display_order = 901
     )]
     pub(crate) log_format: LogFormat,
+    /// Lines that a server logs of one event in 10 s; more are counted and told together. 0 for
+    /// no limit
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        global = true,
+        value_name = "N",
+        env = "MEMVAULT_LOG_REPEATS",
+        default_value_t = 10,
+        help_heading = "Output",
+        display_order = 902
+    )]
+    pub(crate) log_repeats: u64,
+    /// What a server has logged and nobody reads yet: beyond it lines are dropped and counted
+    #[arg(
+        verbatim_doc_comment,
+        long,
+        global = true,
+        value_name = "SIZE",
+        env = "MEMVAULT_LOG_BUFFER",
+        default_value = "1mb",
+        value_parser = size::positive_size,
+        help_heading = "Output",
+        display_order = 903
+    )]
+    pub(crate) log_buffer: usize,
 }
 
 impl Cli {

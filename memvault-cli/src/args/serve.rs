@@ -10,7 +10,7 @@ use memvault_net::server::Io;
 use super::admin::{Admin, AdminFlags};
 use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
-use super::duration::positive_duration;
+use super::duration::{duration, positive_duration};
 use super::size::{memory_share, positive_size};
 
 /// Arguments of `serve`.
@@ -202,6 +202,9 @@ pub(crate) struct ClientLimits {
     /// Close the connection of a client that is silent for this long: 30s, 5m [default: never]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) idle_timeout: Option<Duration>,
+    /// Have the system ask after this silence of a client whether it is still there; 0s for never
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
+    pub(crate) tcp_keepalive: Duration,
     /// Longest value, or any other argument [default: 64mb]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_value: Option<usize>,

@@ -1,7 +1,8 @@
 //! The logs of servers that are processes of their own, within the log of whoever started them.
 
 use super::LogFormat;
-use crate::output::{self, Style};
+use crate::logging;
+use crate::output::Style;
 
 /// How the lines of one process are told from those of others.
 #[derive(Clone, Debug)]
@@ -26,9 +27,9 @@ impl ChildLog {
     /// Writes a line that the process has written.
     pub(crate) fn write(&self, line: &str) {
         match self.format {
-            LogFormat::Text => output::note(format_args!("{} {line}", self.prefix)),
+            LogFormat::Text => logging::note(format_args!("{} {line}", self.prefix)),
             LogFormat::Json => match labelled(&self.name, line) {
-                Some(line) => output::note(line),
+                Some(line) => logging::note(line),
                 None => log::error!(process = self.name, text = line; "output"),
             },
         }

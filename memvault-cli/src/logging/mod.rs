@@ -2,13 +2,22 @@
 //!
 //! The message of a record of ours is the name of an event, such as `listening`; what else there is to tell are
 //! the record's key-value pairs. So both forms say the same, and nothing has to be taken apart again.
+//!
+//! Servers never wait for whoever reads their log, and what repeats is summed up: see [`patient`].
 
 mod child;
+mod floods;
 mod json;
+mod patient;
+mod queue;
 mod text;
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::Display;
 use std::panic;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use log::LevelFilter;
 
@@ -17,6 +26,13 @@ use crate::error::Error;
 use crate::output;
 
 pub(crate) use child::{ChildLog, is_error};
+use patient::{Limits, Patient};
+
+/// The log of a process that goes on; none for one that answers a question.
+static PATIENT: OnceLock<&Patient> = OnceLock::new();
+
+/// How long the end of a process waits for what it has logged to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The form of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,9 +89,47 @@ pub(crate) fn start(cli: &Cli) {
         LogFormat::Text => logger.format(text::write),
         LogFormat::Json => logger.format(json::write),
     };
-    logger.init();
+    let goes_on = matches!(
+        cli.command,
+        Command::Serve(_) | Command::Gateway(_) | Command::Up(_)
+    );
+    if !goes_on {
+        logger.init();
+    } else if let Err(error) = start_patient(logger, cli) {
+        output::note(format_args!("nothing is logged: {error}"));
+    }
     if format == LogFormat::Json && level > LevelFilter::Off {
         panic::set_hook(Box::new(log_panic));
+    } else if goes_on {
+        panic::set_hook(Box::new(note_panic));
+    }
+}
+
+fn start_patient(logger: env_logger::Builder, cli: &Cli) -> std::io::Result<()> {
+    let repeats = cli.log_repeats;
+    let limits = Limits {
+        buffer: cli.log_buffer,
+        repeats: (repeats > 0).then_some(repeats),
+    };
+    let patient = Patient::start(logger, limits)?;
+    let patient = *PATIENT.get_or_init(|| patient);
+    log::set_max_level(patient.level());
+    log::set_logger(patient).map_err(std::io::Error::other)
+}
+
+/// Writes a line to standard error: in its place within the log, and without waiting for whoever reads it, if there is a
+/// log.
+pub(crate) fn note(line: impl Display) {
+    match PATIENT.get() {
+        Some(patient) => patient.note(&line.to_string()),
+        None => output::note(line),
+    }
+}
+
+/// Sees to it that all that was logged is written before the process ends, unless nobody reads it.
+pub(crate) fn finish() {
+    if let Some(patient) = PATIENT.get() {
+        patient.finish(LAST_WORDS);
     }
 }
 
@@ -87,7 +141,7 @@ pub(crate) fn tell_failure(cli: &Cli, error: &Error) {
         return log::error!(error:%; "failed");
     }
     let label = output::Style::of_stderr().red("error:");
-    output::note(format_args!("{label} {error}"));
+    note(format_args!("{label} {error}"));
 }
 
 /// Servers tell what happens to them; a question is answered without comment.
@@ -114,6 +168,24 @@ fn log_panic(info: &panic::PanicHookInfo<'_>) {
         thread = thread.name();
         "panic"
     );
+    // The process may end with it.
+    finish();
+}
+
+/// The same as text, as the standard library says it: whoever reads standard error may stand still.
+fn note_panic(info: &panic::PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("<unnamed>");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let text = text(info.payload());
+    note(format_args!(
+        "\nthread '{name}' panicked at {place}:\n{text}"
+    ));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        note(format_args!("stack backtrace:\n{backtrace}"));
+    }
+    finish();
 }
 
 /// What a panic says: a text, unless it was started with something else.

@@ -16,11 +16,11 @@ use memvault_net::driver::{Discover, NodeAddress, Settings};
 use memvault_net::server::{Config, Io, Role, Server};
 use smol::channel::Receiver;
 
-use crate::args::admin::AdminFlags;
+use crate::args::admin::{Admin, AdminFlags};
 use crate::args::cluster::{Members, Seeds};
 use crate::args::serve::{Capacity, ClientLimits, Gateway, Listen, Serve};
 use crate::error::{Error, OK, Outcome};
-use crate::shutdown;
+use crate::shutdown::{self, OnHangUp};
 use crate::size_class::size_class;
 
 /// Runs `serve`.
@@ -42,7 +42,7 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
     let mut place = Place::of(args)?;
     let listener = listen::listen(&place.host, place.port)?;
     let admin = listen::listen_for_admin(args.admin.admin.as_ref())?;
-    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
+    let shutdown = shutdown::watch(args.lifeline.end_with_stdin, OnHangUp::GoOn)?;
     let member = &args.member;
     let discover = member.discover.as_ref();
     let discover = discover
@@ -63,7 +63,12 @@ pub(crate) fn serve(args: &Serve) -> Outcome {
     if let (true, Some(own), Some(cluster)) = (member.join, &place.own, &member.cluster) {
         announce::joining(own, cluster);
     }
-    let mut config = config(role, &args.listen, &args.limits, (admin, &args.admin_flags));
+    let mut config = config(
+        role,
+        &args.listen,
+        &args.limits,
+        (admin, &args.admin, &args.admin_flags),
+    );
     config.threads = threads;
     config.io = args.capacity.io;
     run(listener, config, shutdown)
@@ -125,7 +130,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let host = args.listen.bind.as_deref().unwrap_or(HOST);
     let listener = listen::listen(host, args.listen.port.unwrap_or(PORT))?;
     let admin = listen::listen_for_admin(args.admin.admin.as_ref())?;
-    let shutdown = shutdown::watch(args.lifeline.end_with_stdin)?;
+    let shutdown = shutdown::watch(args.lifeline.end_with_stdin, OnHangUp::GoOn)?;
     let served = &args.cluster;
     let members = &known_members(served.cluster.as_ref(), served.discover.as_ref());
     let replicas = served.replicas.replicas;
@@ -143,7 +148,12 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let role = Role::Cluster(Box::new(settings));
     run(
         listener,
-        config(role, &args.listen, &args.limits, (admin, &args.admin_flags)),
+        config(
+            role,
+            &args.listen,
+            &args.limits,
+            (admin, &args.admin, &args.admin_flags),
+        ),
         shutdown,
     )
 }
@@ -152,14 +162,18 @@ fn config(
     role: Role,
     listen: &Listen,
     limits: &ClientLimits,
-    (admin, flags): (Option<Arc<TcpListener>>, &AdminFlags),
+    admin: (Option<Arc<TcpListener>>, &Admin, &AdminFlags),
 ) -> Config {
     let mut config = Config::new(role);
     config.protected = listen.protected_mode;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
     config.idle_timeout = limits.idle_timeout;
-    config.admin = admin;
+    let silence = limits.tcp_keepalive;
+    config.tcp_keepalive = (!silence.is_zero()).then_some(silence);
+    let (listener, at, flags) = admin;
+    config.admin = listener;
+    config.admin_hosts = flags.hosts(at.admin.as_ref());
     config.admin_limits = flags.limits();
     config
 }

@@ -16,7 +16,7 @@ use std::time::Instant;
 use crate::args::sim::{Kind, Sim};
 use crate::error::{NOT_FOUND, OK, Outcome};
 use crate::output::{self, Style};
-use crate::shutdown;
+use crate::shutdown::{self, OnHangUp};
 use display::Display;
 use plan::Plan;
 use report::Summary;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Sim) -> Outcome {
         return scale::run(args);
     }
     let plan = Plan::new(args);
-    let interrupt = shutdown::watch(false)?;
+    let interrupt = shutdown::watch(false, OnHangUp::End)?;
     let runner = Runner::new(&plan);
     let display = Display::new(args.json, plan.runs);
     let began = Instant::now();

@@ -14,7 +14,7 @@ use super::screen::{self, View};
 use super::state::State;
 use super::table::Column;
 use crate::error::{Error, OK, Outcome};
-use crate::shutdown;
+use crate::shutdown::{self, OnHangUp};
 
 /// Shows what is going on until the person at the terminal has seen enough.
 pub(super) fn watch(interval: Duration, poller: Poller) -> Outcome {
@@ -23,7 +23,7 @@ pub(super) fn watch(interval: Duration, poller: Poller) -> Outcome {
             "top needs a terminal for its screen and its keys: use --once for one table, --json for one document",
         ));
     }
-    let told_to_end = shutdown::watch(false)?;
+    let told_to_end = shutdown::watch(false, OnHangUp::End)?;
     // A panic gives the terminal back, too, before it says what it has to say.
     let mut terminal = ratatui::try_init()
         .map_err(|error| Error::failed(format_args!("the terminal cannot be used: {error}")))?;

@@ -82,7 +82,7 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
         coordination: Some(args.coordination),
         max_memory: args.max_memory,
         admin: args.admin.clone(),
-        admin_flags: Some(args.admin_flags),
+        admin_flags: Some(args.admin_flags.clone()),
         log_format: log.format,
         node_log: log.level.unwrap_or(LevelFilter::Warn),
         gateway_log: log.level.unwrap_or(LevelFilter::Info),

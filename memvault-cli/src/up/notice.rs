@@ -4,14 +4,14 @@ use log::{info, warn};
 
 use super::program;
 use crate::local::Plan;
-use crate::logging::LogFormat;
-use crate::output::{self, Style};
+use crate::logging::{self, LogFormat};
+use crate::output::Style;
 use crate::process::Process;
 
 /// All processes are being told to end.
 pub(super) fn stopping(format: LogFormat) {
     match format {
-        LogFormat::Text => output::note("Stopping all nodes..."),
+        LogFormat::Text => logging::note("Stopping all nodes..."),
         LogFormat::Json => info!("stopping"),
     }
 }
@@ -19,7 +19,7 @@ pub(super) fn stopping(format: LogFormat) {
 /// All processes have ended, as they were told.
 pub(super) fn stopped(format: LogFormat) {
     match format {
-        LogFormat::Text => output::note("Stopped."),
+        LogFormat::Text => logging::note("Stopped."),
         LogFormat::Json => info!("stopped"),
     }
 }
@@ -27,7 +27,7 @@ pub(super) fn stopped(format: LogFormat) {
 /// All processes have ended by themselves.
 pub(super) fn all_ended(format: LogFormat) {
     match format {
-        LogFormat::Text => output::note("All nodes have ended."),
+        LogFormat::Text => logging::note("All nodes have ended."),
         LogFormat::Json => warn!("all-ended"),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn ended(plan: &Plan, process: &Process, how: &str) {
         LogFormat::Text => {
             let style = Style::of_stderr();
             let headline = style.red(format_args!("{name} (pid {pid}) has ended: {how}"));
-            output::note(match again {
+            logging::note(match again {
                 Some(again) => {
                     format!("{headline}. The others serve its keys. To bring it back:\n  {again}")
                 }

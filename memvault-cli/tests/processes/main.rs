@@ -4,6 +4,7 @@
 mod admin;
 mod cluster;
 mod counters;
+mod crowds;
 mod discovery;
 mod exact_lru;
 mod kill_nodes;
@@ -13,7 +14,10 @@ mod plain_redis;
 mod process;
 mod redis;
 mod same_id;
+mod signals;
 mod top;
+mod unread_logs;
+mod web_pages;
 mod worker;
 
 // What all tests of the command use.

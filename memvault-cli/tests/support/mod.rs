@@ -29,6 +29,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
         "MEMVAULT_LOG",
         "MEMVAULT_LOG_FORMAT",
         "MEMVAULT_PROTECTED_MODE",
+        "MEMVAULT_LOG_REPEATS",
+        "MEMVAULT_LOG_BUFFER",
         "NO_COLOR",
         "COLUMNS",
     ] {
@@ -95,8 +97,14 @@ impl Running {
 
     /// The same with these variables.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(args)
-            .envs(variables.iter().copied())
+        let mut command = command(args);
+        command.envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// The same for a command that was prepared otherwise.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -153,6 +161,11 @@ impl Running {
             let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
             caught.is_some_and(|mask| mask & 1 << (Signal::INT.as_raw() - 1) != 0)
         });
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -9,6 +9,7 @@ use async_net::TcpStream;
 use futures_lite::FutureExt;
 
 use super::link::LinkError;
+use crate::tcp;
 
 /// How long the resolution of a name may take. A look-up that is given up goes on in a thread of its own until the
 /// system gives it up as well, so there must not be many.
@@ -63,6 +64,7 @@ async fn in_time<T>(
 /// Sets the options of a link to a member.
 fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    tcp::keep_alive(stream, tcp::LINK_KEEPALIVE)?;
     // A machine that is unplugged says nothing, and TCP by itself repeats for a quarter of an hour.
     #[cfg(target_os = "linux")]
     rustix::net::sockopt::set_tcp_user_timeout(stream, millis(patience))?;

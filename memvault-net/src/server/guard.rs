@@ -158,7 +158,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest greeting of a node from another machine, in bytes: two ids and some numbers.
 const MAX_GREETING_LEN: usize = 4 << 10;
 /// Callers from other machines that are listened to at a time; further ones are refused at once.
-const MAX_STRANGERS: usize = 256;
+pub(super) const MAX_STRANGERS: usize = 256;
 
 #[cfg(test)]
 mod tests {

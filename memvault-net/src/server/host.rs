@@ -9,6 +9,7 @@ use memvault::connection::{ErrorCode, Fault, Fields, Host, Section};
 use super::admin::{ANSWER_LATENCY, CLIENT_LATENCY};
 use super::clients::Clients;
 use super::process;
+use crate::tcp;
 
 /// The release of Redis whose commands and replies ours are like, for clients that go by it.
 const REDIS_VERSION: &str = "7.0.0";
@@ -71,6 +72,9 @@ impl Host for Clients {
         show("io", &self.config.io.name());
         show("maxclients", &self.config.max_clients);
         show("timeout", &timeout.as_secs());
+        let silence = self.config.tcp_keepalive.unwrap_or_default();
+        show("tcp-keepalive", &silence.as_secs());
+        show("tcp-backlog", &tcp::BACKLOG);
         let limits = &self.config.connection.limits;
         show("max-key", &limits.max_key_len);
         show("max-value", &limits.max_bulk_len);

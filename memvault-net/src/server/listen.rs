@@ -1,17 +1,18 @@
 //! New clients, and those that say nothing any more.
 
-use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
-use async_net::{TcpListener, TcpStream};
-use futures_lite::AsyncWriteExt;
+use async_net::TcpStream;
 
 use super::clients::Clients;
+use super::door::{Arrived, Door, dismiss};
 use super::guard::{Guard, is_from_here};
 use super::seats::{Seat, Seats};
+use crate::tcp;
 
 /// A new client, for the thread that is to serve it.
 pub(super) struct Arrival {
@@ -20,54 +21,56 @@ pub(super) struct Arrival {
     pub(super) address: String,
 }
 
-/// Accepts clients for ever; the `guard`, if there is one, takes those who are not on this machine.
+/// Accepts clients for ever; the `guard`, if there is one, takes those who are not on this machine. The system watches
+/// over the silent ones if it is said after how long a `silence`.
 pub(super) async fn accept(
-    listener: TcpListener,
+    mut door: Door,
     seats: Arc<Seats>,
     guard: Option<Guard>,
+    silence: Option<Duration>,
     mut welcome: impl FnMut(Arrival),
 ) {
     loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let guard = guard.as_ref();
-                if let Some(guard) = guard.filter(|_| !is_from_here(address)) {
-                    guard.meet(stream, address);
-                    continue;
-                }
-                let Some(seat) = seats.take() else {
-                    turn_away(stream, seats.max()).await;
-                    continue;
-                };
-                if let Err(error) = stream.set_nodelay(true) {
-                    log::debug!(address:%, error:%; "client-gone");
-                    continue;
-                }
-                welcome(Arrival {
-                    seat,
-                    stream,
-                    address: address.to_string(),
-                });
+        let (stream, address) = match door.next().await {
+            Arrived::Caller(stream, address) => (stream, address),
+            Arrived::TooMany(stream, address) => {
+                seats.refuse();
+                turn_away(stream, address, "no file descriptor is left (ulimit -n)");
+                continue;
             }
-            // The client's own end of it: the next one is not affected.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                log::warn!(port = "clients", error:%; "accept-failed");
-                Timer::after(ACCEPT_PAUSE).await;
-            }
+        };
+        if let Err(error) = prepare(&stream, silence) {
+            log::debug!(address:%, error:%; "client-gone");
+            continue;
         }
+        let guard = guard.as_ref();
+        if let Some(guard) = guard.filter(|_| !is_from_here(address)) {
+            guard.meet(stream, address);
+            continue;
+        }
+        let Some(seat) = seats.take() else {
+            let reason = format!("the limit is {} (--max-clients)", seats.max());
+            turn_away(stream, address, &reason);
+            continue;
+        };
+        welcome(Arrival {
+            seat,
+            stream,
+            address: address.to_string(),
+        });
     }
 }
 
+fn prepare(stream: &TcpStream, silence: Option<Duration>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    silence.map_or(Ok(()), |silence| tcp::keep_alive(stream, silence))
+}
+
 /// Tells a client that there is no room for it.
-async fn turn_away(mut stream: TcpStream, max_clients: usize) {
-    let text = format!(
-        "-ERR max number of clients reached: the limit is {max_clients} (--max-clients)\r\n"
-    );
-    // A fresh socket takes a line at once; if not, the client learns from the close.
-    if let Err(error) = stream.write(text.as_bytes()).await {
-        log::debug!(error:%; "client-refused");
-    }
+fn turn_away(stream: TcpStream, address: SocketAddr, reason: &str) {
+    log::warn!(address:%, reason; "client-refused");
+    let words = format!("-ERR max number of clients reached: {reason}\r\n");
+    dismiss(stream, words.as_bytes());
 }
 
 /// Closes clients that are silent for too long, for ever.
@@ -81,7 +84,5 @@ pub(super) async fn close_idle(clients: Rc<Clients>) {
     }
 }
 
-/// Pause after a failure to accept that is likely to last, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Silent clients are not looked for more often than this.
 const SHORTEST_LOOK: Duration = Duration::from_millis(10);

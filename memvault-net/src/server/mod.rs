@@ -22,12 +22,14 @@ mod backend;
 mod calls;
 mod client;
 mod clients;
+mod door;
 mod expiry;
 mod guard;
 mod host;
 mod listen;
 mod meter;
 mod process;
+mod room;
 mod seats;
 mod shards;
 mod sockets;
@@ -51,6 +53,7 @@ pub use admin::{ASKER_NAME, AdminLimits, Told};
 use backend::Backend;
 use calls::{Calls, Tally};
 use clients::Clients;
+use door::Door;
 use guard::Guard;
 use seats::Seats;
 pub use sockets::Io;
@@ -73,7 +76,13 @@ pub struct Config {
     /// What one client may send and hold.
     pub connection: connection::Config,
     /// Clients above which new ones are sent away with an error; default 10 000. Flag `--max-clients`.
+    ///
+    /// The server raises the limit of open files of its process to what they need, and what it needs itself; where the
+    /// system does not let it, there are fewer clients, and the log says so.
     pub max_clients: usize,
+    /// Silence of a client after which the system asks whether it is still there; default 300 s, `None` never. Flag
+    /// `--tcp-keepalive`.
+    pub tcp_keepalive: Option<Duration>,
     /// Whether clients from other machines are refused with an error that says why; default `true`. Flag
     /// `--protected-mode`.
     ///
@@ -89,6 +98,9 @@ pub struct Config {
     /// documents `/api/status`, `/api/cluster`, `/api/ring`, `/api/events?since=NUMBER` and `/api/where?key=KEY`.
     /// Whoever reaches it learns who the members are, and can change nothing.
     pub admin: Option<Arc<TcpListener>>,
+    /// Names under which [`admin`](Self::admin) is asked, beside `localhost` and IP addresses; default none. Flag
+    /// `--admin-host`. Requests for others are refused: see [`web`](crate::web).
+    pub admin_hosts: Vec<String>,
     /// How much whoever reaches [`admin`](Self::admin) may take.
     pub admin_limits: AdminLimits,
     /// How long the end of the server waits for answers that are under way; default 5 s.
@@ -114,9 +126,11 @@ impl Config {
             io: Io::Auto,
             connection: connection::Config::default(),
             max_clients: 10_000,
+            tcp_keepalive: Some(Duration::from_secs(300)),
             protected: true,
             idle_timeout: None,
             admin: None,
+            admin_hosts: Vec::new(),
             admin_limits: AdminLimits::default(),
             shutdown_timeout: Duration::from_secs(5),
         }
@@ -161,6 +175,7 @@ impl Server {
         shutdown: impl Future + 'static,
     ) -> Result<(), Error> {
         config.io = config.io.resolve(&config.role)?;
+        room::make(&mut config, &listener)?;
         if config.threads != 1 {
             return shards::run(listener, config, shutdown);
         }
@@ -169,7 +184,8 @@ impl Server {
         // Without an address of its own the server still serves; it only has less to tell.
         let address = listener.local_addr().ok();
         discover(&config.role, &backend, address).map_err(Error::Discover)?;
-        let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
+        let door = Door::new(listener, "clients").map_err(Error::Listener)?;
+        let silence = config.tcp_keepalive;
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
         let seats = Arc::new(Seats::new(config.max_clients));
         let shared = (Arc::clone(&seats), Arc::default());
@@ -182,7 +198,7 @@ impl Server {
             move |arrival| sockets.welcome(&clients, arrival)
         };
         let guard = Guard::of(&clients);
-        let accepting = executor.spawn(listen::accept(listener, seats, guard, welcome));
+        let accepting = executor.spawn(listen::accept(door, seats, guard, silence, welcome));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
@@ -256,6 +272,13 @@ pub enum Error {
     SameId(String),
     /// The member cannot discover others.
     Discover(DiscoverError),
+    /// The system allows the process too few open files for any client; with the least number that would do.
+    OpenFiles {
+        /// How many it allows.
+        allowed: u64,
+        /// How many it would take.
+        least: u64,
+    },
     /// The listening socket cannot be used.
     Listener(io::Error),
     /// The listening socket of [`Config::admin`] cannot be used.
@@ -282,6 +305,11 @@ impl fmt::Display for Error {
                  own (--node-id)"
             ),
             Self::Discover(error) => write!(f, "--discover: {error}"),
+            Self::OpenFiles { allowed, least } => write!(
+                f,
+                "the system allows this process {allowed} open files, but at least {least} are needed for one client: \
+                 raise the limit (ulimit -n)"
+            ),
             Self::Listener(error) => write!(f, "cannot use the listening socket: {error}"),
             Self::Admin(error) => write!(f, "cannot use the listening socket of --admin: {error}"),
             Self::Wait(error) => write!(f, "cannot wait for clients: {error}"),
@@ -297,7 +325,11 @@ impl std::error::Error for Error {
             Self::Listener(error) | Self::Spawn(error) | Self::Admin(error) | Self::Wait(error) => {
                 Some(error)
             }
-            Self::Threads(_) | Self::Epoll(_) | Self::Panic | Self::SameId(_) => None,
+            Self::Threads(_)
+            | Self::Epoll(_)
+            | Self::Panic
+            | Self::SameId(_)
+            | Self::OpenFiles { .. } => None,
         }
     }
 }

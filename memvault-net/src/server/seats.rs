@@ -32,13 +32,18 @@ impl Seats {
     /// A place for one more client, unless all are taken. For the thread that accepts clients alone.
     pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
         if self.taken() >= self.max {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refuse();
             return None;
         }
         self.taken.fetch_add(1, Ordering::Relaxed);
         let id = self.total.fetch_add(1, Ordering::Relaxed) + 1;
         let seats = Arc::clone(self);
         Some(Seat { seats, id })
+    }
+
+    /// Counts a client that finds no place, for whatever reason.
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many clients there may be.

@@ -35,7 +35,7 @@ fn read_slowly(
                 return Some(());
             }
             let body = match message.body {
-                Body::Ping => pong(),
+                Body::Ping => pong(wall()),
                 Body::Write(_) => Body::Wrote(WriteReply::Done { existed: false }),
                 _ => continue,
             };

@@ -6,7 +6,7 @@ mod hostile;
 mod loads;
 mod requests;
 mod strangers;
-mod support;
+pub(crate) mod support;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

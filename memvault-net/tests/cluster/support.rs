@@ -185,10 +185,19 @@ pub(crate) fn dead_address() -> String {
 
 /// A node that greets as a member should, and then does what `then` does with the connection.
 pub(crate) fn impostor(listener: TcpListener, then: impl Fn(TcpStream) + Send + 'static) {
+    impostor_ahead(listener, 0, then);
+}
+
+/// The same with a clock that is ahead by so many milliseconds.
+pub(crate) fn impostor_ahead(
+    listener: TcpListener,
+    ahead_ms: u64,
+    then: impl Fn(TcpStream) + Send + 'static,
+) {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
-            if greet(&mut stream).is_some() {
+            if greet(&mut stream, ahead_ms).is_some() {
                 then(stream);
             }
         }
@@ -203,20 +212,20 @@ pub(crate) fn send(stream: &mut TcpStream, message: &Message) -> std::io::Result
     stream.write_all(&bytes)
 }
 
-/// That this node serves.
-pub(crate) fn pong() -> Body {
+/// That this node serves, at this time.
+pub(crate) fn pong(wall: Timestamp) -> Body {
     Body::Pong {
         boot: 1,
         state: NodeState::Serving,
         hlc: 0,
         gaining: None,
-        wall: wall(),
+        wall,
         flushed: Version::ZERO,
     }
 }
 
 /// Reads a greeting and answers that this node serves.
-fn greet(stream: &mut TcpStream) -> Option<()> {
+fn greet(stream: &mut TcpStream, ahead_ms: u64) -> Option<()> {
     let mut decoder = CommandDecoder::new(Limits::default());
     let mut bytes = Vec::new();
     let hello = loop {
@@ -230,7 +239,7 @@ fn greet(stream: &mut TcpStream) -> Option<()> {
     let answer = Message {
         id: hello.id,
         epoch: hello.epoch,
-        body: pong(),
+        body: pong(Timestamp::from_millis(wall().as_millis() + ahead_ms)),
     };
     send(stream, &answer).ok()
 }

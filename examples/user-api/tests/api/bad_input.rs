@@ -120,7 +120,7 @@ fn a_wrong_request_is_told_what_is_wrong_with_it() {
     assert_eq!(wrong.header("allow"), Some("GET,HEAD,PUT,DELETE"));
     for content_type in ["", "content-type: text/plain\r\n"] {
         let text = format!(
-            "PUT /user/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{content_type}content-length: 2\r\n\r\n{{}}"
+            "PUT /user/1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{content_type}content-length: 2\r\n\r\n{{}}"
         );
         let answer = send_raw(api.address, text.as_bytes()).expect("an answer");
         assert_eq!(answer.status, 415);
@@ -152,7 +152,7 @@ fn slow_clients_are_not_waited_for() {
         "slow",
         &["--client-timeout-ms", "200", "--max-connections", "1"],
     );
-    let text = "PUT /user/1 HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let text = "PUT /user/1 HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
     let answer = send_raw(api.address, text.as_bytes()).expect("an answer");
     assert_eq!(answer.status, 408, "{answer:?}");
     assert!(
@@ -173,7 +173,7 @@ fn a_client_that_does_not_read_its_answers_is_given_up() {
     let api = start("unread", &flags);
     let mut stuck = TcpStream::connect(api.address).expect("it accepts");
     stuck.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-    let requests = "GET /statistics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1000);
+    let requests = "GET /statistics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
     let error = loop {
         if let Err(error) = stuck.write_all(requests.as_bytes()) {
             break error;
@@ -182,6 +182,107 @@ fn a_client_that_does_not_read_its_answers_is_given_up() {
     // Closed by the server, not still waiting for it.
     let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
     assert!(closed.contains(&error.kind()), "{error}");
+    assert_eq!(get(api.address, "/user/1").status, 200);
+}
+
+#[test]
+fn whoever_sends_half_a_request_makes_room_for_an_honest_one() {
+    let flags = ["--client-timeout-ms", "3600000", "--max-connections", "50"];
+    let api = start("half", &flags);
+    let half = |text: &str| {
+        let mut stream = TcpStream::connect(api.address).expect("it accepts");
+        // The server may close it at once.
+        let _ = stream.write_all(text.as_bytes());
+        stream
+    };
+    let heads = (0..500).map(|_| half("GET /user/1 HTTP/1.1\r\nhost: localhost\r\n"));
+    let mut crowd: Vec<_> = heads.collect();
+    let body = "POST /user HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    crowd.extend((0..500).map(|_| half(body)));
+    for _ in 0..5 {
+        assert_eq!(get(api.address, "/user/1").status, 200);
+    }
+    // Who keeps his connection is answered on it again and again.
+    let mut kept = TcpStream::connect(api.address).expect("it accepts");
+    kept.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    for _ in 0..3 {
+        kept.write_all(b"GET /user/1 HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .expect("it reads");
+        let mut answer = [0; 12];
+        kept.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        let mut rest = [0; 4096];
+        assert!(kept.read(&mut rest).expect("the rest") > 0);
+    }
+    drop(crowd);
+}
+
+#[test]
+fn who_is_being_answered_keeps_his_place() {
+    let flags = ["--slow-ms", "1000", "--max-connections", "2"];
+    let api = start("busy", &flags);
+    let address = api.address;
+    let under_way: Vec<_> = (1..3)
+        .map(|user| thread::spawn(move || get(address, &format!("/user/{user}"))))
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    let crowd: Vec<_> = (0..20)
+        .map(|_| TcpStream::connect(address).expect("it accepts"))
+        .collect();
+    assert_eq!(get(address, "/statistics").status, 200);
+    for one in under_way {
+        assert_eq!(one.join().expect("an answer").status, 200);
+    }
+    drop(crowd);
+}
+
+#[test]
+fn what_a_page_from_elsewhere_may_have_sent_is_refused() {
+    let api = start("pages", &["--host", "users.example"]);
+    let json = "content-type: application/json";
+    for (method, headers, status) in [
+        ("GET", "host: evil.example", 403),
+        ("DELETE", "host: evil.example", 403),
+        (
+            "DELETE",
+            "host: localhost\r\norigin: http://evil.example",
+            403,
+        ),
+        ("DELETE", "host: localhost\r\norigin: null", 403),
+        ("GET", "host: localhost\r\nhost: evil.example", 400),
+        ("GET", "host: 127.0.0.1:3000", 200),
+        ("GET", "host: users.example", 200),
+        (
+            "GET",
+            "host: users.example\r\norigin: https://users.example",
+            200,
+        ),
+        // From before there were names.
+        ("GET", "accept: */*", 200),
+    ] {
+        let text = format!(
+            "{method} /user/1 HTTP/1.1\r\n{headers}\r\n{json}\r\nconnection: close\r\n\r\n"
+        );
+        let is_old = headers.starts_with("accept");
+        let text = if is_old {
+            text.replace("1.1", "1.0")
+        } else {
+            text
+        };
+        let answer = send_raw(api.address, text.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, status, "{headers}: {answer:?}");
+        assert!(
+            status != 403 || answer.message().contains("--host"),
+            "{answer:?}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        let policy = answer.header("content-security-policy").unwrap_or("");
+        assert!(policy.starts_with("default-src 'none'"), "{answer:?}");
+    }
+    let elsewhere =
+        "GET http://evil.example/user/1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = send_raw(api.address, elsewhere.as_bytes()).expect("an answer");
+    assert_eq!(answer.status, 403);
     assert_eq!(get(api.address, "/user/1").status, 200);
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &str)
     };
     let end = if body.is_empty() { "\r\n" } else { "" };
     let text =
-        format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{body}{end}");
+        format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{body}{end}");
     let response = send_raw(address, text.as_bytes());
     response.unwrap_or_else(|| panic!("{method} {path} is answered"))
 }

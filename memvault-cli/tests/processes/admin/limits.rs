@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 
 use super::{get, node, read, send};
 use crate::redis::Redis;
-use crate::support::{PATIENCE, Running, eventually, memvault};
+use crate::support::{PATIENCE, Running, memvault};
 
 #[test]
 fn bad_requests_get_an_answer_that_says_what_is_wrong() {
@@ -61,28 +61,104 @@ fn bad_requests_get_an_answer_that_says_what_is_wrong() {
 }
 
 #[test]
-fn slow_and_many_connections_do_not_keep_others_out_for_long() {
-    let (node, admin) = node(&[]);
+fn silent_and_slow_connections_make_room_for_whoever_asks() {
+    let (node, admin) = node(&["--admin-read-timeout", "1h", "--admin-timeout", "1h"]);
     let open = || TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
-    let mut slow: Vec<_> = (0..32).map(|_| open()).collect();
-    for stream in &mut slow {
+    let mut silent: Vec<_> = (0..32).map(|_| open()).collect();
+    for stream in &mut silent[16..] {
         stream.write_all(b"GET /metrics HT").expect("it reads");
     }
-    let full = read(open()).expect("an answer");
-    assert_eq!(full.status, 503);
-    assert!(full.body.contains("32 connections"), "{}", full.body);
+    // Not one of them is closed before all places are taken, and then the oldest is.
+    for path in ["/healthz", "/readyz", "/metrics", "/healthz"] {
+        assert_eq!(get(admin, path).status, 200, "{path}");
+    }
+    let oldest = silent.remove(0);
+    oldest.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let told = read(oldest).expect("an answer");
+    assert_eq!(told.status, 503);
+    assert!(told.body.contains("silent for longest"), "{}", told.body);
+    // However many there are, also of those that have their answer and stay.
+    let mut crowd: Vec<_> = (0..500).map(|_| open()).collect();
+    for stream in &mut crowd[..250] {
+        // Some are closed already.
+        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+    }
+    for _ in 0..5 {
+        assert_eq!(get(admin, "/healthz").status, 200);
+        assert_eq!(get(admin, "/metrics").status, 200);
+    }
     // Clients of the cache do not notice.
     let mut redis = Redis::connect(node.port).expect("it runs");
     redis.ask(&["PING"]);
-    // One that leaves makes room at once, the others after some seconds.
-    drop(slow.pop());
-    eventually("there is room again", || {
-        send(admin, b"GET /healthz HTTP/1.1\r\n\r\n").is_ok_and(|answer| answer.status == 200)
-    });
-    for stream in slow {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let answer = read(stream).expect("an answer");
-        assert_eq!(answer.status, 408, "{}", answer.body);
+    drop((silent, crowd));
+}
+
+#[test]
+fn what_a_page_from_elsewhere_may_have_sent_is_refused() {
+    let (_node, admin) = node(&["--admin-host", "cache.example,proxy"]);
+    let paths = [
+        "/",
+        "/page.js",
+        "/metrics",
+        "/healthz",
+        "/api/cluster",
+        "/none",
+    ];
+    for path in paths {
+        for (headers, is_refused) in [
+            ("Host: evil.example", true),
+            ("Host: evil.example:9400", true),
+            ("Host: localhost.evil.example", true),
+            ("Host: localhost\r\nOrigin: http://evil.example", true),
+            ("Host: localhost\r\nOrigin: null", true),
+            ("Host: 127.0.0.1:9400\r\nOrigin: http://127.0.0.1:1", true),
+            ("Host: localhost:9400", false),
+            (
+                "Host: 127.0.0.1:9400\r\nOrigin: http://127.0.0.1:9400",
+                false,
+            ),
+            ("Host: [::1]", false),
+            ("Host: 10.1.2.3:9400", false),
+            ("Host: cache.example", false),
+            ("Host: proxy:80\r\nOrigin: https://cache.example", false),
+            ("Accept: */*", false),
+        ] {
+            let text = format!("GET {path} HTTP/1.1\r\n{headers}\r\n\r\n");
+            let answer = send(admin, text.as_bytes()).expect("an answer");
+            assert_eq!(answer.status == 403, is_refused, "{path} {headers}");
+            assert!(
+                !is_refused || answer.body.contains("--admin-host"),
+                "{}",
+                answer.body
+            );
+            assert!(
+                answer
+                    .head
+                    .contains("\r\nX-Content-Type-Options: nosniff\r\n")
+            );
+            assert!(
+                answer
+                    .head
+                    .contains("\r\nContent-Security-Policy: default-src 'none'; ")
+            );
+        }
+    }
+    for (text, status) in [
+        (
+            "GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            403,
+        ),
+        (
+            "GET http://localhost/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            200,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n",
+            400,
+        ),
+    ] {
+        let answer = send(admin, text.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, status, "{text}: {}", answer.body);
     }
 }
 
@@ -119,11 +195,13 @@ fn limits_are_what_their_flags_say() {
         assert!(answer.body.contains(text), "{}", answer.body);
     }
     let (_node, admin) = node(&["--admin-max-connections", "1", "--admin-read-timeout", "1h"]);
-    let _open = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
-    let full = TcpStream::connect(("127.0.0.1", admin)).and_then(read);
-    let full = full.expect("an answer");
+    let full = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    let next = TcpStream::connect(("127.0.0.1", admin)).expect("it listens");
+    full.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let full = read(full).expect("an answer");
     assert_eq!(full.status, 503);
     assert!(full.body.contains("1 connections"), "{}", full.body);
+    drop(next);
 }
 
 #[test]
@@ -154,6 +232,7 @@ fn wrong_flags_and_taken_ports_are_named() {
         ("--admin-read-timeout", "5", "5s or 5ms"),
         ("--admin-timeout", "0s", "more than 0"),
         ("--admin-max-events", "x", "1 to 100000"),
+        ("--admin-host", "a:1", "without a port"),
     ] {
         for command in ["serve", "up"] {
             let ran = memvault(&[command, "--admin", "127.0.0.1:1", flag, value]);

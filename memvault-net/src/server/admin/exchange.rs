@@ -2,66 +2,62 @@
 
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
 use async_io::Timer;
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
 use super::http::{self, Method, Request, Response};
+use super::places::{Place, Places};
 use super::{Admin, AdminLimits};
+use crate::server::door::{Arrived, Door, dismiss};
 
 /// Most bytes that are taken from a connection after its answer, so that the client can read that.
 const MAX_DRAINED: usize = 64 << 10;
-/// Pause after a failure to accept that is likely to last, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections, for ever.
-pub(super) async fn accept(listener: async_net::TcpListener, admin: Rc<Admin>) {
+pub(super) async fn accept(mut door: Door, admin: Rc<Admin>) {
     let limits = *admin.limits();
-    // Each connection has one as well.
-    let open = Rc::new(());
+    let places = Places::new(limits.max_connections);
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&open) > limits.max_connections => {
-                turn_away(stream, limits.max_connections).await;
+        let (stream, address) = match door.next().await {
+            Arrived::Caller(stream, address) => (stream, address),
+            Arrived::TooMany(stream, _) => {
+                turn_away(stream, "no file descriptor is left (ulimit -n)");
+                continue;
             }
-            Ok((stream, address)) => {
-                let (admin_of_task, open) = (Rc::clone(&admin), Rc::clone(&open));
-                let task = admin.clients.spawn(async move {
-                    let too_late = async {
-                        Timer::after(limits.exchange_timeout).await;
-                        Err(io::ErrorKind::TimedOut.into())
-                    };
-                    let result = admin_of_task.converse(stream).or(too_late).await;
-                    if let Err(error) = result {
-                        log::debug!(address:%, error:%; "admin-client-gone");
-                    }
-                    drop(open);
-                });
-                if let Some(task) = task {
-                    task.detach();
-                }
+        };
+        let Some(place) = places.take() else {
+            turn_away(stream, &full(limits.max_connections));
+            continue;
+        };
+        let admin_of_task = Rc::clone(&admin);
+        let task = admin.clients.spawn(async move {
+            let too_late = async {
+                Timer::after(limits.exchange_timeout).await;
+                Err(io::ErrorKind::TimedOut.into())
+            };
+            let result = admin_of_task.converse(stream, &place).or(too_late).await;
+            if let Err(error) = result {
+                log::debug!(address:%, error:%; "admin-client-gone");
             }
-            Err(error) => {
-                log::warn!(port = "admin", error:%; "accept-failed");
-                Timer::after(ACCEPT_PAUSE).await;
-            }
+        });
+        if let Some(task) = task {
+            task.detach();
         }
     }
 }
 
-async fn turn_away(mut stream: TcpStream, most: usize) {
-    let text = format!("{most} connections are open already (--admin-max-connections)");
-    let bytes = Response::text(503, text).encode(Method::Get);
-    // A fresh socket takes a line at once; if not, the client learns from the close.
-    if let Err(error) = stream.write(&bytes).await {
-        log::debug!(error:%; "admin-client-refused");
-    }
+fn full(most: usize) -> String {
+    format!("{most} connections are open already (--admin-max-connections)")
+}
+
+fn turn_away(stream: TcpStream, reason: &str) {
+    dismiss(stream, &Response::text(503, reason).encode(Method::Get));
 }
 
 impl Admin {
-    async fn converse(&self, mut stream: TcpStream) -> io::Result<()> {
+    async fn converse(&self, mut stream: TcpStream, place: &Place) -> io::Result<()> {
         let limits = self.limits();
         let too_late = async {
             Timer::after(limits.read_timeout).await;
@@ -71,18 +67,40 @@ impl Admin {
             );
             Ok(Some(Err(Response::text(408, text))))
         };
-        let Some(request) = read_head(&mut stream, limits).or(too_late).await? else {
+        let reading = read_head(&mut stream, limits).or(too_late);
+        let Some(request) = unless_needed(place, reading).await else {
+            let text = full(limits.max_connections) + ", and this one was silent for longest";
+            turn_away(stream, &text);
             return Ok(());
         };
+        let Some(request) = request? else {
+            return Ok(());
+        };
+        place.set_busy(true);
         let (method, response) = match request {
+            Ok(request) if place.is_for_probes && !request.is_probe() => (
+                request.method,
+                Response::text(503, full(limits.max_connections)),
+            ),
             Ok(request) => (request.method, self.answer(&request).await),
             Err(response) => (Method::Other, response),
         };
         stream.write_all(&response.encode(method)).await?;
         stream.close().await?;
+        place.set_busy(false);
         // Closing a socket with bytes unread would have the system reset it: the answer might be lost.
-        drain(&mut stream).await
+        let drained = unless_needed(place, drain(&mut stream)).await;
+        drained.unwrap_or(Ok(()))
     }
+}
+
+/// What comes of it, unless the place is needed for another before.
+async fn unless_needed<T>(place: &Place, doing: impl Future<Output = T>) -> Option<T> {
+    let needed = async {
+        place.is_needed().await;
+        None
+    };
+    async { Some(doing.await) }.or(needed).await
 }
 
 /// Reads until a request is whole; `None` if the client leaves before.

@@ -18,6 +18,10 @@ pub(super) struct Request {
     pub(super) path: String,
     /// What follows the question mark; empty if there is none.
     pub(super) query: String,
+    /// Whom it is for, as often as it says so.
+    hosts: Vec<String>,
+    /// Which page has sent it, if one has.
+    pub(super) origin: Option<String>,
 }
 
 /// What is to be done.
@@ -76,9 +80,20 @@ pub(super) fn parse(bytes: &[u8], limits: &AdminLimits) -> Option<Result<Request
 
 fn request(head: &httparse::Request<'_, '_>) -> Request {
     let target = head.path.unwrap_or_default();
+    let headers = |name: &'static str| {
+        let same = head.headers.iter();
+        let same = same.filter(move |header| header.name.eq_ignore_ascii_case(name));
+        same.map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+    };
+    let mut hosts: Vec<_> = headers("Host").collect();
     // As proxies ask: http://host/path.
     let path = match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        Some(rest) => {
+            let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            // It counts in place of a Host.
+            hosts = vec![host.to_owned()];
+            if path.is_empty() { "/" } else { path }
+        }
         None => target,
     };
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -90,6 +105,24 @@ fn request(head: &httparse::Request<'_, '_>) -> Request {
         },
         path: path.to_owned(),
         query: query.to_owned(),
+        hosts,
+        origin: headers("Origin").next(),
+    }
+}
+
+impl Request {
+    /// Whom it is for, if it says so; `None` if it says so more than once.
+    pub(super) fn host(&self) -> Option<Option<&str>> {
+        match &self.hosts[..] {
+            [] => Some(None),
+            [host] => Some(Some(host)),
+            _ => None,
+        }
+    }
+
+    /// Whether it asks if this server is alive or ready: that is always answered.
+    pub(super) fn is_probe(&self) -> bool {
+        matches!(&*self.path, "/healthz" | "/readyz")
     }
 }
 
@@ -155,6 +188,7 @@ const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         400 => "Bad Request",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use super::places::FOR_PROBES;
+
 /// Limits of [`Config::admin`](crate::server::Config::admin).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdminLimits {
-    /// Connections at a time, above which further ones are answered with 503 at once; default 32. Flag
-    /// `--admin-max-connections`.
+    /// Connections at a time; default 32. Flag `--admin-max-connections`. Above it the one that has been without a
+    /// whole request for longest is closed; if there is none, further ones are answered with 503 at once, but for 8 that
+    /// ask for `/healthz` or `/readyz`.
     pub max_connections: usize,
     /// Bytes of the head of a request, above which it is answered with 431; default 8 KiB. Flag `--admin-max-head`.
     pub max_head_len: usize,
@@ -21,6 +24,13 @@ pub struct AdminLimits {
     pub exchange_timeout: Duration,
     /// Events that are kept, older ones are forgotten; default 500. Flag `--admin-max-events`.
     pub max_events: usize,
+}
+
+impl AdminLimits {
+    /// Connections that there may be in the worst case.
+    pub(in crate::server) const fn most_connections(&self) -> usize {
+        self.max_connections.saturating_add(FOR_PROBES)
+    }
 }
 
 impl Default for AdminLimits {

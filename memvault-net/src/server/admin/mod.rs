@@ -23,6 +23,7 @@ mod limits;
 mod metrics;
 mod overview;
 mod page;
+mod places;
 mod readiness;
 mod snapshot;
 mod status;
@@ -42,7 +43,9 @@ use memvault::replication::Node;
 
 use super::backend::Backend;
 use super::clients::Clients;
+use super::door::Door;
 use crate::clock::wall;
+use crate::web::OwnNames;
 pub use ask::NAME as ASKER_NAME;
 use gather::Gather;
 use history::History;
@@ -69,16 +72,17 @@ pub(super) fn start(clients: &Rc<Clients>) -> io::Result<Option<Task<()>>> {
     let Some(listener) = &clients.config.admin else {
         return Ok(None);
     };
-    let listener = TcpListener::try_clone(listener)?.try_into()?;
+    let door = Door::new(TcpListener::try_clone(listener)?, "admin")?;
     let admin = Rc::new(Admin {
         clients: Rc::clone(clients),
         history: RefCell::new(History::new(clients.config.admin_limits.max_events)),
         gather: Gather::new(clients),
+        names: OwnNames::new(&clients.config.admin_hosts),
         started_ms: wall().as_millis(),
     });
     admin.note_events();
     let marking = Rc::clone(&admin).mark();
-    Ok(clients.spawn(exchange::accept(listener, admin).or(marking)))
+    Ok(clients.spawn(exchange::accept(door, admin).or(marking)))
 }
 
 /// What answers are made of.
@@ -86,6 +90,8 @@ struct Admin {
     clients: Rc<Clients>,
     history: RefCell<History>,
     gather: Rc<Gather>,
+    /// Whom requests may be for.
+    names: OwnNames,
     /// When this began, in Unix milliseconds.
     started_ms: u64,
 }
@@ -96,6 +102,9 @@ impl Admin {
     }
 
     async fn answer(&self, request: &Request) -> Response {
+        if let Err(refusal) = self.check_sender(request) {
+            return refusal;
+        }
         if !page::PATHS.contains(&&*request.path) && !KNOWN.contains(&&*request.path) {
             return Response::text(404, format!("no such path; there are {PATHS}"));
         }
@@ -114,6 +123,18 @@ impl Admin {
             "/api/where" => self.place(query),
             path => page::file(path),
         }
+    }
+
+    /// Refuses what a web page from elsewhere may have sent.
+    fn check_sender(&self, request: &Request) -> Result<(), Response> {
+        let Some(host) = request.host() else {
+            return Err(Response::text(400, "expected one Host"));
+        };
+        let checked = self.names.check(host, request.origin.as_deref());
+        checked.map_err(|foreign| {
+            log::warn!(host, origin = request.origin; "admin-foreign-request");
+            Response::text(403, format!("{foreign}, or what --admin-host names"))
+        })
     }
 
     fn metrics(&self) -> Response {

@@ -14,6 +14,10 @@ pub(super) fn readiness(clients: &Clients) -> Result<String, String> {
         return Ok("serving".to_owned());
     };
     driver.inspect(|node| {
+        if node.is_clock_wrong() {
+            let text = "requests are refused with -CLOCKSKEW: the clock of this machine differs from that of the others";
+            return Err(text.to_owned());
+        }
         let (state, mut members) = (node.state(), node.document().members.iter());
         match &node.config().role {
             Role::Coordinator(_) if node.is_ready() => Ok("serving".to_owned()),

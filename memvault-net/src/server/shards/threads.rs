@@ -16,6 +16,7 @@ use super::shard::Shard;
 use crate::server::backend::Backend;
 use crate::server::calls::{Calls, Tally};
 use crate::server::clients::Clients;
+use crate::server::door::Door;
 use crate::server::expiry;
 use crate::server::guard::Guard;
 use crate::server::listen::{self, Arrival};
@@ -37,7 +38,7 @@ pub(in crate::server) fn run(
         return Err(Error::Threads(config.threads));
     };
     let address = listener.local_addr().ok();
-    let listener = async_net::TcpListener::try_from(listener).map_err(Error::Listener)?;
+    let door = Door::new(listener, "clients").map_err(Error::Listener)?;
     let common = Common {
         shards: Arc::new(Shards::new(config.threads, limits)),
         seats: Arc::new(Seats::new(config.max_clients)),
@@ -46,7 +47,7 @@ pub(in crate::server) fn run(
         config,
         address,
     };
-    common.run(listener, shutdown)
+    common.run(door, shutdown)
 }
 
 /// What all threads are given.
@@ -62,16 +63,12 @@ struct Common {
 
 impl Common {
     /// Serves on all threads, the calling one included, until `shutdown` is done or one of them fails.
-    fn run(
-        self,
-        listener: async_net::TcpListener,
-        shutdown: impl Future + 'static,
-    ) -> Result<(), Error> {
+    fn run(self, door: Door, shutdown: impl Future + 'static) -> Result<(), Error> {
         let alarm = Alarm::new(&self.shards);
         let threads = (1..self.config.threads).map(|number| self.start(number));
         let result = threads.collect::<Result<Vec<_>, _>>();
         let threads = result.map_err(Error::Spawn)?;
-        let result = Worker::new(0, &self).and_then(|worker| worker.receive(listener, shutdown));
+        let result = Worker::new(0, &self).and_then(|worker| worker.receive(door, shutdown));
         alarm.end(&result);
         threads
             .into_iter()
@@ -159,14 +156,11 @@ impl Worker {
     }
 
     /// Accepts clients for all threads until `shutdown` is done, and tells the others then.
-    fn receive(
-        self,
-        listener: async_net::TcpListener,
-        shutdown: impl Future + 'static,
-    ) -> Result<(), Error> {
+    fn receive(self, door: Door, shutdown: impl Future + 'static) -> Result<(), Error> {
         let seats = Arc::clone(&self.clients.seats);
         let guard = Guard::of(&self.clients);
-        let accepting = listen::accept(listener, seats, guard, self.deal());
+        let silence = self.clients.config.tcp_keepalive;
+        let accepting = listen::accept(door, seats, guard, silence, self.deal());
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
         let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
@@ -268,8 +262,8 @@ mod tests {
         let all = Arc::clone(&shards);
         let running = thread::spawn(move || {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let listener = async_net::TcpListener::try_from(listener).expect("a listener");
-            common.run(listener, async move {
+            let door = Door::new(listener, "clients").expect("a listener");
+            common.run(door, async move {
                 let mut answers = Answers::default();
                 answers.add(|_| {});
                 all.desks[number].mailbox.send(Parcel {

@@ -93,6 +93,13 @@ impl Node {
         }
     }
 
+    /// Whether every request is refused with `-CLOCKSKEW`: most of the members within reach have another time than this
+    /// node, or the only one has. O(1).
+    #[must_use]
+    pub fn is_clock_wrong(&self) -> bool {
+        self.cx.peers.is_own_clock_wrong()
+    }
+
     /// What this node can be used for; a coordinator always serves.
     #[must_use]
     pub fn state(&self) -> NodeState {
