@@ -211,13 +211,12 @@ fn a_form_that_does_not_exist_is_refused() {
         .env("MEMVAULT_LOG_FORMAT", "JSON")
         .output();
     let by_variable = crate::support::ran(by_variable);
-    for ran in [by_flag, by_variable] {
+    for (ran, name) in [
+        (by_flag, "--log-format <FORMAT>"),
+        (by_variable, "MEMVAULT_LOG_FORMAT"),
+    ] {
         assert_eq!(ran.code, Some(2), "{ran:?}");
-        assert!(
-            ran.stderr.contains("--log-format <FORMAT>"),
-            "{}",
-            ran.stderr
-        );
+        assert!(ran.stderr.contains(name), "{}", ran.stderr);
         assert!(
             ran.stderr.contains("expected text or json"),
             "{}",
