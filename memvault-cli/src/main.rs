@@ -1,6 +1,7 @@
 //! The `memvault` command: parse, dispatch, exit code.
 #![forbid(unsafe_code)]
 
+mod allocator;
 mod args;
 mod bench;
 mod cluster;
@@ -47,8 +48,14 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Up(args) => up::run(args, cli.log()),
-        Command::Serve(args) => serve::serve(args),
-        Command::Gateway(args) => serve::gateway(args),
+        Command::Serve(args) => {
+            allocator::give_back_at_once();
+            serve::serve(args)
+        }
+        Command::Gateway(args) => {
+            allocator::give_back_at_once();
+            serve::gateway(args)
+        }
         Command::Demo(args) => demo::run(args, cli.log()),
         Command::Get(args) => query::get(args),
         Command::Set(args) => query::set(args),

@@ -79,6 +79,11 @@ impl<T> Arena<T> {
         Index(position as u32)
     }
 
+    /// Takes out the last tenant; its slot stays the arena's.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        self.slots.pop()
+    }
+
     /// Removes a tenant; the last one moves into its slot.
     ///
     /// # Panics

@@ -237,6 +237,11 @@ impl<E> Lru<E> {
         self.nodes.shrink_to(slots.max(FEWEST_SLOTS));
     }
 
+    /// Leaves the entries alone, in no order: to be dropped in steps.
+    pub(crate) fn into_arena(self) -> Arena<Node<E>> {
+        self.nodes
+    }
+
     /// Puts all entries into an index that has room for them.
     fn fill(&self, table: &mut HashTable<u32>, rehash: impl Fn(&E) -> u64) {
         for (index, node) in self.nodes.iter() {

@@ -10,6 +10,7 @@ mod exact_lru;
 mod kill_nodes;
 mod logs;
 mod members;
+mod memory;
 mod plain_redis;
 mod process;
 mod redis;

@@ -92,6 +92,15 @@ impl Backend {
         }
     }
 
+    /// Returns some memory of what was flushed. Returns whether there is more; a cluster's node sees to it by itself.
+    pub(super) fn drop_flushed(&self, limit: usize) -> bool {
+        match self {
+            Self::Single(store) => store.borrow_mut().drop_flushed(limit),
+            Self::Shard(shard) => shard.with_store(|store| store.drop_flushed(limit)),
+            Self::Cluster { .. } => false,
+        }
+    }
+
     /// The state of what is stored, in numbers.
     pub(super) fn facts(&self) -> Facts {
         match self {

@@ -34,6 +34,7 @@ mod seats;
 mod shards;
 mod sockets;
 mod task;
+mod tidy;
 
 use std::fmt;
 use std::io;
@@ -203,6 +204,7 @@ impl Server {
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
         let _expiring = executor.spawn(expiry::purge_expired(Rc::clone(&clients)));
+        let _tidying = executor.spawn(tidy::tidy(Rc::clone(&clients)));
         let (tell, told) = async_channel::bounded(1);
         if let Some(driver) = clients.backend.driver() {
             let tell = tell.clone();

@@ -86,6 +86,22 @@ impl<B: AsRef<[u8]>> Edit<B> {
     }
 }
 
+impl<B: AsRef<[u8]>> Edit<B> {
+    /// Most bytes that come of a value of `len` bytes.
+    pub(crate) fn len_after(&self, len: usize) -> usize {
+        match self {
+            Self::Add(_) => len.max(LONGEST_NUMBER),
+            Self::Append(bytes) => len.saturating_add(bytes.as_ref().len()),
+            Self::Overwrite { offset, bytes } => {
+                len.max(offset.saturating_add(bytes.as_ref().len()))
+            }
+        }
+    }
+}
+
+/// Digits and sign of the longest number.
+const LONGEST_NUMBER: usize = 20;
+
 /// `before` with `bytes` from `offset` on.
 fn joined(before: &[u8], offset: usize, bytes: &[u8], limit: usize) -> Result<Edited, EditError> {
     let end = offset.saturating_add(bytes.len());

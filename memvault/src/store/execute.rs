@@ -96,7 +96,7 @@ impl<S: BuildHasher> Store<S> {
             Data::GetExpire { key, at } => self.get_expire(now, protocol, key, at, out),
             Data::GetRange { key, start, end } => self.get_range(now, key, start, end, out),
             Data::Edit { key, edit, max_len } => {
-                self.edit(now, key, |present| edit.apply(present, max_len), out);
+                self.edit(now, key, (edit, max_len), out);
             }
             Data::GetDelete(key) => {
                 self.get(now, protocol, key, out);
@@ -187,6 +187,12 @@ impl<S: BuildHasher> Store<S> {
     /// Sets the counters to zero.
     pub fn reset_statistics(&mut self) {
         self.statistics = Statistics::default();
+    }
+
+    /// Returns the memory of up to `limit` entries that were flushed. Returns whether there are more. See
+    /// [`Entries::drop_cleared`].
+    pub fn drop_flushed(&mut self, limit: usize) -> bool {
+        self.entries.drop_cleared(limit)
     }
 
     /// Takes note of so many commands.

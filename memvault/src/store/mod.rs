@@ -7,6 +7,7 @@ mod budget;
 mod entries;
 mod execute;
 mod expiry;
+mod leaving;
 mod packed;
 mod reclaim;
 mod statistics;

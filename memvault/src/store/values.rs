@@ -6,7 +6,7 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
-use crate::command::{CommandError, Condition, EditError, Edited, Expiry, Set, SetReply, range};
+use crate::command::{CommandError, Condition, Edit, Edited, Expiry, Set, SetReply, range};
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
 
@@ -49,12 +49,19 @@ impl<S: BuildHasher> Store<S> {
         &mut self,
         now: Timestamp,
         key: &[u8],
-        edit: impl FnOnce(Option<&[u8]>) -> Result<Edited, EditError>,
+        (edit, max_len): (Edit<&[u8]>, usize),
         out: &mut Vec<u8>,
     ) {
-        let Found { hash, index } = self.look_up(now, key);
+        let Found { hash, mut index } = self.look_up(now, key);
+        if let Some(found) = &mut index {
+            // The new value is made beside the present one, and then packed: one copy more than what is stored.
+            let len = edit.len_after(self.entries.value(*found).len());
+            let statistics = &mut self.statistics;
+            let count = &mut |gone: EntryRef<'_>| statistics.count_gone(now, &gone);
+            *found = self.entries.make_way(*found, len.min(max_len), count);
+        }
         let present = index.map(|index| self.entries.value(index));
-        let Edited { value, number } = match edit(present) {
+        let Edited { value, number } = match edit.apply(present, max_len) {
             Ok(edited) => edited,
             Err(reason) => return CommandError::Edit(reason).encode(out),
         };
