@@ -41,9 +41,17 @@ class Metrics(unittest.TestCase):
     def test_every_family_is_documented_and_ours(self):
         for port in self.admin:
             for name, family in self.families(port).items():
-                self.assertTrue(name.startswith("memvault_"), name)
+                self.assertTrue(name.startswith(("memvault_", "process_")), name)
                 self.assertTrue(family.documentation, name)
                 self.assertNotEqual(family.type, "unknown", name)
+
+    def test_a_process_tells_what_it_takes(self):
+        families = self.families(self.admin[-1])
+        for name in ("process_cpu_seconds_total", "process_resident_memory_bytes",
+                     "memvault_network_receive_bytes_total", "memvault_network_transmit_bytes_total"):
+            samples = [sample for family in families.values() for sample in family.samples if sample.name == name]
+            self.assertEqual(len(samples), 1, name)
+            self.assertGreater(samples[0].value, 0, name)
 
     def test_a_gateway_tells_of_ten_members(self):
         end = time.monotonic() + processes.DEADLINE

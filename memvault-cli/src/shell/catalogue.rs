@@ -77,7 +77,7 @@ mod tests {
     fn help_finds_commands_in_any_case() {
         assert!(help(None).lines().count() == ENTRIES.len());
         assert!(help(Some(b"PEXP")).contains("milliseconds"));
-        assert!(help(Some(b"client")).lines().count() == 7);
+        assert!(help(Some(b"client")).lines().count() == 8);
         assert!(help(Some(b"hgetall")).starts_with("no command"));
     }
 

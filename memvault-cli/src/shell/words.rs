@@ -33,7 +33,7 @@ pub(super) fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
     let mut words = Vec::new();
     let mut bytes = line.iter().peekable();
     loop {
-        while bytes.next_if(|byte| byte.is_ascii_whitespace()).is_some() {}
+        while bytes.next_if(|byte| is_blank(**byte)).is_some() {}
         if bytes.peek().is_none() {
             return Ok(words);
         }
@@ -46,7 +46,7 @@ fn word(bytes: &mut Peekable<Iter<'_, u8>>) -> Result<Vec<u8>, Unbalanced> {
     if let Some(b'{' | b'[') = bytes.peek() {
         json(bytes, &mut word)?;
     }
-    while let Some(&byte) = bytes.next_if(|byte| !byte.is_ascii_whitespace()) {
+    while let Some(&byte) = bytes.next_if(|byte| !ends_word(**byte)) {
         match byte {
             b'"' => {
                 double_quoted(bytes, &mut word)?;
@@ -83,9 +83,19 @@ fn json(bytes: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), Un
 
 fn ended(bytes: &mut Peekable<Iter<'_, u8>>, word: Vec<u8>) -> Result<Vec<u8>, Unbalanced> {
     match bytes.peek() {
-        Some(byte) if !byte.is_ascii_whitespace() => Err(Unbalanced::Glued),
+        Some(byte) if !is_blank(**byte) => Err(Unbalanced::Glued),
         _ => Ok(word),
     }
+}
+
+/// As `isspace` of C has it, which redis-cli asks between words.
+const fn is_blank(byte: u8) -> bool {
+    ends_word(byte) || matches!(byte, 0x0b | 0x0c)
+}
+
+/// What ends a word without quotes.
+const fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 fn double_quoted(bytes: &mut Peekable<Iter<'_, u8>>, word: &mut Vec<u8>) -> Result<(), Unbalanced> {
@@ -141,7 +151,7 @@ mod tests {
     fn words_quotes_and_escapes() {
         let cases: [(&str, &[&[u8]]); 13] = [
             ("", &[]),
-            ("  \t ", &[]),
+            ("  \t \x0c\x0b ", &[]),
             ("GET  key ", &[b"GET", b"key"]),
             (r#"SET a "x y""#, &[b"SET", b"a", b"x y"]),
             (r#""\x00\xfF\n\t\"\\\q""#, &[b"\x00\xff\n\t\"\\q"]),
@@ -159,7 +169,7 @@ mod tests {
                     b"5",
                 ],
             ),
-            ("[1, 2]", &[b"[1, 2]"]),
+            ("\x0b[1, 2]", &[b"[1, 2]"]),
             ("KEYS [ab]*", &[b"KEYS", b"[ab]*"]),
             ("GET user{1} a[", &[b"GET", b"user{1}", b"a["]),
         ];

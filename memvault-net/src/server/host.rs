@@ -26,8 +26,11 @@ impl Host for Clients {
             }
             Section::Memory => {
                 if let Some((now, most)) = process::resident() {
-                    fields.field("used_memory_rss", now);
-                    fields.field("used_memory_peak_rss", most);
+                    fields.bytes("used_memory_rss", now);
+                    fields.bytes("used_memory_peak_rss", most);
+                }
+                if let Some(machine) = crate::memory_limit::machine_memory() {
+                    fields.bytes("total_system_memory", machine);
                 }
             }
             Section::Stats => {

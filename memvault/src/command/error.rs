@@ -73,6 +73,13 @@ pub enum CommandError<'a> {
     ClientName,
     /// The same for what `CLIENT SETINFO` sets.
     ClientInfo(&'static str),
+    /// A name that a connection keeps, of a client or of its library, is too long.
+    WordTooLong {
+        /// What is named.
+        what: &'static str,
+        /// Most bytes of it.
+        limit: usize,
+    },
     /// `CLIENT SETINFO` knows no such thing.
     UnknownClientInfo(&'a [u8]),
     /// A password was given where none is asked for.
@@ -106,6 +113,8 @@ pub enum SettingError {
     NotMemory,
     /// It takes a whole number that is not negative.
     NotANumber,
+    /// It is named twice.
+    Duplicate,
 }
 
 impl fmt::Display for SettingError {
@@ -115,6 +124,7 @@ impl fmt::Display for SettingError {
             Self::Immutable => "can't set immutable config",
             Self::NotMemory => "argument must be a memory value",
             Self::NotANumber => "argument couldn't be parsed into an integer",
+            Self::Duplicate => "duplicate parameter",
         })
     }
 }
@@ -200,6 +210,9 @@ impl CommandError<'_> {
                     made,
                     "ERR {name} cannot contain spaces, newlines or special characters."
                 )
+            }
+            Self::WordTooLong { what, limit } => {
+                write!(made, "ERR {what} cannot be longer than {limit} bytes.")
             }
             Self::Edit(reason) => write!(made, "ERR {reason}"),
             _ => return self.constant(),

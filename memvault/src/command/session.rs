@@ -28,6 +28,8 @@ pub enum Session<'a> {
     Consistency(Option<(&'a [u8], &'a [u8])>),
     /// `COMMAND`.
     Command(Describe<'a>),
+    /// `CLIENT HELP`, `CONFIG HELP` or `COMMAND HELP`: tells the subcommands of this one.
+    Help(Name),
     /// `QUIT`.
     Quit,
     /// `RESET`.
@@ -112,6 +114,12 @@ impl<'a> Session<'a> {
                 Some(_) => return Err(CommandError::NotAnIndex),
                 None => return Err(CommandError::NotAnInteger),
             },
+            Name::Client | Name::Config | Name::Command if asks_for_help(args) => {
+                match args.len() {
+                    2 => Self::Help(spec.id),
+                    _ => return Err(CommandError::Arity(help_of(spec.id))),
+                }
+            }
             Name::Client => Self::Client(client(args)?),
             Name::Info => Self::Info(args.from(1)),
             Name::Config => Self::Config(config(args)?),
@@ -148,12 +156,23 @@ fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
             }
         } else if option.eq_ignore_ascii_case(b"setname") && left >= 1 {
             hello.name = options.next();
-            check_word(hello.name.unwrap_or(&[]), CommandError::ClientName)?;
+            check_name(hello.name.unwrap_or(&[]))?;
         } else {
             return Err(CommandError::HelloOption(option));
         }
     }
     Ok(hello)
+}
+
+fn asks_for_help(args: &Args<'_>) -> bool {
+    let name = args.get(1);
+    name.is_some_and(|name| name.eq_ignore_ascii_case(b"help"))
+}
+
+/// The full name of the subcommand that tells the others.
+fn help_of(command: Name) -> &'static str {
+    let last = subcommands(command).last();
+    last.map_or("help", |part| part.name)
 }
 
 /// A subcommand of `CLIENT`, `CONFIG` or `COMMAND`.
@@ -194,7 +213,7 @@ const fn part(
     }
 }
 
-static CLIENT: [Subcommand; 7] = [
+static CLIENT: [Subcommand; 8] = [
     part("client|id", 2, "", "Gives the number of the connection"),
     part("client|info", 2, "", "Tells of the connection"),
     part("client|getname", 2, "", "Gives the name of the connection"),
@@ -217,9 +236,10 @@ static CLIENT: [Subcommand; 7] = [
         "ON|OFF",
         "Is accepted, without effect",
     ),
+    part("client|help", 2, "", "Prints this help"),
 ];
 
-static CONFIG: [Subcommand; 3] = [
+static CONFIG: [Subcommand; 4] = [
     part("config|get", -3, "pattern [pattern ...]", "Shows settings"),
     part(
         "config|set",
@@ -228,9 +248,10 @@ static CONFIG: [Subcommand; 3] = [
         "Changes settings",
     ),
     part("config|resetstat", 2, "", "Sets the counters to zero"),
+    part("config|help", 2, "", "Prints this help"),
 ];
 
-static COMMAND: [Subcommand; 4] = [
+static COMMAND: [Subcommand; 5] = [
     part("command|count", 2, "", "Counts the commands there are"),
     part("command|list", -2, "", "Lists the commands there are"),
     part(
@@ -240,6 +261,7 @@ static COMMAND: [Subcommand; 4] = [
         "Tells arity, flags and keys of commands",
     ),
     part("command|docs", -2, "[name ...]", "Describes commands"),
+    part("command|help", 2, "", "Prints this help"),
 ];
 
 /// Finds a subcommand by its name and checks how many arguments it has; `-n` means at least `n`.
@@ -276,7 +298,7 @@ fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
         1 => Client::Info,
         2 => Client::Name,
         3 => {
-            check_word(third, CommandError::ClientName)?;
+            check_name(third)?;
             Client::SetName(third)
         }
         4 => client_info(third, args.get(3).unwrap_or(&[]))?,
@@ -289,22 +311,33 @@ fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
 
 fn client_info<'a>(option: &'a [u8], value: &'a [u8]) -> Result<Client<'a>, CommandError<'a>> {
     if option.eq_ignore_ascii_case(b"lib-name") {
-        check_word(value, CommandError::ClientInfo("lib-name"))?;
+        check_word(value, "lib-name", CommandError::ClientInfo("lib-name"))?;
         Ok(Client::SetLibrary(value))
     } else if option.eq_ignore_ascii_case(b"lib-ver") {
-        check_word(value, CommandError::ClientInfo("lib-ver"))?;
+        check_word(value, "lib-ver", CommandError::ClientInfo("lib-ver"))?;
         Ok(Client::SetLibraryVersion(value))
     } else {
         Err(CommandError::UnknownClientInfo(option))
     }
 }
 
+fn check_name<'a>(name: &[u8]) -> Result<(), CommandError<'a>> {
+    check_word(name, "Client names", CommandError::ClientName)
+}
+
 /// Names of clients appear in lists, one a line, fields with blanks between.
-fn check_word<'a>(word: &[u8], error: CommandError<'a>) -> Result<(), CommandError<'a>> {
-    if word.iter().all(u8::is_ascii_graphic) && word.len() <= LONGEST_WORD {
-        Ok(())
-    } else {
+fn check_word<'a>(
+    word: &[u8],
+    what: &'static str,
+    error: CommandError<'a>,
+) -> Result<(), CommandError<'a>> {
+    let limit = LONGEST_WORD;
+    if !word.iter().all(u8::is_ascii_graphic) {
         Err(error)
+    } else if word.len() > limit {
+        Err(CommandError::WordTooLong { what, limit })
+    } else {
+        Ok(())
     }
 }
 

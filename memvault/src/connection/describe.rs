@@ -1,8 +1,9 @@
 //! `COMMAND`: the table of commands, for clients that ask for it.
 
+use alloc::format;
 use alloc::vec::Vec;
 
-use crate::command::{Describe, Spec, all, lookup};
+use crate::command::{Describe, Name, Spec, all, lookup, subcommands};
 use crate::resp::{Args, Protocol, encode};
 
 pub(super) fn describe(what: &Describe<'_>, protocol: Protocol, out: &mut Vec<u8>) {
@@ -30,6 +31,21 @@ pub(super) fn describe(what: &Describe<'_>, protocol: Protocol, out: &mut Vec<u8
             }
         }
         Describe::Docs(names) => docs(names, protocol, out),
+    }
+}
+
+/// Answers `HELP` of a command that has subcommands, in the lines that Redis has for it.
+pub(super) fn help(command: Name, out: &mut Vec<u8>) {
+    let parts = subcommands(command);
+    let name = command.spec().name.to_ascii_uppercase();
+    encode::array(out, 1 + 2 * parts.len());
+    let head = "<subcommand> [<arg> [value] [opt] ...]. Subcommands are:";
+    encode::simple(out, format!("{name} {head}").as_bytes());
+    for part in parts {
+        let own = part.name.rsplit('|').next().unwrap_or(part.name);
+        let usage = format!("{} {}", own.to_ascii_uppercase(), part.arguments);
+        encode::simple(out, usage.trim_end().as_bytes());
+        encode::simple(out, format!("    {}.", part.summary).as_bytes());
     }
 }
 

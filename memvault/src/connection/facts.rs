@@ -23,6 +23,8 @@ pub struct Facts {
     pub expiry_sum: u128,
     /// Bytes in use, as the limit counts them.
     pub bytes_used: usize,
+    /// Most bytes that were in use at a time; of several stores the sum, which they may have had at different times.
+    pub most_bytes_used: usize,
     /// The limit of bytes; `None` means no limit.
     pub max_bytes: Option<usize>,
     /// The limit of entries; `None` means no limit.
@@ -46,6 +48,7 @@ impl Facts {
             expiring,
             expiry_sum,
             bytes_used: entries.bytes_used(),
+            most_bytes_used: entries.most_bytes_used(),
             max_bytes: entries.config().max_bytes,
             max_entries: entries.config().max_entries,
             is_loading: false,
@@ -60,6 +63,7 @@ impl Facts {
         self.expiring += other.expiring;
         self.expiry_sum += other.expiry_sum;
         self.bytes_used += other.bytes_used;
+        self.most_bytes_used += other.most_bytes_used;
         self.max_bytes = sum(self.max_bytes, other.max_bytes);
         self.max_entries = sum(self.max_entries, other.max_entries);
         self.is_loading |= other.is_loading;
@@ -69,8 +73,14 @@ impl Facts {
     pub fn write(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
         match section {
             Section::Memory => {
-                fields.field("used_memory", self.bytes_used);
-                fields.field("maxmemory", self.max_bytes.unwrap_or(0));
+                fields.bytes("used_memory", self.bytes_used as u64);
+                fields.bytes("used_memory_peak", self.most_bytes_used as u64);
+                fields.bytes("maxmemory", self.max_bytes.unwrap_or(0) as u64);
+                if let Some(resident) = fields.number("used_memory_rss") {
+                    let used = self.bytes_used.max(1) as f64;
+                    let ratio = format_args!("{:.2}", resident as f64 / used);
+                    fields.field("mem_fragmentation_ratio", ratio);
+                }
                 fields.field("maxmemory_policy", POLICY);
                 fields.field("max_entries", self.max_entries.unwrap_or(0));
             }

@@ -106,6 +106,31 @@ impl<'a> Fields<'a> {
         // A String takes everything.
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
+
+    /// Adds a line with a number of bytes, and one with `_human` behind the name, as in Redis: `1.50M`.
+    pub fn bytes(&mut self, name: &str, bytes: u64) {
+        self.field(name, bytes);
+        let mut value = bytes as f64;
+        let mut unit = "B";
+        for next in ["K", "M", "G", "T", "P"] {
+            if value < 1024.0 {
+                break;
+            }
+            value /= 1024.0;
+            unit = next;
+        }
+        let decimals = if unit == "B" { 0 } else { 2 };
+        let name = alloc::format!("{name}_human");
+        self.field(&name, format_args!("{value:.decimals$}{unit}"));
+    }
+
+    /// The number that was told last under this name; `None` if there is none.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        let mut lines = self.0.rsplit("\r\n");
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value?.parse().ok()
+    }
 }
 
 /// The text of the sections that are asked for; `tell` adds the lines of each.
@@ -122,4 +147,24 @@ pub(super) fn text(names: &Args<'_>, mut tell: impl FnMut(Section, &mut Fields<'
         }
     }
     text.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_twice_as_in_redis() {
+        let mut text = String::new();
+        let mut fields = Fields::new(&mut text);
+        fields.bytes("a", 1023);
+        fields.bytes("b", 1 << 20);
+        fields.bytes("c", 1_062_744);
+        assert_eq!(
+            (fields.number("b"), fields.number("b_human")),
+            (Some(1 << 20), None)
+        );
+        let expected = "a:1023\r\na_human:1023B\r\nb:1048576\r\nb_human:1.00M\r\nc:1062744\r\nc_human:1.01M\r\n";
+        assert_eq!(text, expected);
+    }
 }

@@ -41,7 +41,7 @@ use crate::time::Timestamp;
 use input::Input;
 use order::Order;
 use replies::Replies;
-use session::Peer;
+use session::{Peer, Waiting};
 
 /// How much a client may make a connection hold.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +186,7 @@ impl Connection {
     /// Call it after [`commit`](Self::commit), and again after what it asked for has happened.
     pub fn process<E: Engine>(&mut self, now: Timestamp, engine: &mut E) -> Progress {
         let mut commands = 0;
+        self.peer.since.get_or_insert(now);
         let progress = loop {
             if self.is_closing {
                 break match self.replies.deferred() {
@@ -254,6 +255,7 @@ impl Connection {
                 replies: &mut self.replies,
                 order: &mut self.order,
                 peer: &mut self.peer,
+                queued: self.input.bytes().len(),
             };
             step = match Command::spec(&args) {
                 Ok(spec) => turn.execute(engine, spec, &args, &context),
@@ -349,6 +351,8 @@ struct Turn<'a> {
     replies: &'a mut Replies,
     order: &'a mut Order,
     peer: &'a mut Peer,
+    /// Bytes that have come and are not executed, those of this command among them.
+    queued: usize,
 }
 
 impl Turn<'_> {
@@ -374,9 +378,17 @@ impl Turn<'_> {
                 self.call(engine, spec.id, &call)
             }
             Ok(Command::Session(command)) => {
+                let held = self.replies.held();
                 let out = self.replies.target();
                 let start = out.len();
-                let is_last = self.peer.execute(now, engine, &command, out);
+                let waiting = Waiting {
+                    input: self.queued,
+                    output: start,
+                    held,
+                };
+                let is_last = self
+                    .peer
+                    .execute(now, engine, &command, (waiting, &mut *out));
                 count(engine, spec.id, out, start);
                 if is_last { Step::Close } else { Step::Next }
             }

@@ -1,10 +1,11 @@
 //! What a connection knows of its client, and the commands on that.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::describe::describe;
+use super::describe::{describe, help};
 use super::engine::Engine;
 use super::{info, settings};
 use crate::command::{Client, CommandError, Config, Hello, Session};
@@ -23,6 +24,19 @@ pub(super) struct Peer {
     name: Option<Box<[u8]>>,
     library: Option<Box<[u8]>>,
     library_version: Option<Box<[u8]>>,
+    /// When its first bytes came.
+    pub(super) since: Option<Timestamp>,
+}
+
+/// What waits on a connection while a command is executed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    /// Bytes that have come, of this command and of those behind it.
+    pub(super) input: usize,
+    /// Bytes of replies that can be written.
+    pub(super) output: usize,
+    /// Bytes of replies behind one that is not there yet.
+    pub(super) held: usize,
 }
 
 impl Peer {
@@ -35,6 +49,7 @@ impl Peer {
             name: None,
             library: None,
             library_version: None,
+            since: None,
         }
     }
 
@@ -57,7 +72,7 @@ impl Peer {
         now: Timestamp,
         engine: &mut E,
         command: &Session<'_>,
-        out: &mut Vec<u8>,
+        (waiting, out): (Waiting, &mut Vec<u8>),
     ) -> bool {
         let protocol = self.protocol;
         match command {
@@ -65,6 +80,10 @@ impl Peer {
             Session::Ping(Some(text)) | Session::Echo(text) => encode::bulk(out, text),
             Session::Select | Session::Auth => encode::ok(out),
             Session::Hello(hello) => self.hello(hello, out),
+            Session::Client(Client::Info) => {
+                let text = self.line(now, waiting);
+                encode::verbatim(out, protocol, *b"txt", text.as_bytes());
+            }
             Session::Client(client) => self.client(client, out),
             Session::Info(names) => {
                 let text = info::text(names, |section, fields| engine.info(now, section, fields));
@@ -73,6 +92,7 @@ impl Peer {
             Session::Config(config) => configure(engine, config, (protocol, self.levels), out),
             Session::Consistency(names) => self.consistency(engine, *names, out),
             Session::Command(what) => describe(what, protocol, out),
+            Session::Help(command) => help(*command, out),
             Session::Quit => encode::ok(out),
             Session::Reset => {
                 self.protocol = Protocol::Resp2;
@@ -138,10 +158,6 @@ impl Peer {
             Client::Id => {
                 return encode::integer(out, i64::try_from(self.id).unwrap_or(i64::MAX));
             }
-            Client::Info => {
-                let text = self.to_string();
-                return encode::verbatim(out, self.protocol, *b"txt", text.as_bytes());
-            }
             Client::Name => {
                 return match &self.name {
                     Some(name) => encode::bulk(out, name),
@@ -151,23 +167,32 @@ impl Peer {
             Client::SetName(name) => self.name = some(name),
             Client::SetLibrary(name) => self.library = some(name),
             Client::SetLibraryVersion(version) => self.library_version = some(version),
-            Client::NoEffect => {}
+            Client::Info | Client::NoEffect => {}
         }
         encode::ok(out);
     }
 }
 
-impl core::fmt::Display for Peer {
-    /// The line of `CLIENT INFO`.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl Peer {
+    /// The line of `CLIENT INFO`, in the order of Redis 7. What Redis tells beside is not known here: socket, own address,
+    /// free room in buffers.
+    fn line(&self, now: Timestamp, waiting: Waiting) -> String {
         let text = |bytes: &Option<Box<[u8]>>| {
             bytes.as_deref().map_or_else(String::new, |bytes| {
                 String::from_utf8_lossy(bytes).into_owned()
             })
         };
-        writeln!(
-            f,
-            "id={} addr={} name={} db=0 flags=N user=default resp={} lib-name={} lib-ver={}",
+        let since = self.since.unwrap_or(now).as_millis();
+        let age = now.as_millis().saturating_sub(since) / 1000;
+        let Waiting {
+            input,
+            output,
+            held,
+        } = waiting;
+        // It is asking this very moment, and there are neither subscriptions nor transactions.
+        format!(
+            "id={} addr={} name={} age={age} idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf={input} \
+             obl={output} oll=0 omem={held} cmd=client|info user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
             self.id,
             self.address,
             text(&self.name),

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::engine::Engine;
-use crate::command::{CommandError, matches};
+use crate::command::{CommandError, SettingError, matches};
 use crate::replication::Levels;
 use crate::resp::{Args, Protocol, encode};
 
@@ -49,7 +49,12 @@ pub(super) fn change<'a, E: Engine>(
                 found = Some(known.to_string());
             }
         });
-        changes.push((name, found.ok_or(CommandError::UnknownSetting(name))?));
+        let found = found.ok_or(CommandError::UnknownSetting(name))?;
+        if changes.iter().any(|(_, known)| *known == found) {
+            let reason = SettingError::Duplicate;
+            return Err(CommandError::Setting { name, reason });
+        }
+        changes.push((name, found));
     }
     let values = pairs.iter().skip(1).step_by(2);
     for ((name, known), value) in changes.iter().zip(values) {

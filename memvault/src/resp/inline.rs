@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Quotes are those of Redis: they may also open within a word, and a blank or the end must follow where they
-//! close. After the bracket that ends a JSON value, the word goes on: `{user}.name` is one word.
+//! close. So are blanks: between words a vertical tab and a form feed are some, within a word they are bytes of it. After the bracket that ends a JSON value, the word goes on: `{user}.name` is one word.
 //! Cost: linear in the line, which [`max_inline_len`](super::Limits::max_inline_len) bounds.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -43,10 +43,10 @@ impl Words {
     /// Splits `line` (without its end) into words and appends where they lie to `spans`.
     pub(super) fn split(&mut self, line: &[u8], spans: &mut Vec<Span>) -> Result<(), DecodeError> {
         self.bytes.clear();
-        let mut rest = line.trim_ascii_start();
+        let mut rest = trim_start(line);
         while !rest.is_empty() {
             let start = self.bytes.len();
-            rest = self.word(rest)?.trim_ascii_start();
+            rest = trim_start(self.word(rest)?);
             spans.push(Span {
                 start: start as u32,
                 len: self.bytes.len().wrapping_sub(start) as u32,
@@ -65,7 +65,7 @@ impl Words {
             rest = match rest {
                 [b'"', tail @ ..] => return self.double_quoted(tail),
                 [b'\'', tail @ ..] => return self.single_quoted(tail),
-                [byte, tail @ ..] if !is_blank(*byte) => {
+                [byte, tail @ ..] if !ends_word(*byte) => {
                     self.bytes.push(*byte);
                     tail
                 }
@@ -148,8 +148,19 @@ fn closed(rest: &[u8]) -> Result<&[u8], DecodeError> {
     }
 }
 
+fn trim_start(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|&byte| !is_blank(byte));
+    start.and_then(|start| line.get(start..)).unwrap_or(&[])
+}
+
+/// As `isspace` of C has it, which Redis asks between words.
 const fn is_blank(byte: u8) -> bool {
-    byte.is_ascii_whitespace()
+    ends_word(byte) || matches!(byte, 0x0b | 0x0c)
+}
+
+/// What ends a word without quotes in Redis.
+const fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 const fn unescaped(byte: u8) -> u8 {

@@ -42,6 +42,8 @@ pub struct Entries<S = RandomState> {
     /// What was there before it was cleared.
     leaving: Leaving,
     pub(super) account: Account,
+    /// Most bytes that were in use after an insertion.
+    most_used: usize,
     /// Invariant: the present entries keep to it.
     pub(super) config: Config,
     hasher: S,
@@ -65,6 +67,7 @@ impl<S: BuildHasher> Entries<S> {
             lru: Lru::new(),
             leaving: Leaving::default(),
             account: Account::default(),
+            most_used: 0,
             config,
             hasher,
             now: Timestamp::default(),
@@ -207,6 +210,12 @@ impl<S: BuildHasher> Entries<S> {
         self.account.boxes + self.lru.arena_bytes() + self.lru.table_bytes() + beside
     }
 
+    /// Most bytes that were [in use](Self::bytes_used) at a time. O(1).
+    #[must_use]
+    pub const fn most_bytes_used(&self) -> usize {
+        self.most_used
+    }
+
     /// Whether over three quarters of a limit are in use: the next insertions may have to make room. O(1).
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
@@ -325,7 +334,7 @@ impl<S: BuildHasher> Entries<S> {
             let packed = Packed::new(hash, key, value, meta);
             self.lru.insert(expand(hash), packed, rehash)
         };
-        self.account.add(class, meta.counted());
+        self.take_in(class, meta.counted());
         self.note_expiry(index, meta.expire_at);
         self.reclaim(VISITS_PER_INSERTION, VISITS_PER_INSERTION, evicted);
         Ok(())
@@ -350,7 +359,7 @@ impl<S: BuildHasher> Entries<S> {
         let index = self.make_room(found.unwrap_or(index), class, evicted);
         self.forget(index);
         self.lru.entry_mut(index).refit(meta);
-        self.account.add(class, meta.counted());
+        self.take_in(class, meta.counted());
         self.note_expiry(index, meta.expire_at);
         Ok(())
     }
@@ -489,6 +498,12 @@ impl<S: BuildHasher> Entries<S> {
             let class = self.size_class(self.lru.entry(index).len());
             self.account.replace(class, old, new);
         }
+    }
+
+    /// Takes an allocation into the account.
+    fn take_in(&mut self, class: usize, entry: Counted) {
+        self.account.add(class, entry);
+        self.most_used = self.most_used.max(self.bytes_used());
     }
 
     /// Takes the entry at `index` out of the account.

@@ -174,7 +174,8 @@ fn the_handshake_tells_who_is_who() {
         b"CLIENT SETINFO LIB-NAME redis-py\r\nCLIENT SETINFO lib-ver 5.0\r\n",
     );
     let (reply, _) = send(&mut connection, &mut store, NOW, b"CLIENT INFO\r\n");
-    let line = "txt:id=7 addr=127.0.0.1:50000 name=me db=0 flags=N user=default resp=3 lib-name=redis-py lib-ver=5.0\n";
+    let line = "txt:id=7 addr=127.0.0.1:50000 name=me age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=13 obl=0 \
+                oll=0 omem=0 cmd=client|info user=default redir=-1 resp=3 lib-name=redis-py lib-ver=5.0\n";
     assert_eq!(
         text(&reply),
         text(format!("={}\r\n{line}\r\n", line.len()).as_bytes())
@@ -185,6 +186,146 @@ fn the_handshake_tells_who_is_who() {
         text(&send(&mut connection, &mut store, NOW, b"GET k\r\n").0),
         text(b"$-1\r\n")
     );
+}
+
+#[test]
+fn a_client_is_told_its_age_and_what_waits() {
+    let (mut store, mut connection) = (store(), connection());
+    let _ = send(&mut connection, &mut store, NOW, b"PING\r\n");
+    let later = Timestamp::from_millis(NOW.as_millis() + 3_700);
+    let (reply, _) = send(
+        &mut connection,
+        &mut store,
+        later,
+        b"PING\r\nCLIENT INFO\r\n",
+    );
+    let reply = text(&reply);
+    for part in [" age=3 ", " qbuf=13 ", " obl=7 "] {
+        assert!(reply.contains(part), "{part} in {reply}");
+    }
+}
+
+#[test]
+fn help_lists_the_subcommands() {
+    let mut store = store();
+    for (command, count, part) in [
+        (
+            "client",
+            17,
+            "+SETNAME name\r\n+    Names the connection.\r\n",
+        ),
+        ("CONFIG", 9, "+SET setting value [setting value ...]\r\n"),
+        (
+            "Command",
+            11,
+            "+COUNT\r\n+    Counts the commands there are.\r\n",
+        ),
+    ] {
+        let help = replies_to(&mut store, NOW, &format!("{command} help\r\n"));
+        let name = command.to_uppercase();
+        let head = format!(
+            "*{count}\r\n+{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"
+        );
+        assert!(help.starts_with(&head), "{help}");
+        assert!(help.contains(part), "{help}");
+        assert!(
+            help.ends_with("+HELP\r\n+    Prints this help.\r\n"),
+            "{help}"
+        );
+        let name = command.to_lowercase();
+        assert_eq!(
+            replies_to(&mut store, NOW, &format!("{command} HELP x\r\n")),
+            format!("-ERR wrong number of arguments for '{name}|help' command\r\n")
+        );
+    }
+}
+
+#[test]
+fn names_that_are_too_long_are_refused_for_that() {
+    let mut store = store();
+    let (longest, longer) = ("a".repeat(1024), "a".repeat(1025));
+    assert_eq!(
+        replies_to(&mut store, NOW, &format!("CLIENT SETNAME {longest}\r\n")),
+        "+OK\r\n"
+    );
+    for (command, what) in [
+        ("CLIENT SETNAME", "Client names"),
+        ("HELLO 2 SETNAME", "Client names"),
+        ("CLIENT SETINFO lib-name", "lib-name"),
+        ("CLIENT SETINFO lib-ver", "lib-ver"),
+    ] {
+        assert_eq!(
+            replies_to(&mut store, NOW, &format!("{command} {longer}\r\n")),
+            format!("-ERR {what} cannot be longer than 1024 bytes.\r\n")
+        );
+    }
+}
+
+#[test]
+fn a_setting_is_named_once() {
+    let mut store = store();
+    for name in ["maxmemory", "MAXMEMORY"] {
+        assert_eq!(
+            replies_to(
+                &mut store,
+                NOW,
+                &format!("CONFIG SET maxmemory 1 {name} 2\r\n")
+            ),
+            format!(
+                "-ERR CONFIG SET failed (possibly related to argument '{name}') - duplicate parameter\r\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn blanks_of_inline_commands_are_those_of_redis() {
+    let mut store = store();
+    for (line, reply) in [
+        ("ECHO a\x0cb", "$3\r\na\x0cb\r\n"),
+        ("ECHO a\x0bb", "$3\r\na\x0bb\r\n"),
+        ("\x0b\x0cECHO \x0b\x0ca", "$1\r\na\r\n"),
+        ("ECHO a \x0b", "$1\r\na\r\n"),
+        ("ECHO \"a\"\x0b", "$1\r\na\r\n"),
+        ("\x0b\x0c", ""),
+    ] {
+        assert_eq!(
+            replies_to(&mut store, NOW, &format!("{line}\r\n")),
+            reply,
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn memory_is_told_for_people_too() {
+    let mut store = store();
+    let value = "x".repeat(1 << 20);
+    replies_to(&mut store, NOW, "CONFIG SET maxmemory 4mb\r\n");
+    replies_to(
+        &mut store,
+        NOW,
+        &format!(
+            "*3\r\n$3\r\nSET\r\n$1\r\na\r\n${}\r\n{value}\r\n",
+            value.len()
+        ),
+    );
+    replies_to(&mut store, NOW, "DEL a\r\n");
+    let memory = replies_to(&mut store, NOW, "INFO memory\r\n");
+    let number = |name: &str| {
+        let mut lines = memory.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.expect(name).parse::<u64>().expect("a number")
+    };
+    assert!(number("used_memory") < 1 << 20, "{memory}");
+    assert!(number("used_memory_peak") > 1 << 20, "{memory}");
+    for line in [
+        "used_memory_human:",
+        "used_memory_peak_human:1.0",
+        "maxmemory_human:4.00M\r\n",
+    ] {
+        assert!(memory.contains(line), "{line} in {memory}");
+    }
 }
 
 #[test]

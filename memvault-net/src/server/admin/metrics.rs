@@ -19,12 +19,48 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// The text.
 pub(super) fn text(snapshot: Snapshot) -> String {
-    let mut registry = Registry::with_prefix("memvault");
-    registry.register_collector(Box::new(snapshot));
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Process {
+        cpu: snapshot.cpu,
+        resident: snapshot.resident,
+    }));
+    let ours = registry.sub_registry_with_prefix("memvault");
+    ours.register_collector(Box::new(snapshot));
     let mut text = String::new();
     // A String takes everything.
     let _ = encode(&mut text, &registry);
     text
+}
+
+/// What every process tells, under the names that Prometheus has for it.
+#[derive(Debug)]
+struct Process {
+    /// In seconds, of the system and its own.
+    cpu: Option<(f64, f64)>,
+    /// In bytes.
+    resident: Option<u64>,
+}
+
+impl Collector for Process {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut metrics = Metrics(encoder);
+        if let Some((system, own)) = self.cpu {
+            let help = "Processor time, of the process itself and of the system for it";
+            let (unit, kind) = (Unit::Seconds, MetricType::Counter);
+            let metric = metrics
+                .0
+                .encode_descriptor("process_cpu", help, Some(&unit), kind)?;
+            ConstCounter::new(system + own).encode(metric)?;
+        }
+        match self.resident {
+            Some(bytes) => metrics.bytes(
+                "process_resident_memory",
+                "Memory of the process",
+                bytes as usize,
+            ),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Collector for Snapshot {
@@ -66,7 +102,10 @@ impl Snapshot {
             "Clients above which new ones are sent away (--max-clients)",
             self.max_clients as u64,
         )?;
-        metrics.counter("connections", "Clients that were let in", self.connections)
+        metrics.counter("connections", "Clients that were let in", self.connections)?;
+        let (received, sent) = self.traffic;
+        metrics.bytes_counter("network_receive", "Bytes that clients sent", received)?;
+        metrics.bytes_counter("network_transmit", "Bytes that clients were sent", sent)
     }
 
     fn commands(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
@@ -337,6 +376,12 @@ impl Metrics<'_> {
             .0
             .encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?;
         ConstGauge::new(value as u64).encode(metric)
+    }
+
+    fn bytes_counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let (unit, kind) = (Unit::Bytes, MetricType::Counter);
+        let metric = self.0.encode_descriptor(name, help, Some(&unit), kind)?;
+        ConstCounter::new(value).encode(metric)
     }
 
     fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str); 1]) -> fmt::Result {

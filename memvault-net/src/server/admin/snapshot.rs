@@ -9,6 +9,7 @@ use memvault::replication::{Change, NodeStatistics, Role};
 use crate::driver::{Driver, Latency, PeerReport};
 use crate::server::backend::Backend;
 use crate::server::clients::Clients;
+use crate::server::process;
 
 /// A server at one time.
 #[derive(Debug)]
@@ -22,6 +23,12 @@ pub(super) struct Snapshot {
     /// What clients called, and what errors they got.
     pub(super) calls: CallStatistics,
     pub(super) latency: Latency,
+    /// Processor time of the process, of the system and its own, in seconds, if the system tells.
+    pub(super) cpu: Option<(f64, f64)>,
+    /// Bytes of memory that the process has, if the system tells.
+    pub(super) resident: Option<u64>,
+    /// Bytes from clients and to them.
+    pub(super) traffic: (u64, u64),
     /// What only a node of a cluster has.
     pub(super) cluster: Option<Cluster>,
 }
@@ -65,6 +72,9 @@ impl Snapshot {
             facts: clients.backend.facts(),
             calls: clients.tally.all().statistics(),
             latency: clients.meter.latency(),
+            cpu: process::cpu(),
+            resident: process::resident().map(|(now, _)| now),
+            traffic: clients.tally.all().traffic(),
             cluster: match &clients.backend {
                 Backend::Cluster { driver, .. } => Some(Cluster::seen_by(driver, events)),
                 Backend::Single(_) | Backend::Shard(_) => None,
