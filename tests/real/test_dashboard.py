@@ -282,6 +282,29 @@ class Dashboard(unittest.TestCase):
             self.page.resize(width, 800)
             self.assertEqual(self.page.run("return document.documentElement.scrollWidth"), width)
 
+    def test_a_narrow_screen_cuts_nothing_and_shows_the_nodes_early(self):
+        # Latencies as long as they get.
+        self.page.run("""
+            const now = document.querySelectorAll('#charts .now')[4];
+            now.textContent = '999 µs / 99.9 ms';
+        """)
+        for width in (320, 390, 768, 1280):
+            self.page.resize(width, 844)
+            cut = self.page.run("""
+                return [...document.querySelectorAll('.chart .now, .chart .more')].filter((it) => {
+                  const card = it.closest('.chart').getBoundingClientRect();
+                  const range = document.createRange();
+                  range.selectNodeContents(it);
+                  return range.getBoundingClientRect().right > card.right - 4
+                    || it.scrollWidth > it.clientWidth || getComputedStyle(it).textOverflow === 'ellipsis';
+                }).map((it) => it.innerText);
+            """)
+            self.assertEqual(cut, [], width)
+            top = "return document.querySelector(arguments[0]).getBoundingClientRect().top + scrollY"
+            self.assertLess(self.page.run(top, "#nodes"), 1200, width)
+            # The button stands beside the name, never alone in a row.
+            self.assertLess(abs(self.page.run(top, "#theme") - self.page.run(top, "h1")), 30, width)
+
     def test_texts_have_contrast_in_both_themes(self):
         self.search("user:17")
         for scheme, is_dark in [("light", False), ("dark", True)]:

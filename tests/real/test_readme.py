@@ -1,5 +1,6 @@
 """What the README says and what the code says: versions, commands, flags and their defaults."""
 
+import json
 import os
 import re
 import subprocess
@@ -67,6 +68,18 @@ class Readme(unittest.TestCase):
                 written = {"none": "no limit"}.get(written, written)
                 expected = f"[default: {written}]"
                 self.assertIn(expected, flags[flag])
+
+    def test_the_docker_walk_leaves_two_replicas_of_the_user_it_asks_for(self):
+        text = read("README.md")
+        killed = re.search(r"^docker compose kill ((?:\w )+)", text, re.MULTILINE)[1].split()
+        user = re.search(r"localhost:3000/user/(\d+)", text)[1]
+        members = ",".join(f"{service}:6379" for service in re.findall(r"^  ([a-j]):", read("compose.yml"), re.MULTILINE))
+        self.assertEqual(members.count(","), 9)
+        ring = [processes.BINARY, "ring", "--cluster", members, "--timeout", "0s", "--json", "--key", f"user:{user}"]
+        done = subprocess.run(ring, capture_output=True, check=True)
+        [key] = json.loads(done.stdout)["keys"]
+        left = [node for node in key["preference_list"] if node.removesuffix(":6379") not in killed]
+        self.assertGreaterEqual(len(left), 2, key)
 
     def test_every_flag_and_subcommand_in_an_example_exists(self):
         examples = "\n".join(re.findall(r"```sh\n(.*?)```", read("README.md"), re.DOTALL))

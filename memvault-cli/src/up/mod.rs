@@ -64,6 +64,10 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
             said("port", args.port)
         )));
     }
+    // What is contradictory is told before what is taken by others.
+    if let Some(admin) = &args.admin {
+        check_admin(admin, args.count, (&ports, args.port))?;
+    }
     for &port in &ports {
         let offset = usize::from(port) - base;
         check_free(HOST, port, &format!("--base-port {base} + {offset}"))?;
@@ -74,7 +78,10 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
         &format!("{}, the gateway", said("port", args.port)),
     )?;
     if let Some(admin) = &args.admin {
-        check_admin(admin, args.count, (&ports, args.port))?;
+        let admins = (0..=args.count).filter_map(|offset| Some((offset, admin.plus(offset)?)));
+        for (offset, AdminAddress { host, port }) in admins {
+            check_free(&host, port, &format!("--admin {admin} + {offset}"))?;
+        }
     }
     Ok(Plan {
         ports,
@@ -96,8 +103,7 @@ fn check_admin(
     (nodes, gateway): (&[u16], u16),
 ) -> Result<(), Error> {
     for offset in 0..=count {
-        let Some(AdminAddress { host, port }) = first.plus(offset).filter(|_| first.port > 0)
-        else {
+        let Some(AdminAddress { port, .. }) = first.plus(offset).filter(|_| first.port > 0) else {
             return Err(Error::usage(format_args!(
                 "--admin {first} and --count {count}: expected a port from 1 on that is followed by {count} more, up to \
                  65535"
@@ -110,7 +116,6 @@ fn check_admin(
                 count + 1
             )));
         }
-        check_free(&host, port, &format!("--admin {first} + {offset}"))?;
     }
     Ok(())
 }

@@ -260,6 +260,8 @@ fn wrong_flags_and_taken_ports_are_named() {
         "{}",
         ran.stderr
     );
+    // Another cluster may run beside, on the usual ports.
+    let _beside = TcpListener::bind("127.0.0.1:7001");
     let ran = memvault(&["up", "--count", "2", "--admin", "127.0.0.1:65534"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(

@@ -94,11 +94,18 @@ function label(node, place, fraction, rank) {
   const parts = [draw("circle", { class: "dot", cx: x, cy: y, r: 13 })];
   parts.push(draw("text", { class: "number", x, y }));
   parts[1].textContent = String(place + 1);
-  if (state.kind !== "good" || rank) {
-    const [outerX, outerY] = at(fraction, rank ? 84 : 88);
-    const sign = draw("text", { class: "sign", x: outerX, y: outerY });
-    sign.textContent = rank ? `${["1st", "2nd", "3rd"][rank - 1] ?? `${rank}th`}${state.kind === "good" ? "" : ` ${state.symbol}`}` : state.symbol;
+  if (state.kind !== "good") {
+    // At the upper right of its number, as on a picture of somebody.
+    parts.push(draw("circle", { class: `mark ${state.kind}`, cx: x + 12, cy: y - 12, r: 9 }));
+    const sign = draw("text", { class: "sign", x: x + 12, y: y - 12 });
+    sign.textContent = state.symbol;
     parts.push(sign);
+  }
+  if (rank) {
+    const [innerX, innerY] = at(fraction, 84);
+    const place = draw("text", { class: "place", x: innerX, y: innerY });
+    place.textContent = ["1st", "2nd", "3rd"][rank - 1] ?? `${rank}th`;
+    parts.push(place);
   }
   return parts;
 }
