@@ -7,6 +7,7 @@ pub mod discovery;
 pub mod driver;
 #[cfg(target_os = "linux")]
 mod edge;
+mod flapping;
 mod hasher;
 pub mod memory_limit;
 pub mod open_files;

@@ -201,6 +201,15 @@ impl Cluster {
                 let read = stream.read(&mut reply).expect("a reply");
                 reply.starts_with(b"+OK\r\n") && read == 5
             });
+            // One that serves is enough for that: as long as others warm up, it is not to be killed.
+            eventually("all members serve, as this server sees them", || {
+                let mut stream = server.connect();
+                let asked = stream.write_all(b"INFO replication\r\nQUIT\r\n");
+                asked.expect("it is open");
+                let told = rest(&mut stream);
+                let serving = told.matches(",link=up,state=serving").count();
+                serving == self.members.iter().flatten().count()
+            });
         }
     }
 }

@@ -207,10 +207,8 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let Some((request, form)) = request(&call.command) else {
-            match call.command {
-                Data::Membership(_) => encode::bulk(out, self.members().as_bytes()),
-                _ => encode::integer(out, self.facts().keys as i64),
-            }
+            // Nothing else is told without asking others.
+            encode::bulk(out, self.members().as_bytes());
             return Execution::Done;
         };
         let id = self.requests.fresh_id();
@@ -257,9 +255,14 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
         show("read-level", &self.levels.read.name());
     }
 
-    /// Everything in a cluster is fixed at its start.
-    fn change_setting(&mut self, _name: &str, _value: &[u8]) -> Result<(), SettingError> {
-        Err(SettingError::Immutable)
+    /// A member's own limits can be changed; all else is the same in the whole cluster, or fixed at the start.
+    fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError> {
+        let (max_bytes, max_entries) = self.facts().changed_limits(name, value)?;
+        if self.node.set_limits(self.now, max_bytes, max_entries) {
+            Ok(())
+        } else {
+            Err(SettingError::Immutable)
+        }
     }
 
     /// Only the count of commands: the counters of a node are for ever.
@@ -357,8 +360,8 @@ const fn link_name(peer: &PeerStatus) -> &'static str {
     }
 }
 
-/// The request that a command becomes, and the form of its reply; `None` for `DBSIZE` and the state of
-/// the members, which the node tells alone.
+/// The request that a command becomes, and the form of its reply; `None` for the state of the members, which the node
+/// tells alone.
 fn request(command: &Data<'_>) -> Option<(Request, Form)> {
     let many = |keys: Args<'_>| keys.iter().map(Bytes::from).collect();
     Some(match *command {
@@ -401,6 +404,7 @@ fn request(command: &Data<'_>) -> Option<(Request, Form)> {
             (Request::Expire { key, at, condition }, Form::Plain)
         }
         Data::Flush => (Request::Flush, Form::Plain),
+        Data::Count => (Request::Count, Form::Plain),
         Data::GetDelete(key) => (Request::GetAndDelete(key.into()), Form::Plain),
         Data::GetExpire { key, at } => {
             let key = key.into();
@@ -412,7 +416,6 @@ fn request(command: &Data<'_>) -> Option<(Request, Form)> {
             (Request::Edit { key, edit, max_len }, Form::Plain)
         }
         Data::Membership(membership) => return change(membership),
-        Data::Count => return None,
     })
 }
 

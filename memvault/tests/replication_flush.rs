@@ -1,5 +1,5 @@
 //! Flushes reach every member: those that stood still, those that were silent, and those that the coordinator cannot
-//! reach.
+//! reach. And the keys of all members are counted, each once.
 
 use memvault::replication::{Answer, NodeState, Outcome, Request};
 use memvault::ring::NodeIndex;
@@ -160,4 +160,31 @@ fn a_flush_counts_for_a_member_that_was_cut_off_before_it_answers() {
         }
         assert!(holds_nothing(&cluster, 2));
     }
+}
+
+#[test]
+fn the_keys_of_the_whole_cluster_are_counted_each_once() {
+    let mut cluster = filled(1);
+    let client = cluster.client(0);
+    let count = |cluster: &mut Cluster, whom| {
+        let counted = cluster
+            .ask(whom, Request::Count, Default::default())
+            .outcome;
+        match counted {
+            Ok(Answer::Count(keys)) => keys,
+            other => panic!("{other:?}"),
+        }
+    };
+    for whom in [client, 0, 4] {
+        assert_eq!(count(&mut cluster, whom), KEYS as i64);
+    }
+    cluster.kill(3);
+    cluster.run(Duration::from_millis(500));
+    let estimated = count(&mut cluster, client);
+    assert!(
+        (KEYS as i64 * 2 / 3..KEYS as i64 * 3 / 2).contains(&estimated),
+        "{estimated}"
+    );
+    flush(&mut cluster, client);
+    assert_eq!(count(&mut cluster, client), 0);
 }

@@ -15,7 +15,7 @@ import wire
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "requests.txt")
 SEEDS = range(20)
 NOT_IN_A_CLUSTER = {
-    b"DBSIZE": "counts the keys of the node that is asked, and a gateway holds none",
+    b"DBSIZE": "is the sum of what the members hold, of whom one may not know of the last write yet",
     b"CONFIG": "the limits of the members are not those of the node that is asked",
 }
 """Commands that a cluster answers otherwise, and why."""

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use memvault::replication::Config;
 use memvault_net::driver::NodeAddress;
 
 use super::cluster;
@@ -41,13 +42,23 @@ pub(crate) enum Action {
 pub(crate) struct Add {
     /// The node: host:port, or id=host:port, as the others reach it
     pub(crate) node: NodeAddress,
-    /// Its share of the keys, relative to the others
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Its share of the keys, relative to the others: 1 to 64, all together at most 256 unless each
+    /// is 1
+    #[arg(verbatim_doc_comment, long, value_name = "N", default_value = "1", value_parser = weight)]
     pub(crate) weight: u32,
     #[command(flatten)]
     pub(crate) ask: Ask,
     #[command(flatten)]
     pub(crate) wait: Wait,
+}
+
+/// A share of the keys.
+fn weight(text: &str) -> Result<u32, String> {
+    let most = Config::MAX_WEIGHT;
+    match text.parse() {
+        Ok(weight) if (1..=most).contains(&weight) => Ok(weight),
+        _ => Err(format!("expected 1 to {most}")),
+    }
 }
 
 /// Arguments of `cluster remove`.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use async_executor::Task;
 use async_io::Timer;
@@ -44,6 +44,7 @@ impl Driver {
                 driver.0.node.borrow_mut().handle_timeout(now);
                 driver.drive(now);
                 driver.close_dead(now);
+                driver.tell_summaries();
                 drop(driver);
                 // A node that has more to begin is due at once: first it is the others' turn.
                 yield_now().await;
@@ -162,10 +163,18 @@ impl Driver {
             self.0.peers.borrow_mut().came_up(node);
         }
         self.0.peers.borrow_mut().note(event);
-        event_log::write(event);
+        if self.0.flapping.borrow_mut().tells(StdInstant::now(), event) {
+            event_log::write(event);
+        }
         for hook in self.0.on_event.borrow().iter() {
             hook(event);
         }
+    }
+
+    /// Tells what members have done all the time.
+    fn tell_summaries(&self) {
+        let summaries = self.0.flapping.borrow_mut().take_over(StdInstant::now());
+        summaries.iter().for_each(event_log::write_summary);
     }
 
     fn connect(&self, node: NodeIndex) {

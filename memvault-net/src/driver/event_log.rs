@@ -4,6 +4,8 @@ use log::kv::{Key, Source, Value, VisitSource};
 use log::{Level, Record};
 use memvault::replication::{Event, Field, FieldValue};
 
+use crate::flapping::{PERIOD, Summary};
+
 /// Writes an event into the log.
 pub(super) fn write(event: &Event) {
     let level = level(event);
@@ -20,6 +22,17 @@ pub(super) fn write(event: &Event) {
             .args(format_args!("{}", event.name()))
             .build(),
     );
+}
+
+/// Writes what a member did all the time into the log.
+pub(super) fn write_summary(summary: &Summary) {
+    let Summary {
+        node,
+        ejected,
+        rejoined,
+    } = summary;
+    let seconds = PERIOD.as_secs();
+    log::warn!(node, ejected, rejoined, seconds; "flapping");
 }
 
 /// What is as it should be informs, the rest warns.

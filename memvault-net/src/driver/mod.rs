@@ -56,6 +56,7 @@ pub use requests::Caller;
 pub use settings::{Discover, Settings};
 
 use crate::clock::Clock;
+use crate::flapping::Flapping;
 use alarm::Alarm;
 use answers::Answers;
 pub(crate) use connect::connect;
@@ -88,6 +89,7 @@ struct Inner {
     alarm: Rc<Alarm>,
     effort: RefCell<Effort>,
     on_event: RefCell<Vec<EventHook>>,
+    flapping: RefCell<Flapping>,
     /// Whether someone further up the call stack is already doing what the node asks.
     driving: Cell<bool>,
 }
@@ -134,6 +136,7 @@ impl Driver {
             alarm: Rc::new(Alarm::new(now.instant)),
             effort: RefCell::default(),
             on_event: RefCell::new(Vec::new()),
+            flapping: RefCell::default(),
             driving: Cell::new(false),
         };
         let driver = Self(Rc::new(inner));

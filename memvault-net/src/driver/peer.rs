@@ -274,13 +274,19 @@ const fn is_question(body: &Body) -> bool {
             | Body::Read { .. }
             | Body::Pull { .. }
             | Body::Flush { .. }
+            | Body::Count
     )
 }
 
 const fn is_answer(body: &Body) -> bool {
     matches!(
         body,
-        Body::Wrote(_) | Body::Offered(_) | Body::Held(_) | Body::Pulled(_) | Body::Flushed
+        Body::Wrote(_)
+            | Body::Offered(_)
+            | Body::Held(_)
+            | Body::Pulled(_)
+            | Body::Flushed
+            | Body::Counted { .. }
     )
 }
 

@@ -22,6 +22,7 @@ enum Kind {
     Read,
     Pull,
     Flush,
+    Count,
     Propose,
 }
 
@@ -59,6 +60,7 @@ impl Questions {
             Body::Read { .. } => Kind::Read,
             Body::Pull { .. } => Kind::Pull,
             Body::Flush { .. } => Kind::Flush,
+            Body::Count => Kind::Count,
             Body::Propose { .. } => Kind::Propose,
             _ => return,
         };
@@ -80,6 +82,7 @@ impl Questions {
             Body::Held(_) => (Kind::Read, "NODE.HELD"),
             Body::Pulled(_) => (Kind::Pull, "NODE.PULLED"),
             Body::Flushed => (Kind::Flush, "NODE.FLUSHED"),
+            Body::Counted { .. } => (Kind::Count, "NODE.COUNTED"),
             Body::Voted { .. } => (Kind::Propose, "NODE.VOTED"),
             // A turn is answered twice: when it is queued, and when it has come.
             _ => return Ok(()),
@@ -120,13 +123,14 @@ impl Questions {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Alive,
         Self::Write,
         Self::Offer,
         Self::Read,
         Self::Pull,
         Self::Flush,
+        Self::Count,
         Self::Propose,
     ];
 
@@ -138,6 +142,7 @@ impl Kind {
             Self::Read => "NODE.READ",
             Self::Pull => "NODE.PULL",
             Self::Flush => "NODE.FLUSH",
+            Self::Count => "NODE.COUNT",
             Self::Propose => "NODE.PROPOSE",
         }
     }

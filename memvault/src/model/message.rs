@@ -258,6 +258,8 @@ impl Source<'_> {
             20 => Body::Touch {
                 keys: self.list(Self::bytes),
             },
+            21 => Body::Count,
+            22 => Body::Counted { keys: self.u64() },
             _ => Body::Flushed,
         }
     }

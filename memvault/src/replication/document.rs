@@ -9,9 +9,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::config::{Config, Member};
+use super::config::{Config, Member, WEIGHTS};
 use crate::hash::token;
-use crate::ring::{MAX_NODES, MAX_VIRTUAL_NODES, VIRTUAL_NODES};
+use crate::ring::MAX_NODES;
 
 /// The member list of one epoch. A later epoch replaces it; two documents of one epoch are never mixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +119,6 @@ impl Document {
     pub(super) fn flaw(&self) -> Option<&'static str> {
         let is_sorted = |members: &[Member]| members.is_sorted_by(|a, b| a.id < b.id);
         let next = self.next_members();
-        let weights = self.nodes().map(|member| u64::from(member.weight));
-        let most = u64::from(MAX_VIRTUAL_NODES / VIRTUAL_NODES);
         if self.epoch == u64::MAX {
             Some("its epoch is the last one")
         } else if !(1..=Config::MAX_REPLICAS).contains(&usize::from(self.replicas)) {
@@ -129,8 +127,8 @@ impl Document {
             Some("its members are not in order, or one is named twice")
         } else if self.members.is_empty() || next.is_empty() || next.len() >= MAX_NODES {
             Some("it has no members, or too many")
-        } else if self.nodes().any(|member| member.weight == 0) || weights.sum::<u64>() > most {
-            Some("a weight is zero, or they are too large")
+        } else if Config::bad_weights(self.nodes()) {
+            Some(WEIGHTS)
         } else {
             None
         }
@@ -222,6 +220,24 @@ mod tests {
         assert!(leaving.has_member("a"));
         assert_eq!(ids(&leaving.next_members()), ["b"]);
         assert!(!leaving.completed().has_member("a"));
+    }
+
+    #[test]
+    fn weights_that_would_keep_the_members_busy_are_refused() {
+        let flaw = |weights: &[u32]| {
+            let members = (100..).zip(weights).map(|(number, weight)| Member {
+                weight: *weight,
+                ..Member::new(alloc::format!("{number}"))
+            });
+            let role = Role::Coordinator("test".into());
+            Document::of_config(&Config::new(members.collect(), role)).flaw()
+        };
+        for allowed in [&[64, 1, 1, 1, 1][..], &[64; 4], &[1; 300]] {
+            assert_eq!(flaw(allowed), None, "{allowed:?}");
+        }
+        for refused in [&[0][..], &[1, 65], &[64, 64, 64, 64, 1], &[u32::MAX; 3]] {
+            assert_eq!(flaw(refused), Some(WEIGHTS), "{refused:?}");
+        }
     }
 
     #[test]

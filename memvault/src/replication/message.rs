@@ -115,6 +115,13 @@ pub enum Body {
     },
     /// Answers a [`Flush`](Self::Flush).
     Flushed,
+    /// How many keys do you hold?
+    Count,
+    /// Answers a [`Count`](Self::Count).
+    Counted {
+        /// Keys that have a value, those included whose time is over and that nobody has asked for since.
+        keys: u64,
+    },
     /// The member list of the sender, for a node that has an earlier one. Where that node asked something,
     /// it has to ask again.
     Document(Document),

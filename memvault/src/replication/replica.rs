@@ -214,6 +214,17 @@ impl Replica {
         Ok(())
     }
 
+    /// Changes how much may be stored; whatever has to make room is forgotten. O(entries that go).
+    pub(super) fn set_limits(
+        &mut self,
+        now: Now,
+        max_bytes: Option<usize>,
+        max_entries: Option<usize>,
+    ) {
+        let (entries, mut parting) = self.parting(now);
+        entries.set_limits(max_bytes, max_entries, &mut |gone| parting.remember(&gone));
+    }
+
     /// Removes an entry and remembers its version as forgotten.
     pub(crate) fn forget(&mut self, now: Now, key: &[u8]) {
         let Some(meta) = self.entries.peek(key).map(|held| held.meta) else {

@@ -83,6 +83,9 @@ pub enum Request {
     },
     /// Makes every node in view forget all keys: [`Answer::Done`].
     Flush,
+    /// Counts the keys of all members, each key once. Exact while every member answers and every replica holds what it
+    /// should; where members are out of reach, an estimate from the others.
+    Count,
     /// Begins to make a node that waits for it a member: [`Answer::Done`]. Of a member only.
     AddMember(Member),
     /// Begins to have the others take over the keys of the member with this id: [`Answer::Done`]. Of a
@@ -105,7 +108,7 @@ impl Request {
             | Self::GetAndExpire { key, .. }
             | Self::Lease(key)
             | Self::Fill { key, .. } => Some(key),
-            Self::Flush | Self::AddMember(_) | Self::RemoveMember(_) => None,
+            Self::Flush | Self::Count | Self::AddMember(_) | Self::RemoveMember(_) => None,
         }
     }
 

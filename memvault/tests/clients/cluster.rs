@@ -158,6 +158,29 @@ fn a_member_tells_of_itself_and_of_the_cluster() {
 }
 
 #[test]
+fn the_limits_of_a_member_can_be_changed() {
+    let mut lone = Lone::serving();
+    let mut clients = [connection()];
+    let mut ask = |bytes: &[u8]| {
+        let reply = lone.send(&mut clients, 0, bytes);
+        String::from_utf8(reply).expect("it is text")
+    };
+    assert_eq!(ask(b"MSET a 1 b 2 c 3\r\n"), "+OK\r\n");
+    assert_eq!(ask(b"DBSIZE\r\n"), ":3\r\n");
+    assert_eq!(
+        ask(b"CONFIG SET max-entries 2 maxmemory 1mb\r\n"),
+        "+OK\r\n"
+    );
+    assert_eq!(ask(b"DBSIZE\r\n"), ":2\r\n");
+    assert_eq!(ask(b"GET a\r\n"), "$-1\r\n");
+    assert!(ask(b"CONFIG GET maxmemory\r\n").contains("1048576"));
+    assert_eq!(ask(b"SET d 4\r\n"), "+OK\r\n");
+    assert_eq!(ask(b"DBSIZE\r\n"), ":2\r\n");
+    assert!(ask(b"CONFIG SET maxmemory lots\r\n").contains("must be a memory value"));
+    assert!(ask(b"CONFIG SET replicas 5\r\n").contains("immutable"));
+}
+
+#[test]
 fn where_no_member_can_be_reached_every_client_is_told() {
     let mut lone = Lone::new(Role::Coordinator("gateway".to_string()));
     let mut clients = [connection(), connection()];
@@ -184,7 +207,7 @@ fn where_no_member_can_be_reached_every_client_is_told() {
     );
     assert_eq!(
         text(&drain(second)),
-        text(format!("{failure}:0\r\n").as_bytes())
+        text(format!("{failure}{failure}").as_bytes())
     );
 }
 

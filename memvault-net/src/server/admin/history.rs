@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use memvault::replication::Event;
+use memvault::replication::{Event, FieldValue};
 use memvault::time::Timestamp;
 
 use crate::driver::Latency;
+use crate::flapping::{Flapping, PERIOD};
 
 /// Events and counters since the start.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct History {
     events: VecDeque<Noted>,
     /// The counters some time ago: at most two, oldest first.
     marks: VecDeque<Mark>,
+    flapping: Flapping,
 }
 
 /// An event that has happened.
@@ -58,13 +60,31 @@ impl History {
             counts: BTreeMap::new(),
             events: VecDeque::new(),
             marks: VecDeque::new(),
+            flapping: Flapping::default(),
         }
     }
 
-    /// Notes an event of the cluster.
+    /// Notes an event of the cluster. All are counted; those of a member that flaps are kept as a summary.
     pub(super) fn note(&mut self, at: Timestamp, event: &Event) {
-        let node = event.node().map(str::to_owned);
-        self.add(at, event.name(), node, event.to_string());
+        if self.flapping.tells(Instant::now(), event) {
+            let node = event.node().map(str::to_owned);
+            self.add(at, event.name(), node, event.to_string());
+        } else {
+            *self.counts.entry(event.name()).or_default() += 1;
+        }
+    }
+
+    /// Notes what members did all the time, once a minute of it is over.
+    pub(super) fn sum_up(&mut self, at: Timestamp) {
+        for summary in self.flapping.take_over(Instant::now()) {
+            let (ejected, rejoined) = (summary.ejected, summary.rejoined);
+            let node = FieldValue::Text(&summary.node);
+            let seconds = PERIOD.as_secs();
+            let text = format!(
+                "flapping node={node} ejected={ejected} rejoined={rejoined} seconds={seconds}"
+            );
+            self.add(at, "flapping", Some(summary.node), text);
+        }
     }
 
     /// Notes any event.
@@ -179,6 +199,23 @@ mod tests {
         assert_eq!(numbers(&history, 4), [1, 2, 3]);
         let last = history.latest(1).next().expect("an event");
         assert_eq!(last.node.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_member_that_flaps_is_counted_and_kept_once() {
+        let mut history = History::new(100);
+        for _ in 0..20 {
+            for event in [
+                Event::Ejected { node: "a".into() },
+                Event::Rejoined { node: "a".into() },
+            ] {
+                history.note(Timestamp::from_millis(1), &event);
+            }
+        }
+        history.sum_up(Timestamp::from_millis(2));
+        assert_eq!(history.counts["ejected"], 20);
+        let names: Vec<_> = history.since(0).map(|event| event.name).collect();
+        assert_eq!(names, ["ejected", "rejoined"]);
     }
 
     #[test]

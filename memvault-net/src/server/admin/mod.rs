@@ -209,6 +209,7 @@ impl Admin {
         let (facts, latency) = (self.clients.backend.facts(), self.clients.meter.latency());
         let mut history = self.history.borrow_mut();
         history.mark(facts.statistics.commands, latency);
+        history.sum_up(wall());
         if let Some(driver) = self.clients.backend.driver() {
             driver.inspect(|node| watch.look(node, &mut history));
         }

@@ -32,8 +32,8 @@ impl Coordinator {
             cx.statistics.overloaded += u64::from(failure == Failure::Overloaded);
             return job::complete(cx, request, Err(failure));
         }
-        if what == Request::Flush {
-            return self.flushes.start(cx, now, request);
+        if matches!(what, Request::Flush | Request::Count) {
+            return self.flushes.start(cx, now, request, what == Request::Count);
         }
         let tasks = self.jobs.split(request, what);
         if tasks.is_empty() {

@@ -1,4 +1,4 @@
-//! FLUSHALL: every member forgets everything up to one tag.
+//! FLUSHALL: every member forgets everything up to one tag. And DBSIZE, as all members are asked for that as well.
 //!
 //! All that can be reached are told, and those are waited for that are not silent: a silent one reads it when it is
 //! back, before anything that is sent to it later. Whoever cannot be reached is told by the others, who say with every
@@ -21,11 +21,20 @@ use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use crate::version::Version;
 
-/// One flush: the request and the members that have not answered yet.
+/// One flush or count: the request and the members that have not answered yet.
 struct Flush {
     request: u64,
-    version: Version,
+    what: What,
     waiting: BTreeSet<NodeIndex>,
+}
+
+/// What all members are asked for.
+#[derive(Clone, Copy)]
+enum What {
+    /// To forget everything up to this tag.
+    Flush(Version),
+    /// How many keys they hold: the sum so far, and of how many members.
+    Count { keys: u64, members: u64 },
 }
 
 /// The flushes under way.
@@ -47,7 +56,7 @@ impl Flushes {
         self.flushes.len() + self.deadlines.len()
     }
 
-    pub(super) fn start(&mut self, cx: &mut Context, now: Now, request: u64) {
+    pub(super) fn start(&mut self, cx: &mut Context, now: Now, request: u64, counts: bool) {
         let waiting: BTreeSet<_> = cx
             .peers
             .indices()
@@ -57,20 +66,21 @@ impl Flushes {
         if waiting.is_empty() {
             return job::complete(cx, request, Err(Failure::Unavailable));
         }
-        let version = cx.hlc.tick(now.wall);
-        let id = cx.fresh_id();
-        for node in all_within_reach(cx) {
-            if cx.config.plain_redis {
-                cx.ask(node, id, PlainCommand::Flush);
-            } else {
-                cx.send(node, id, Body::Flush { version });
+        let what = if counts {
+            What::Count {
+                keys: 0,
+                members: 0,
             }
-        }
+        } else {
+            What::Flush(cx.hlc.tick(now.wall))
+        };
+        let id = cx.fresh_id();
+        ask_all(cx, id, what);
         self.flushes.insert(
             id,
             Flush {
                 request,
-                version,
+                what,
                 waiting,
             },
         );
@@ -83,10 +93,32 @@ impl Flushes {
         };
         flush.waiting.remove(&from);
         if flush.waiting.is_empty() {
-            let request = flush.request;
+            let (request, what) = (flush.request, flush.what);
             self.flushes.remove(&id);
-            job::complete(cx, request, Ok(Answer::Done));
+            let answer = match what {
+                What::Flush(_) => Answer::Done,
+                What::Count { keys, members } => Answer::Count(each_once(cx, keys, members)),
+            };
+            job::complete(cx, request, Ok(answer));
         }
+    }
+
+    /// A member has counted its keys.
+    pub(super) fn handle_counted(
+        &mut self,
+        cx: &mut Context,
+        from: NodeIndex,
+        id: u64,
+        counted: u64,
+    ) {
+        let flush = self.flushes.get_mut(&id);
+        if let Some(flush) = flush.filter(|flush| flush.waiting.contains(&from))
+            && let What::Count { keys, members } = &mut flush.what
+        {
+            *keys = keys.saturating_add(counted);
+            *members += 1;
+        }
+        self.handle_flushed(cx, from, id);
     }
 
     /// A node that speaks plain Redis answered.
@@ -98,6 +130,10 @@ impl Flushes {
         result: Result<Answer, PlainRefusal>,
     ) {
         let text = match result {
+            Ok(Answer::Count(keys)) => {
+                let keys = u64::try_from(keys).unwrap_or(0);
+                return self.handle_counted(cx, from, id, keys);
+            }
             Ok(_) => return self.handle_flushed(cx, from, id),
             Err(PlainRefusal::Loading) => "LOADING the node loads its data".to_string(),
             Err(PlainRefusal::Error(text)) => text,
@@ -118,10 +154,10 @@ impl Flushes {
             };
             let members = cx.peers.indices().into_iter();
             flush.waiting = members.filter(|node| cx.peers.is_live(*node)).collect();
-            let version = flush.version;
-            for node in all_within_reach(cx) {
-                cx.send(node, id, Body::Flush { version });
+            if let What::Count { keys, members } = &mut flush.what {
+                (*keys, *members) = (0, 0);
             }
+            ask_all(cx, id, flush.what);
         }
     }
 
@@ -147,9 +183,28 @@ impl Flushes {
     }
 }
 
-/// Everyone to whom there is a link, silent or not.
-fn all_within_reach(cx: &Context) -> Vec<NodeIndex> {
+/// Asks everyone to whom there is a link, silent or not.
+fn ask_all(cx: &mut Context, id: u64, what: What) {
     let mut members = cx.peers.indices();
     members.retain(|node| cx.peers.is_up(*node));
-    members
+    for node in members {
+        match (what, cx.config.plain_redis) {
+            (What::Flush(_), true) => cx.ask(node, id, PlainCommand::Flush),
+            (What::Count { .. }, true) => cx.ask(node, id, PlainCommand::Count),
+            (What::Flush(version), false) => cx.send(node, id, Body::Flush { version }),
+            (What::Count { .. }, false) => cx.send(node, id, Body::Count),
+        }
+    }
+}
+
+/// The number of different keys, where so many members hold so many in all: each is on as many of those that answered as
+/// their part of all members is.
+fn each_once(cx: &Context, keys: u64, answered: u64) -> i64 {
+    let members = cx.document.members.len() as u64;
+    let replicas = u64::from(cx.document.replicas).min(members);
+    let copies = replicas.saturating_mul(answered);
+    // Rounded: of what was just written one replica may not know yet.
+    let keys = keys.saturating_mul(members).saturating_add(copies / 2);
+    let keys = keys.checked_div(copies);
+    i64::try_from(keys.unwrap_or(0)).unwrap_or(i64::MAX)
 }

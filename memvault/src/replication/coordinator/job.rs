@@ -184,7 +184,7 @@ fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
             (Gather::Done, tasks.collect())
         }
         // Not carried out key by key, and taken care of before.
-        Request::Flush | Request::AddMember(_) | Request::RemoveMember(_) => {
+        Request::Flush | Request::Count | Request::AddMember(_) | Request::RemoveMember(_) => {
             (Gather::Done, Vec::new())
         }
     }

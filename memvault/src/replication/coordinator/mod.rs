@@ -234,6 +234,10 @@ impl Coordinator {
         self.flushes.handle_flushed(cx, from, id);
     }
 
+    pub(super) fn handle_counted(&mut self, cx: &mut Context, from: NodeIndex, id: u64, keys: u64) {
+        self.flushes.handle_counted(cx, from, id, keys);
+    }
+
     /// This node was late by this much: whoever was asked may have answered in time. Deadlines stay, as callers wait.
     pub(super) fn postpone(&mut self, lateness: Duration) {
         for timers in [&mut self.attempts, &mut self.read_attempts] {

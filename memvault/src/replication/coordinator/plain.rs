@@ -302,7 +302,8 @@ const fn reach(command: &PlainCommand) -> Reach {
         | PlainCommand::Delete(_)
         | PlainCommand::GetAndDelete(_)
         | PlainCommand::GetAndExpire { .. }
-        | PlainCommand::Flush => Reach::All,
+        | PlainCommand::Flush
+        | PlainCommand::Count => Reach::All,
     }
 }
 

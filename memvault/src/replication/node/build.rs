@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::super::config::{Config, ConfigError, Role};
+use super::super::config::{Config, ConfigError, Role, WEIGHTS};
 use super::super::context::Context;
 use super::super::document::Document;
 use super::super::peers::Peers;
@@ -17,6 +17,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.replicas == 0 || config.replicas > Config::MAX_REPLICAS {
         return Err(ConfigError::Replicas(config.replicas));
+    }
+    if Config::bad_weights(config.members.iter()) {
+        return Err(ConfigError::BadMember(WEIGHTS.into()));
     }
     if !config.floor_buckets.is_power_of_two() {
         return Err(ConfigError::FloorBuckets(config.floor_buckets));

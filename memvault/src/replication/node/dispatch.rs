@@ -43,6 +43,7 @@ impl Node {
             | Body::Missed { .. }
             | Body::Touch { .. }
             | Body::Flush { .. }
+            | Body::Count
             | Body::Propose { .. } => self.take_question(now, from, (id, epoch), body),
             answer => {
                 if let Link::Peer(peer) = from {
@@ -132,12 +133,8 @@ impl Node {
                 }
                 return;
             }
-            Body::Flush { version } => {
-                if cx.observe(now, version) {
-                    member.replica.flush(now, version);
-                }
-                Body::Flushed
-            }
+            Body::Flush { version } => member.flush(cx, now, version),
+            Body::Count => member.count(),
             Body::Propose { number, document } => match self.vote(number, document) {
                 Some(vote) => vote,
                 None => return,
@@ -306,6 +303,7 @@ impl Node {
             Body::Turned(reply) => self.coordinator.handle_turned(cx, now, from, id, reply),
             Body::Held(reply) => self.coordinator.handle_held(cx, now, from, id, reply),
             Body::Flushed => self.coordinator.handle_flushed(cx, from, id),
+            Body::Counted { keys } => self.coordinator.handle_counted(cx, from, id, keys),
             Body::Offered(reply) if is_operation(id) => {
                 self.coordinator.handle_offered(cx, now, from, id, reply);
             }
@@ -356,6 +354,19 @@ impl Node {
 }
 
 impl Member {
+    fn flush(&mut self, cx: &mut Context, now: Now, version: Version) -> Body {
+        if cx.observe(now, version) {
+            self.replica.flush(now, version);
+        }
+        Body::Flushed
+    }
+
+    fn count(&self) -> Body {
+        let entries = &self.replica.entries;
+        let keys = entries.len() - entries.tombstones();
+        Body::Counted { keys: keys as u64 }
+    }
+
     fn take_offer(
         &mut self,
         cx: &mut Context,

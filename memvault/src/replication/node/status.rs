@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::Now;
 use super::super::config::{Config, Member};
 use super::super::document::Document;
 use super::super::message::{NodeState, Progress};
@@ -211,6 +212,21 @@ impl Node {
     #[must_use]
     pub fn entries(&self) -> Option<&Entries> {
         self.member.as_ref().map(|member| &member.replica.entries)
+    }
+
+    /// Changes how much a member may store, for as long as it runs; what has to make room is forgotten, the entries used
+    /// longest ago first. Returns whether this node is a member. O(entries that go).
+    pub fn set_limits(
+        &mut self,
+        now: Now,
+        max_bytes: Option<usize>,
+        max_entries: Option<usize>,
+    ) -> bool {
+        let Some(member) = &mut self.member else {
+            return false;
+        };
+        member.replica.set_limits(now, max_bytes, max_entries);
+        true
     }
 
     /// Whether this node holds `key`, or takes it over.

@@ -64,6 +64,10 @@ impl PlainCommand {
                 encode::command(out, &[b"FLUSHALL"]);
                 Form::Flush
             }
+            Self::Count => {
+                encode::command(out, &[b"DBSIZE"]);
+                Form::Number
+            }
             Self::Set {
                 key,
                 value,

@@ -88,6 +88,8 @@ pub enum PlainCommand {
     Delete(Bytes),
     /// `FLUSHALL`.
     Flush,
+    /// How many keys there are.
+    Count,
 }
 
 /// What a node that speaks plain Redis replied.

@@ -194,6 +194,8 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Touch { .. } => b"NODE.TOUCH",
         Body::Flush { .. } => b"NODE.FLUSH",
         Body::Flushed => b"NODE.FLUSHED",
+        Body::Count => b"NODE.COUNT",
+        Body::Counted { .. } => b"NODE.COUNTED",
         Body::Document(_) => b"NODE.DOCUMENT",
         Body::WrongEpoch => b"NODE.WRONGEPOCH",
         Body::Propose { .. } => b"NODE.PROPOSE",

@@ -177,6 +177,10 @@ pub(super) fn read_body<'a>(
             version: header.version()?,
         },
         b"NODE.FLUSHED" => Body::Flushed,
+        b"NODE.COUNT" => Body::Count,
+        b"NODE.COUNTED" => Body::Counted {
+            keys: header.u64()?,
+        },
         b"NODE.DOCUMENT" => Body::Document(document(header, rest)?),
         b"NODE.WRONGEPOCH" => Body::WrongEpoch,
         name => agreement(name, header, rest)?,

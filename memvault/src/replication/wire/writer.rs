@@ -139,7 +139,8 @@ impl<'a> Parts<'a> {
             Body::Hello(hello) => self.hello(hello),
             Body::SameId { came_later } => self.u8(u8::from(*came_later)),
             Body::Rejected(reason) => self.part(reason.as_bytes()),
-            Body::Ping | Body::Flushed | Body::WrongEpoch => {}
+            Body::Ping | Body::Flushed | Body::Count | Body::WrongEpoch => {}
+            Body::Counted { keys } => self.u64(*keys),
             Body::Pong {
                 boot,
                 state,

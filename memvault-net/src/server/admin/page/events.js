@@ -7,6 +7,7 @@ const EVENTS = {
   up: ["busy", (it) => `${it.node} can be reached (${it.state})`],
   down: ["bad", (it) => `${it.node} is down (${it.reason}): other replicas take over`],
   ejected: ["bad", (it) => `${it.node} is silent and passed over`],
+  flapping: ["bad", (it) => `${it.node} was passed over ${it.ejected} times more within ${it.seconds} s`],
   rejoined: ["good", (it) => `${it.node} is used again`],
   state: ["busy", (it) => `${it.node} is ${it.state}`],
   fetched: ["busy", (it) => `${it.node} has fetched ${it.percent} % of its keys (${it.entries} entries)`],
