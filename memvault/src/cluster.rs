@@ -205,6 +205,12 @@ pub struct ClusterEngine<'a, C> {
 impl<C: Clone> Engine for ClusterEngine<'_, C> {
     const KEEPS_ORDER: bool = false;
 
+    /// Beyond twice the keys that may be under way, with values, and a name, the node refuses every request.
+    fn max_arguments(&self) -> usize {
+        let keys = self.node.config().max_requests;
+        keys.saturating_mul(2).saturating_add(1)
+    }
+
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let Some((request, form)) = request(&call.command) else {
             // Nothing else is told without asking others.

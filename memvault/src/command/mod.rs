@@ -27,6 +27,7 @@ pub use edit::{Edit, EditError, Edited};
 pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry};
 pub use owned::OwnedArgs;
+pub(crate) use scatter::number as number_of_reply;
 pub use scatter::{Gather, Part, Placement, place};
 pub use session::{Client, Config, Describe, Hello, Session, Subcommand, subcommands};
 pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};

@@ -245,7 +245,7 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The number in a line such as `:12`.
-fn number(reply: &[u8]) -> Option<i64> {
+pub(crate) fn number(reply: &[u8]) -> Option<i64> {
     let digits = reply.get(1..)?.strip_suffix(b"\r\n")?;
     super::number::integer(digits)
 }

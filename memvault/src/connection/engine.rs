@@ -7,7 +7,7 @@ use core::hash::BuildHasher;
 use super::calls::{ErrorCode, Fault};
 use super::facts::Facts;
 use super::info::{Fields, Section};
-use crate::command::{Data, Name, SettingError};
+use crate::command::{CommandError, Data, Name, SettingError};
 use crate::replication::Levels;
 use crate::resp::{Args, Protocol};
 use crate::store::Store;
@@ -34,7 +34,7 @@ pub enum Execution {
     /// It is carried out, and its reply is in the output.
     Done,
     /// It is under way, and nothing was written: the reply will be supplied under this id by
-    /// [`Connection::complete`](super::Connection::complete). Never twice the same on one connection.
+    /// [`Connection::complete`](super::Connection::complete). Higher than all before on this connection.
     Deferred(u64),
 }
 
@@ -47,6 +47,22 @@ pub trait Engine {
     /// executed, also while they are deferred. If not, the connection holds a command back until those
     /// before it on the same key are done, unless all of them only read, or only write.
     const KEEPS_ORDER: bool = true;
+
+    /// Whether commands on very many keys or bytes are cut into slices by the connection, and other connections get
+    /// their turn between two of them. Only for engines that never defer. A command on up to
+    /// [`SLICE_KEYS`](super::SLICE_KEYS) keys and [`SLICE_LEN`](super::SLICE_LEN) bytes takes effect at once.
+    const CUTS_WIDE: bool = false;
+
+    /// Arguments of a command, its name included, above which the engine refuses it without any effect. Then a
+    /// connection need not put it in order with others.
+    fn max_arguments(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Why a command would be refused whole; asked before its first slice is carried out.
+    fn refusal(&self, _command: &Data<'_>) -> Option<CommandError<'static>> {
+        None
+    }
 
     /// Carries out a command: appends its reply to `out`, or defers it and appends nothing.
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution;
@@ -93,6 +109,12 @@ pub trait Engine {
 }
 
 impl<S: BuildHasher> Engine for Store<S> {
+    const CUTS_WIDE: bool = true;
+
+    fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {
+        Self::refusal(self, command)
+    }
+
     #[inline]
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         Self::execute(self, call.now, call.protocol, &call.command, out);

@@ -6,7 +6,7 @@ use core::fmt::Display;
 use super::calls::{ErrorCode, Fault};
 use super::engine::{Call, Engine, Execution};
 use super::info::{Fields, Section};
-use crate::command::{Name, SettingError};
+use crate::command::{CommandError, Data, Name, SettingError};
 use crate::replication::Levels;
 use crate::time::Timestamp;
 
@@ -43,6 +43,15 @@ pub struct Hosted<'a, E, H: ?Sized> {
 
 impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     const KEEPS_ORDER: bool = E::KEEPS_ORDER;
+    const CUTS_WIDE: bool = E::CUTS_WIDE;
+
+    fn max_arguments(&self) -> usize {
+        self.engine.max_arguments()
+    }
+
+    fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {
+        self.engine.refusal(command)
+    }
 
     #[inline]
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {

@@ -22,10 +22,13 @@ mod host;
 mod info;
 mod input;
 mod order;
+mod pieces;
 mod replies;
 mod session;
 mod settings;
+mod wide;
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -34,6 +37,7 @@ pub use engine::{Call, Engine, Execution};
 pub use facts::Facts;
 pub use host::{Host, Hosted};
 pub use info::{Fields, Section};
+pub use wide::{SLICE_KEYS, SLICE_LEN};
 
 use crate::command::{Command, CommandError, Context, Name, Spec, lookup};
 use crate::resp::{Args, CommandDecoder, Limits, Protocol, encode};
@@ -42,25 +46,30 @@ use input::Input;
 use order::Order;
 use replies::Replies;
 use session::{Peer, Waiting};
+use wide::Wide;
 
 /// How much a client may make a connection hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// What a client may send.
     pub limits: Limits,
-    /// Bytes of output above which no further command is executed until some are written; default 64 KiB.
-    /// The same for output that waits for a deferred reply. The reply of one command may be longer.
+    /// Bytes of output above which no further command is executed until some are written; default 256 MiB. Flag
+    /// `--max-output`. The same for output that waits for a deferred reply. The reply of one command may be longer.
     pub max_output_len: usize,
     /// Commands under way above which no further one is executed; default 1024.
     pub max_deferred: usize,
+    /// Chooses the hash of the keys of commands under way; default 0. A number that clients cannot know keeps them
+    /// from choosing keys whose hashes are alike.
+    pub hash_seed: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             limits: Limits::DEFAULT,
-            max_output_len: 64 << 10,
+            max_output_len: 256 << 20,
             max_deferred: 1024,
+            hash_seed: 0,
         }
     }
 }
@@ -71,7 +80,10 @@ impl Default for Config {
 pub enum Progress {
     /// All that came is executed: write the output, and read more.
     NeedInput,
-    /// There is too much output: write it, then process again. Read nothing until then.
+    /// Enough for one turn: write what can be written, let others have theirs, then process again. Read nothing until
+    /// then.
+    NeedTurn,
+    /// There is too much output: write some, then process again. Read nothing until then.
     NeedOutput,
     /// A deferred reply has to come first: write the output, and process again after
     /// [`complete`](Connection::complete). Read nothing until then.
@@ -110,6 +122,9 @@ pub struct Connection {
     order: Order,
     peer: Peer,
     config: Config,
+    /// The command that is being carried out slice by slice. Invariant: its bytes stand first in the input, unless it
+    /// has copies.
+    wide: Option<Box<Wide>>,
     /// Whether no command has come yet.
     is_fresh: bool,
     /// Whether the last reply is in the output or under way.
@@ -148,12 +163,16 @@ enum Step {
     Next,
     Close,
     HoldBack,
+    /// The rest of the command is left to further turns.
+    Pause(Wide),
     Peer,
 }
 
 impl Connection {
     /// Least length of [`input_space`](Self::input_space), in bytes.
     pub const MIN_INPUT_SPACE: usize = 16 << 10;
+    /// Bytes of replies after which [`process`](Self::process) ends a turn. The reply of one command may be longer.
+    pub const TURN_LEN: usize = 64 << 10;
 
     /// The state of a client that has just connected, under an id that no other has, from `address`.
     #[must_use]
@@ -162,9 +181,10 @@ impl Connection {
             decoder: CommandDecoder::new(config.limits),
             input: Input::default(),
             replies: Replies::default(),
-            order: Order::default(),
+            order: Order::new(config.hash_seed),
             peer: Peer::new(id, address),
             config,
+            wide: None,
             is_fresh: true,
             is_closing: false,
         }
@@ -183,38 +203,76 @@ impl Connection {
 
     /// Executes what has come, as far as that goes, and appends the replies to the output.
     ///
-    /// Call it after [`commit`](Self::commit), and again after what it asked for has happened.
+    /// Call it after [`commit`](Self::commit), and again after what it asked for has happened. A call takes a few
+    /// milliseconds at most, unless a single value takes longer.
     pub fn process<E: Engine>(&mut self, now: Timestamp, engine: &mut E) -> Progress {
         let mut commands = 0;
         self.peer.since.get_or_insert(now);
-        let progress = loop {
-            if self.is_closing {
-                break match self.replies.deferred() {
-                    0 => Progress::Close,
-                    _ => Progress::NeedReply,
-                };
-            }
-            if self.replies.ready().len() >= self.config.max_output_len {
-                break Progress::NeedOutput;
-            }
-            if self.replies.deferred() > 0 && !engine.has_room() {
-                break Progress::NeedReply;
-            }
-            if self.replies.deferred() > 0 && self.owes_enough() {
-                break Progress::NeedReply;
-            }
-            match self.step(now, engine, &mut commands) {
-                Some(Step::Next) => {}
-                Some(Step::Close) => self.is_closing = true,
-                Some(Step::HoldBack) => break Progress::NeedReply,
-                Some(Step::Peer) => break Progress::Peer,
-                None => break Progress::NeedInput,
-            }
-        };
+        let progress = self.take_turn(now, engine, &mut commands);
         if commands > 0 {
             engine.count_commands(commands);
         }
         progress
+    }
+
+    #[inline]
+    fn take_turn<E: Engine>(
+        &mut self,
+        now: Timestamp,
+        engine: &mut E,
+        commands: &mut u64,
+    ) -> Progress {
+        let enough = self.replies.owed().saturating_add(Self::TURN_LEN);
+        loop {
+            if self.is_closing {
+                return match self.replies.deferred() {
+                    0 => Progress::Close,
+                    _ => Progress::NeedReply,
+                };
+            }
+            if self.replies.waiting() >= self.config.max_output_len {
+                return Progress::NeedOutput;
+            }
+            if self.replies.deferred() > 0 && (self.owes_enough() || !engine.has_room()) {
+                return Progress::NeedReply;
+            }
+            if self.replies.owed() >= enough {
+                return Progress::NeedTurn;
+            }
+            if self.wide.is_some() {
+                if !self.go_on(now, engine, commands) {
+                    return Progress::NeedTurn;
+                }
+                continue;
+            }
+            match self.step(now, engine, commands) {
+                Some(Step::Next) => {}
+                Some(Step::Close) => self.is_closing = true,
+                Some(Step::HoldBack) => return Progress::NeedReply,
+                Some(Step::Pause(wide)) => {
+                    self.wide = Some(Box::new(wide));
+                    return Progress::NeedTurn;
+                }
+                Some(Step::Peer) => return Progress::Peer,
+                None if self.input.prepare(Self::MIN_INPUT_SPACE) => return Progress::NeedInput,
+                None => return Progress::NeedTurn,
+            }
+        }
+    }
+
+    /// Carries out a further slice of the wide command. Returns whether that was the last.
+    fn go_on<E: Engine>(&mut self, now: Timestamp, engine: &mut E, commands: &mut u64) -> bool {
+        let Some(mut wide) = self.wide.take() else {
+            return true;
+        };
+        let input = self.input.bytes();
+        if !wide.go_on(engine, (now, &self.peer), input, &mut self.replies) {
+            self.wide = Some(wide);
+            return false;
+        }
+        self.input.consume(wide.consumed());
+        *commands += 1;
+        true
     }
 
     /// Whether so much is under way, or waits for what is, that nothing more is begun.
@@ -271,8 +329,15 @@ impl Connection {
                     Step::Next
                 }
             };
-            if matches!(step, Step::HoldBack) {
-                return Some(step);
+            match &mut step {
+                Step::HoldBack => return Some(step),
+                Step::Pause(wide) => {
+                    self.is_fresh = false;
+                    let spared = wide.hold(&args, self.input.bytes(), consumed);
+                    self.input.consume(spared);
+                    return Some(step);
+                }
+                _ => {}
             }
             *commands += 1;
             self.is_fresh = false;
@@ -291,10 +356,23 @@ impl Connection {
         self.replies.complete(id, write)
     }
 
-    /// Replies that can be written now.
+    /// The first of the replies that can be written now, empty only if there are none. More may follow once these are
+    /// [consumed](Self::consume_output).
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.replies.ready()
+    }
+
+    /// Bytes of replies that can be written now.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.replies.waiting()
+    }
+
+    /// Bytes of memory that hold what the client sent and what it has not taken: of its commands, and of its replies.
+    #[must_use]
+    pub fn memory(&self) -> (usize, usize) {
+        (self.input.memory(), self.replies.owed())
     }
 
     /// The first `n` bytes of [`output`](Self::output) are written.
@@ -404,8 +482,19 @@ impl Turn<'_> {
 
     #[inline]
     fn call<E: Engine>(&mut self, engine: &mut E, name: Name, call: &Call<'_>) -> Step {
-        if !E::KEEPS_ORDER && self.order.holds_back(&call.command) {
+        // What the engine refuses has no effect that could come too early.
+        let is_ordered = !E::KEEPS_ORDER && call.args.len() <= engine.max_arguments();
+        if is_ordered && self.order.holds_back(&call.command) {
             return Step::HoldBack;
+        }
+        if E::CUTS_WIDE
+            && let Some(mut wide) = Wide::of(name, call)
+        {
+            engine.count_call(name);
+            return match wide.slice(engine, call, self.replies) {
+                true => Step::Next,
+                false => Step::Pause(wide),
+            };
         }
         let out = self.replies.target();
         let start = out.len();
@@ -414,7 +503,7 @@ impl Turn<'_> {
             Execution::Deferred(id) => {
                 engine.count_call(name);
                 self.replies.defer(id, name);
-                if !E::KEEPS_ORDER {
+                if is_ordered {
                     self.order.begin(id, &call.command);
                 }
             }

@@ -5,15 +5,15 @@ use alloc::vec::Vec;
 
 use super::Buffers;
 use super::calls::{Completed, ErrorCode};
+use super::pieces::Pieces;
 use crate::command::Name;
 
 /// What is to be written, and behind it what waits for replies that are not known yet.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// Replies that can be written. Invariant: the first `written` bytes are.
-    ready: Vec<u8>,
-    written: usize,
-    /// Invariant: the first one has no reply yet.
+    /// Replies that can be written.
+    ready: Pieces,
+    /// Invariant: the first one has no reply yet; ids rise.
     deferred: VecDeque<Deferred>,
     /// Invariant: the bytes in `deferred`, but for what follows its last.
     held: usize,
@@ -26,7 +26,7 @@ struct Deferred {
     /// Which command it answers.
     name: Name,
     reply: Option<Vec<u8>>,
-    following: Vec<u8>,
+    following: Pieces,
 }
 
 impl Replies {
@@ -34,42 +34,52 @@ impl Replies {
     #[inline]
     pub(super) fn target(&mut self) -> &mut Vec<u8> {
         match self.deferred.back_mut() {
-            None => &mut self.ready,
-            Some(last) => &mut last.following,
+            None => self.ready.target(),
+            Some(last) => last.following.target(),
         }
     }
 
-    /// The reply of the next command comes later.
+    /// The reply of the next command comes later. Its id is higher than all before.
     pub(super) fn defer(&mut self, id: u64, name: Name) {
         self.held = self.held();
+        debug_assert!(self.deferred.back().is_none_or(|last| last.id < id));
         self.deferred.push_back(Deferred {
             id,
             name,
             reply: None,
-            following: Vec::new(),
+            following: Pieces::default(),
         });
     }
 
     /// Supplies a deferred reply. Returns what it is; `None` if none was waited for under this id.
+    ///
+    /// O(log of the replies that are waited for), and amortised O(1) for each that can be written then.
     pub(super) fn complete(
         &mut self,
         id: u64,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Option<Completed> {
-        let waiting = |deferred: &Deferred| deferred.id == id && deferred.reply.is_none();
-        let position = self.deferred.iter().position(waiting)?;
-        let name = self.deferred[position].name;
+        let position = self
+            .deferred
+            .binary_search_by_key(&id, |deferred| deferred.id);
+        let position = position.ok()?;
+        let waiting = self.deferred.get_mut(position)?;
+        if waiting.reply.is_some() {
+            return None;
+        }
+        let name = waiting.name;
         if position > 0 {
             let mut reply = Vec::new();
             write(&mut reply);
             self.held += reply.len();
             let error = ErrorCode::of_reply(&reply);
-            self.deferred[position].reply = Some(reply);
+            waiting.reply = Some(reply);
             return Some(Completed { name, error });
         }
-        let start = self.ready.len();
-        write(&mut self.ready);
-        let error = self.ready.get(start..).and_then(ErrorCode::of_reply);
+        let ready = self.ready.target();
+        let start = ready.len();
+        write(ready);
+        let error = ready.get(start..).and_then(ErrorCode::of_reply);
         self.pop_front();
         while let Some(reply) = self
             .deferred
@@ -77,7 +87,7 @@ impl Replies {
             .and_then(|first| first.reply.take())
         {
             self.held -= reply.len();
-            self.ready.extend_from_slice(&reply);
+            self.ready.append(reply);
             self.pop_front();
         }
         Some(Completed { name, error })
@@ -85,13 +95,14 @@ impl Replies {
 
     fn pop_front(&mut self) {
         if let Some(first) = self.deferred.pop_front() {
-            self.ready.extend_from_slice(&first.following);
+            let following = first.following.len();
+            self.ready.append_all(first.following);
             if self.deferred.is_empty() {
                 // What followed the last one was never counted.
                 self.deferred = VecDeque::new();
                 debug_assert_eq!(self.held, 0, "nothing is held for nobody");
             } else {
-                self.held -= first.following.len();
+                self.held -= following;
             }
         }
     }
@@ -106,36 +117,42 @@ impl Replies {
         self.held + self.deferred.back().map_or(0, |last| last.following.len())
     }
 
-    pub(super) fn ready(&self) -> &[u8] {
-        &self.ready[self.written..]
+    /// Bytes that can be written.
+    #[inline]
+    pub(super) fn waiting(&self) -> usize {
+        self.ready.len()
     }
 
-    /// The first `n` bytes of [`ready`](Self::ready) are written.
-    pub(super) fn consume(&mut self, n: usize) {
-        self.written = (self.written + n).min(self.ready.len());
-        if self.written == self.ready.len() {
-            self.ready.clear();
-            self.written = 0;
-        } else if self.written > self.ready.len() / 2 {
-            self.ready.drain(..self.written);
-            self.written = 0;
+    /// Bytes of replies, whether they can be written or not.
+    #[inline]
+    pub(super) fn owed(&self) -> usize {
+        if self.deferred.is_empty() {
+            self.waiting()
+        } else {
+            self.waiting() + self.held()
         }
+    }
+
+    /// The first of the bytes that can be written: none only if there are none.
+    pub(super) fn ready(&self) -> &[u8] {
+        self.ready.first()
+    }
+
+    /// So many bytes are written.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.ready.consume(n);
     }
 
     /// Goes on in `buffer`, if there is none at present.
     pub(super) fn borrow(&mut self, buffer: &mut Vec<u8>) {
-        if self.ready.capacity() == 0 {
-            core::mem::swap(&mut self.ready, buffer);
-        }
+        self.ready.borrow(buffer);
     }
 
     /// Gives the buffer back if nothing is in it.
     pub(super) fn give_back(&mut self, buffer: &mut Vec<u8>) {
-        if self.ready.is_empty() {
-            let given = core::mem::take(&mut self.ready);
-            if buffer.capacity() == 0 && given.capacity() <= Buffers::LARGEST {
-                *buffer = given;
-            }
+        let given = self.ready.give_back();
+        if buffer.capacity() == 0 && given.capacity() <= Buffers::LARGEST {
+            *buffer = given;
         }
     }
 }

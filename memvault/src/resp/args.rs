@@ -50,6 +50,29 @@ impl<'a> Args<'a> {
         Self { spans, ..*self }
     }
 
+    /// The arguments from `start` to before `end`; none if there are not so many.
+    #[must_use]
+    pub fn range(&self, start: usize, end: usize) -> Self {
+        let spans = self.spans.get(start..end).unwrap_or(&[]);
+        Self { spans, ..*self }
+    }
+
+    /// Bytes of all arguments together. O(arguments).
+    pub(crate) fn bytes(&self) -> usize {
+        let lens = self.spans.iter().map(|span| span.len as usize);
+        lens.fold(0, usize::saturating_add)
+    }
+
+    /// Where each lies.
+    pub(crate) const fn spans(&self) -> &'a [Span] {
+        self.spans
+    }
+
+    /// Whether they lie in `input`, from its beginning on.
+    pub(crate) fn lie_in(&self, input: &[u8]) -> bool {
+        core::ptr::eq(self.bytes.as_ptr(), input.as_ptr())
+    }
+
     /// The arguments in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let args = *self;

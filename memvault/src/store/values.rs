@@ -6,7 +6,9 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
-use crate::command::{CommandError, Condition, Edit, Edited, Expiry, Set, SetReply, range};
+use crate::command::{
+    CommandError, Condition, Data, Edit, Edited, Expiry, Set, SetReply, range,
+};
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
 
@@ -179,15 +181,25 @@ impl<S: BuildHasher> Store<S> {
     }
 
     /// Sets all or, if one of them would never fit, none.
-    pub(super) fn set_many(&mut self, now: Timestamp, pairs: Args<'_>, out: &mut Vec<u8>) {
+    /// Why a command on many keys is refused before the first is changed: an entry that would never fit.
+    pub(crate) fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {
+        let Data::SetMany(pairs) = command else {
+            return None;
+        };
         let keys = pairs.iter().step_by(2);
         let values = pairs.iter().skip(1).step_by(2);
         let meta = Meta::default();
-        for (key, value) in keys.zip(values) {
-            if let Err(reason) = self.entries.fits(key, value, &meta) {
-                return CommandError::TooLarge(reason).encode(out);
-            }
+        keys.zip(values).find_map(|(key, value)| {
+            let fits = self.entries.fits(key, value, &meta);
+            fits.err().map(CommandError::TooLarge)
+        })
+    }
+
+    pub(super) fn set_many(&mut self, now: Timestamp, pairs: Args<'_>, out: &mut Vec<u8>) {
+        if let Some(refusal) = self.refusal(&Data::SetMany(pairs)) {
+            return refusal.encode(out);
         }
+        let meta = Meta::default();
         for at in (0..pairs.len()).step_by(2) {
             let (Some(key), Some(value)) = (pairs.get(at), pairs.get(at + 1)) else {
                 break;

@@ -39,8 +39,11 @@ pub(crate) fn feed(connection: &mut Connection, mut bytes: &[u8]) {
 
 /// Takes all output, as if it had been written to a socket.
 pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
-    let output = connection.output().to_vec();
-    connection.consume_output(output.len());
+    let mut output = Vec::with_capacity(connection.output_len());
+    while connection.output_len() > 0 {
+        output.extend_from_slice(connection.output());
+        connection.consume_output(connection.output().len());
+    }
     output
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn send(
     loop {
         let progress = connection.process(now, engine);
         replies.extend(drain(connection));
-        if progress != Progress::NeedOutput {
+        if !matches!(progress, Progress::NeedOutput | Progress::NeedTurn) {
             return (replies, progress);
         }
     }

@@ -175,7 +175,12 @@ fn commands_under_way_are_bounded() {
 
 #[test]
 fn replies_that_wait_for_a_deferred_one_are_bounded() {
-    let (mut engine, mut connection) = (Deferring::<true>::new(), connection());
+    let config = Config {
+        max_output_len: 64 << 10,
+        ..Config::default()
+    };
+    let (mut engine, mut connection) =
+        (Deferring::<true>::new(), Connection::new(1, "here", config));
     let echo = format!("*2\r\n$4\r\nECHO\r\n$10000\r\n{}\r\n", "x".repeat(10_000));
     let lines = format!("GET d\r\n{}GET d\r\n{}", echo.repeat(4), echo.repeat(10));
     let (replies, progress) = send(&mut connection, &mut engine, NOW, lines.as_bytes());
@@ -186,7 +191,10 @@ fn replies_that_wait_for_a_deferred_one_are_bounded() {
     assert_eq!(connection.process(NOW, &mut engine), Progress::NeedReply);
     complete(&mut connection, 1, "first");
     let mut replies = drain(&mut connection);
-    while connection.process(NOW, &mut engine) == Progress::NeedOutput {
+    while matches!(
+        connection.process(NOW, &mut engine),
+        Progress::NeedOutput | Progress::NeedTurn
+    ) {
         replies.extend(drain(&mut connection));
     }
     replies.extend(drain(&mut connection));

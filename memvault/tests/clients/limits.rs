@@ -148,7 +148,11 @@ fn an_endless_line_is_refused_at_its_limit() {
 
 #[test]
 fn a_slow_reader_holds_up_nothing_but_itself() {
-    let (mut store, mut connection) = (store(), connection());
+    let config = Config {
+        max_output_len: 64 << 10,
+        ..Config::default()
+    };
+    let (mut store, mut connection) = (store(), Connection::new(1, "here", config));
     let value = "v".repeat(10_000);
     let _ = send(
         &mut connection,
@@ -160,7 +164,7 @@ fn a_slow_reader_holds_up_nothing_but_itself() {
     let mut replies = 0;
     let mut rounds = 0;
     while connection.process(NOW, &mut store) == Progress::NeedOutput {
-        let held = connection.output().len();
+        let held = connection.output_len();
         assert!(
             (64 << 10..(64 << 10) + 20_000).contains(&held),
             "{held} bytes are bounded by the limit"
@@ -170,15 +174,52 @@ fn a_slow_reader_holds_up_nothing_but_itself() {
             Progress::NeedOutput,
             "it does not go on"
         );
-        assert_eq!(connection.output().len(), held);
-        // Half is written: below the limit it goes on.
-        connection.consume_output(held / 2 + 1);
-        replies += held / 2 + 1;
+        assert_eq!(connection.output_len(), held);
+        // Some is written: below the limit it goes on.
+        let some = connection.output().len().min(held / 2 + 1);
+        connection.consume_output(some);
+        replies += some;
         rounds += 1;
     }
     replies += drain(&mut connection).len();
     assert_eq!(replies, 1000 * (value.len() + 10));
     assert!(rounds > 100);
+}
+
+#[test]
+fn a_client_that_reads_nothing_yet_is_executed_turn_by_turn_up_to_the_limit() {
+    let config = Config {
+        max_output_len: 10 << 20,
+        ..Config::default()
+    };
+    let (mut store, mut connection) = (store(), Connection::new(1, "here", config));
+    let set = array(&["SET", "k", &"v".repeat(10_000)]);
+    let _ = send(&mut connection, &mut store, NOW, set.as_bytes());
+    let (mut asked, mut turns) = (0, 0);
+    let progress = loop {
+        let before = connection.output_len();
+        match connection.process(NOW, &mut store) {
+            Progress::NeedInput => {
+                feed(&mut connection, &b"GET k\r\n".repeat(100));
+                asked += 100;
+            }
+            Progress::NeedTurn => {}
+            other => break other,
+        }
+        assert!(connection.output_len() <= before + Connection::TURN_LEN + 10_010);
+        turns += 1;
+        assert!(turns < 10_000);
+    };
+    assert_eq!(progress, Progress::NeedOutput);
+    assert!(connection.output_len() >= 10 << 20);
+    let (_, output) = connection.memory();
+    assert!(
+        output < (10 << 20) + 100_000,
+        "no more is held than the limit says"
+    );
+    let mut replies = drain(&mut connection);
+    replies.extend(send(&mut connection, &mut store, NOW, b"").0);
+    assert_eq!(replies.len(), asked * 10_010);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod deferred;
 mod limits;
 mod replies;
 mod web_pages;
+mod wide;
