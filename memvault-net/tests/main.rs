@@ -5,6 +5,7 @@ mod admin;
 mod cluster;
 mod discovery;
 mod expiry;
+mod pipelines;
 mod protected;
 mod running;
 mod server;

@@ -158,13 +158,13 @@ fn a_node_alone_refuses_to_be_a_peer() {
 }
 
 /// Members and a gateway, each a server.
-struct Cluster {
+pub(crate) struct Cluster {
     members: Vec<Option<Running>>,
-    gateway: Running,
+    pub(crate) gateway: Running,
 }
 
 impl Cluster {
-    fn start(count: usize) -> Self {
+    pub(crate) fn start(count: usize) -> Self {
         let listeners: Vec<TcpListener> = (0..count).map(|_| listener()).collect();
         let ids = listeners.iter().map(|listener| {
             let address = listener.local_addr().expect("it is bound");
@@ -186,11 +186,11 @@ impl Cluster {
         Self { members, gateway }
     }
 
-    fn member(&self, number: usize) -> &Running {
+    pub(crate) fn member(&self, number: usize) -> &Running {
         self.members[number].as_ref().expect("it runs")
     }
 
-    fn wait_until_it_serves(&self) {
+    pub(crate) fn wait_until_it_serves(&self) {
         let mut servers: Vec<&Running> = self.members.iter().flatten().collect();
         servers.push(&self.gateway);
         for server in servers {

@@ -9,6 +9,10 @@
 //!                                                       ^
 //!                          eventfd <-- wakers on other threads, only while this one waits
 //! ```
+//!
+//! A task that always has something to do, such as that of a client with a long pipeline, does not wake itself: it asks
+//! to be woken [after the next look](EdgeStream::wake_later) at the sockets, so that no client waits for all turns of
+//! another.
 
 mod notifier;
 mod stream;
@@ -25,6 +29,7 @@ use std::task::{Context, Poll, Waker};
 use async_executor::LocalExecutor;
 use async_io::Async;
 use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -40,6 +45,8 @@ pub(crate) struct Reactor {
     epoll: OwnedFd,
     notifier: Arc<Notifier>,
     sockets: RefCell<HashMap<u64, Rc<Readiness>, ahash::RandomState>>,
+    /// Tasks that have had their turn, and go on once the sockets of others were looked at.
+    later: RefCell<Vec<Waker>>,
     /// Keys are never used again, so that an event that was fetched before its socket was closed cannot be
     /// taken for another's.
     last_key: Cell<u64>,
@@ -63,6 +70,7 @@ impl Reactor {
             epoll,
             notifier,
             sockets: RefCell::new(HashMap::with_hasher(seeded())),
+            later: RefCell::default(),
             last_key: Cell::new(NOTIFIER),
         })
     }
@@ -109,7 +117,10 @@ impl Reactor {
             if let Poll::Ready(value) = running.as_mut().poll(cx) {
                 return Ok(value);
             }
-            let timeout = self.notifier.park();
+            let timeout = match self.later.borrow().is_empty() {
+                true => self.notifier.park(),
+                false => Some(Timespec::default()),
+            };
             let result = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
             // Before any task is woken: their wakers need not interrupt a wait that is over.
             self.notifier.unpark();
@@ -118,6 +129,9 @@ impl Reactor {
                 Err(error) => return Err(error.into()),
             }
             self.dispatch(events.drain(..));
+            // Behind those whom the events have woken.
+            let later = self.later.take();
+            later.into_iter().for_each(Waker::wake);
         }
     }
 

@@ -94,6 +94,13 @@ impl EdgeStream {
     }
 }
 
+impl EdgeStream {
+    /// Has `waker` woken after the next look at the sockets.
+    pub(crate) fn wake_later(&self, waker: &Waker) {
+        self.reactor.later.borrow_mut().push(waker.clone());
+    }
+}
+
 impl Drop for EdgeStream {
     /// Closing the socket, which comes next, takes it out of the epoll.
     fn drop(&mut self) {

@@ -11,7 +11,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use memvault::command::{Name, all};
 use memvault::connection::{CallCount, CallStatistics, ErrorCode, Fault};
@@ -141,13 +141,14 @@ impl Tally {
         self.turn.borrow_mut().push(name);
     }
 
-    /// Shares the time since `begun` among the commands of the turn that ends.
-    pub(super) fn end_turn(&self, begun: Instant) {
+    /// Shares the time since `begun` among the commands of the turn that ends. Returns how long that was.
+    pub(super) fn end_turn(&self, begun: Instant) -> Duration {
+        let spent = begun.elapsed();
         let mut turn = self.turn.borrow_mut();
         if turn.is_empty() {
-            return;
+            return spent;
         }
-        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
         let share = nanos / turn.len() as u64;
         for name in turn.drain(..) {
             add(&self.own.commands[name as usize].nanos, share);
@@ -155,6 +156,7 @@ impl Tally {
         if turn.capacity() > LONGEST_TURN {
             *turn = Vec::new();
         }
+        spent
     }
 
     /// Counts an error reply.

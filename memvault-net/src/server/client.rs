@@ -8,11 +8,14 @@ use std::time::Instant;
 use memvault::connection::{Completed, Config, Connection, Fault};
 
 use super::calls::Tally;
+use super::ledger::Account;
 use crate::driver::Caller;
 
 /// One client.
 pub(super) struct Client {
     pub(super) connection: RefCell<Connection>,
+    /// How much memory it takes.
+    pub(super) account: Account,
     /// Where errors are counted that come late.
     tally: Rc<Tally>,
     /// When it last sent something.
@@ -27,9 +30,16 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(id: u64, address: &str, config: Config, tally: Rc<Tally>) -> Self {
+    pub(super) fn new(
+        id: u64,
+        address: &str,
+        config: Config,
+        tally: Rc<Tally>,
+        account: Account,
+    ) -> Self {
         Self {
             tally,
+            account,
             connection: RefCell::new(Connection::new(id, address, config)),
             heard_at: Cell::new(Instant::now()),
             // So that not all clients are measured at the same time, nor only those that stay.

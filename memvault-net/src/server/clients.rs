@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use async_executor::{LocalExecutor, Task};
 use async_io::Timer;
 use futures_lite::future::poll_fn;
-use futures_lite::{AsyncRead, AsyncWrite};
 use memvault::connection::Buffers;
 use memvault::replication::Event;
 
@@ -21,6 +20,7 @@ use super::calls::Tally;
 use super::client::Client;
 use super::meter::Meter;
 use super::seats::{Seat, Seats};
+use super::sockets::Socket;
 use super::task::ClientTask;
 
 /// What the tasks of a server share.
@@ -75,14 +75,13 @@ impl Clients {
     }
 
     /// Begins to serve a client.
-    pub(super) fn add<S>(self: &Rc<Self>, seat: Seat, stream: S, address: &str)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
-    {
+    pub(super) fn add<S: Socket>(self: &Rc<Self>, seat: Seat, stream: S, address: &str) {
         let id = seat.id();
         log::debug!(id, address; "client");
-        let (config, tally) = (self.config.connection, Rc::clone(&self.tally));
-        let client = Rc::new(Client::new(id, address, config, tally));
+        let mut config = self.config.connection;
+        config.hash_seed = fastrand::u64(..);
+        let (tally, account) = (Rc::clone(&self.tally), self.seats.ledger().open(id));
+        let client = Rc::new(Client::new(id, address, config, tally, account));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
         let entry = Entry { all, seat };

@@ -25,6 +25,7 @@ impl Host for Clients {
                 fields.field("blocked_clients", 0);
             }
             Section::Memory => {
+                fields.field("mem_clients_normal", self.seats.ledger().used());
                 if let Some((now, most)) = process::resident() {
                     fields.bytes("used_memory_rss", now);
                     fields.bytes("used_memory_peak_rss", most);
@@ -40,6 +41,11 @@ impl Host for Clients {
                 fields.field("total_net_input_bytes", received);
                 fields.field("total_net_output_bytes", sent);
                 fields.field("rejected_connections", self.seats.refused());
+                let ledger = self.seats.ledger();
+                let (input, output) = ledger.closed();
+                fields.field("evicted_clients", ledger.evicted());
+                fields.field("client_query_buffer_limit_disconnections", input);
+                fields.field("client_output_buffer_limit_disconnections", output);
                 self.tally.all().statistics().write(section, fields);
                 // Whole histograms, so that those of several nodes can be added up.
                 fields.field(CLIENT_LATENCY, self.meter.latency().to_text());
@@ -74,6 +80,7 @@ impl Host for Clients {
         show("threads", &self.config.threads);
         show("io", &self.config.io.name());
         show("maxclients", &self.config.max_clients);
+        show("maxmemory-clients", &self.seats.ledger().max());
         show("timeout", &timeout.as_secs());
         let silence = self.config.tcp_keepalive.unwrap_or_default();
         show("tcp-keepalive", &silence.as_secs());
@@ -84,6 +91,7 @@ impl Host for Clients {
         show("max-arguments", &limits.max_arguments);
         show("max-inline", &limits.max_inline_len);
         show("max-command", &limits.max_command_len);
+        show("max-output", &self.config.connection.max_output_len);
     }
 
     fn reset_statistics(&self) {

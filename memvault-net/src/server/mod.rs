@@ -12,8 +12,8 @@
 //! driver.
 //!
 //! Everything runs on the thread that calls [`Server::run`], unless [`Config::threads`] says otherwise: then
-//! each of several threads does all of the above for its share of the clients and of the keys. A slow reader holds up only itself: while its
-//! output waits, nothing more of it is read or executed.
+//! each of several threads does all of the above for its share of the clients and of the keys. A slow reader holds up only
+//! itself, and what waits for it is bounded.
 //!
 //! Limits: [`Config`] names them with their defaults.
 
@@ -26,6 +26,7 @@ mod door;
 mod expiry;
 mod guard;
 mod host;
+mod ledger;
 mod listen;
 mod meter;
 mod process;
@@ -50,6 +51,7 @@ use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
 use crate::driver::{self, DiscoverError};
+use crate::memory_limit::memory_limit;
 pub use admin::{ASKER_NAME, AdminLimits, Told};
 use backend::Backend;
 use calls::{Calls, Tally};
@@ -84,6 +86,10 @@ pub struct Config {
     /// Silence of a client after which the system asks whether it is still there; default 300 s, `None` never. Flag
     /// `--tcp-keepalive`.
     pub tcp_keepalive: Option<Duration>,
+    /// Bytes that all clients together may have the server hold: what they have sent that is not executed yet, and
+    /// replies that they have not taken. Beyond it the largest are closed. Default `None`: a quarter of the
+    /// [memory](crate::memory_limit) that this process may have. Flag `--max-clients-memory`.
+    pub max_clients_memory: Option<usize>,
     /// Whether clients from other machines are refused with an error that says why; default `true`. Flag
     /// `--protected-mode`.
     ///
@@ -128,6 +134,7 @@ impl Config {
             connection: connection::Config::default(),
             max_clients: 10_000,
             tcp_keepalive: Some(Duration::from_secs(300)),
+            max_clients_memory: None,
             protected: true,
             idle_timeout: None,
             admin: None,
@@ -135,6 +142,19 @@ impl Config {
             admin_limits: AdminLimits::default(),
             shutdown_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Config {
+    /// Bytes that all clients together may have the server hold.
+    fn clients_memory(&self) -> usize {
+        let quarter = || {
+            let limit = usize::try_from(memory_limit()?).ok()?;
+            Some(limit / 4)
+        };
+        // Where the system does not tell, a machine of today.
+        let default = || quarter().unwrap_or(1 << 30);
+        self.max_clients_memory.unwrap_or_else(default)
     }
 }
 
@@ -188,7 +208,7 @@ impl Server {
         let door = Door::new(listener, "clients").map_err(Error::Listener)?;
         let silence = config.tcp_keepalive;
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
-        let seats = Arc::new(Seats::new(config.max_clients));
+        let seats = Arc::new(Seats::new(config.max_clients, config.clients_memory()));
         let shared = (Arc::clone(&seats), Arc::default());
         let tally = Tally::new(&Arc::new(Calls::new(1)), 0);
         let clients = Clients::new(&executor, config, backend, address, shared, tally);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::ledger::Ledger;
+
 /// The places for clients. One thread gives them away, and clients on any thread give them back.
 #[derive(Debug)]
 pub(super) struct Seats {
@@ -10,6 +12,7 @@ pub(super) struct Seats {
     taken: AtomicUsize,
     refused: AtomicU64,
     total: AtomicU64,
+    ledger: Arc<Ledger>,
 }
 
 /// The place of one client, until it is dropped.
@@ -20,12 +23,14 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) const fn new(max: usize) -> Self {
+    /// For `max` clients that together may hold `max_memory` bytes.
+    pub(super) fn new(max: usize, max_memory: usize) -> Self {
         Self {
             max,
             taken: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            ledger: Arc::new(Ledger::new(max_memory)),
         }
     }
 
@@ -44,6 +49,11 @@ impl Seats {
     /// Counts a client that finds no place, for whatever reason.
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How much memory the clients take.
+    pub(super) const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// How many clients there may be.

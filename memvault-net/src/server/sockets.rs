@@ -2,13 +2,36 @@
 
 use std::io;
 use std::rc::Rc;
+use std::task::Waker;
 
 use super::clients::Clients;
 use super::listen::Arrival;
 use super::{Error, Role};
 #[cfg(target_os = "linux")]
-use crate::edge::Reactor;
+use crate::edge::{EdgeStream, Reactor};
 use async_executor::LocalExecutor;
+use async_net::TcpStream;
+use futures_lite::{AsyncRead, AsyncWrite};
+
+/// A connection to a client.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Has `waker` woken after the sockets of all others were looked at once more.
+    fn yield_turn(&self, waker: &Waker);
+}
+
+impl Socket for TcpStream {
+    /// The reactor looks on a thread of its own.
+    fn yield_turn(&self, waker: &Waker) {
+        waker.wake_by_ref();
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Socket for EdgeStream {
+    fn yield_turn(&self, waker: &Waker) {
+        self.wake_later(waker);
+    }
+}
 
 /// How a server waits for its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,18 +1,29 @@
 //! The task that serves one client: read, execute, write.
+//!
+//! ```text
+//!        +--> execute a turn --> write what the client takes --> read on, though it has not taken all --+
+//!        +----------------------------------------------------------------------------------------------+
+//! ```
+//!
+//! A client may write all it has to ask before it reads the first reply: replies wait for it, up to
+//! [`max_output_len`](memvault::connection::Config::max_output_len). As long as it takes them, the server waits for it
+//! all the same once some wait, so that a fast server does not fill its memory for a slow reader.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures_lite::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use async_io::Timer;
+use futures_lite::{AsyncWriteExt, FutureExt};
 use memvault::connection::Progress;
 
 use super::admin::ASKER_NAME;
 use super::client::Client;
 use super::clients::Clients;
+use super::sockets::Socket;
 use crate::driver::Caller;
 
 /// One client and its socket.
@@ -31,17 +42,43 @@ pub(super) struct ClientTask<S> {
     is_due: bool,
     /// Whether the client will send nothing more.
     is_at_end: bool,
+    /// How it takes its replies.
+    taking: Taking,
+}
+
+/// How a client takes its replies.
+#[derive(Default)]
+struct Taking {
+    /// Whether it does not take any: then it may not do so before it has sent all.
+    has_stopped: bool,
+    /// Rings if it takes nothing for so long that it counts as that.
+    pause: Option<Timer>,
+    /// Rings if it takes nothing for too long while too much waits for it.
+    patience: Option<Timer>,
+}
+
+/// What became of the output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// All of it is written.
+    All,
+    /// The client has to take some first.
+    Blocked,
+    /// There is more, and others want their turn.
+    Enough,
 }
 
 /// How a client ends.
 enum End {
     /// It is done.
     Closed,
+    /// It is closed, for it holds too much; by which limit.
+    Over(&'static str),
     /// It is no client, but a node.
     Peer,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
+impl<S: Socket> ClientTask<S> {
     pub(super) fn new(clients: &Rc<Clients>, client: Rc<Client>, stream: S) -> Self {
         let caller: Rc<dyn Caller> = Rc::<Client>::clone(&client);
         Self {
@@ -54,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             read_at: None,
             is_due: false,
             is_at_end: false,
+            taking: Taking::default(),
         }
     }
 
@@ -66,6 +104,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
                 if let Err(error) = self.stream.close().await {
                     log::debug!(id = self.id(), error:%; "client-gone");
                 }
+            }
+            Ok(End::Over(limit)) => {
+                let (id, held) = (self.id(), self.client.connection.borrow().memory());
+                self.clients.seats.ledger().count(held);
+                let (input, output) = held;
+                log::warn!(id, input, output, limit; "client-over-limit");
             }
             Ok(End::Peer) => self.hand_over().await,
             Err(error) => log::debug!(id = self.id(), error:%; "client-gone"),
@@ -95,6 +139,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
         if self.client.is_dismissed() {
             return Poll::Ready(Ok(End::Closed));
         }
+        if self.client.account.has_to_go() {
+            return Poll::Ready(Ok(End::Over("--max-clients-memory")));
+        }
         let clients = Rc::clone(&self.clients);
         let mut buffers = clients.buffers.borrow_mut();
         self.client
@@ -102,64 +149,124 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
             .borrow_mut()
             .borrow_buffers(&mut buffers);
         let poll = self.advance(cx);
-        self.client
-            .connection
-            .borrow_mut()
-            .return_buffers(&mut buffers);
+        let mut connection = self.client.connection.borrow_mut();
+        connection.return_buffers(&mut buffers);
         if poll.is_pending() {
             self.client.wait(cx.waker());
+            let (input, output) = connection.memory();
+            drop(connection);
+            self.client.account.enter(input + output, cx.waker());
         }
         poll
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        let mut spent = Duration::ZERO;
         for _ in 0..ROUNDS {
             if self.is_due {
-                let clients = &self.clients;
-                let begun = self.read_at.take().unwrap_or_else(Instant::now);
-                self.progress = clients.backend.process(clients, &self.client, &self.caller);
-                clients.tally.end_turn(begun);
-                self.is_due = false;
+                spent += self.process();
             }
             if self.progress == Progress::Peer {
                 return Poll::Ready(Ok(End::Peer));
             }
-            // Whatever comes next, it does not come before the client has taken its replies.
-            ready!(self.poll_write(cx))?;
-            match self.progress {
-                Progress::NeedOutput => self.is_due = true,
-                Progress::NeedReply if self.client.take_news() => self.is_due = true,
-                Progress::NeedReply => return Poll::Pending,
-                Progress::NeedInput => {
-                    if ready!(self.poll_read(cx))? {
-                        return Poll::Ready(Ok(End::Closed));
+            let before = self.client.connection.borrow().output_len();
+            let written = self.poll_write(cx)?;
+            let progress = self.progress;
+            let goes_on = match progress {
+                Progress::Close | Progress::Peer if written == Written::All => {
+                    return Poll::Ready(Ok(End::Closed));
+                }
+                Progress::Close | Progress::Peer => false,
+                Progress::NeedReply => self.client.take_news(),
+                Progress::NeedOutput => self.client.connection.borrow().output_len() < before,
+                Progress::NeedTurn => self.may_go_on(written, cx),
+                Progress::NeedInput if self.may_go_on(written, cx) => {
+                    match self.poll_read(written, cx)? {
+                        Poll::Ready(true) => return Poll::Ready(Ok(End::Closed)),
+                        Poll::Ready(false) => true,
+                        Poll::Pending => false,
                     }
                 }
-                Progress::Close | Progress::Peer => return Poll::Ready(Ok(End::Closed)),
+                Progress::NeedInput => false,
+            };
+            self.is_due = goes_on;
+            if written == Written::Enough {
+                break;
+            }
+            if !goes_on {
+                return self.poll_patience(cx).map(Ok);
+            }
+            if spent >= TURN {
+                break;
             }
         }
         // Others want their turn.
-        cx.waker().wake_by_ref();
+        self.stream.yield_turn(cx.waker());
         Poll::Pending
     }
 
-    /// Writes all output.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Executes what has come. Returns how long it took.
+    fn process(&mut self) -> Duration {
+        let clients = &self.clients;
+        let begun = self.read_at.take().unwrap_or_else(Instant::now);
+        self.progress = clients.backend.process(clients, &self.client, &self.caller);
+        self.is_due = false;
+        clients.tally.end_turn(begun)
+    }
+
+    /// Writes output as far as the client takes it.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Written> {
         let mut connection = self.client.connection.borrow_mut();
+        let mut total = 0;
         while !connection.output().is_empty() {
+            if total >= MOST_WRITTEN {
+                return Ok(Written::Enough);
+            }
             let stream = Pin::new(&mut self.stream);
-            let written = ready!(stream.poll_write(cx, connection.output()))?;
+            let output = connection.output();
+            let output = output.get(..MOST_WRITTEN).unwrap_or(output);
+            let Poll::Ready(written) = stream.poll_write(cx, output)? else {
+                return Ok(Written::Blocked);
+            };
             if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                return Err(io::ErrorKind::WriteZero.into());
             }
             connection.consume_output(written);
             self.clients.tally.sent(written);
+            self.taking = Taking::default();
+            total += written;
         }
-        Poll::Ready(Ok(()))
+        Ok(Written::All)
+    }
+
+    /// Whether more is executed and read although not all is written. A client that takes its replies is waited for;
+    /// one that takes none is likely to do so only when it has sent all.
+    fn may_go_on(&mut self, written: Written, cx: &mut Context<'_>) -> bool {
+        let waiting = self.client.connection.borrow().output_len();
+        if written == Written::All || waiting < AHEAD || self.taking.has_stopped {
+            return true;
+        }
+        let pause = self.taking.pause.get_or_insert_with(|| Timer::after(PAUSE));
+        self.taking.has_stopped = pause.poll(cx).is_ready();
+        self.taking.has_stopped
+    }
+
+    /// Ends a client that takes nothing although as much waits for it as may.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let waiting = self.client.connection.borrow().output_len();
+        if waiting < self.clients.config.connection.max_output_len {
+            return Poll::Pending;
+        }
+        let patience = self
+            .taking
+            .patience
+            .get_or_insert_with(|| Timer::after(PATIENCE));
+        ready!(patience.poll(cx));
+        Poll::Ready(End::Over("--max-output"))
     }
 
     /// Reads something. Returns whether the client has come to its end instead.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_read(&mut self, written: Written, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
         let mut connection = self.client.connection.borrow_mut();
         let is_answered = connection.deferred() == 0;
         if is_answered
@@ -169,12 +276,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
         {
             self.clients.meter.record(since.elapsed());
         }
+        let is_done = is_answered && written == Written::All;
         if self.is_at_end {
-            return if is_answered {
-                Poll::Ready(Ok(true))
+            return Ok(if is_done {
+                Poll::Ready(true)
             } else {
                 Poll::Pending
-            };
+            });
         }
         let stream = Pin::new(&mut self.stream);
         match stream.poll_read(cx, connection.input_space())? {
@@ -188,16 +296,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> ClientTask<S> {
                 if self.timed_since.is_none() && self.client.is_sample() {
                     self.timed_since = Some(now);
                 }
-                self.is_due = true;
             }
-            Poll::Pending if self.clients.is_stopping() && is_answered => {
-                return Poll::Ready(Ok(true));
+            Poll::Pending if self.clients.is_stopping() && is_done => {
+                return Ok(Poll::Ready(true));
             }
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => return Ok(Poll::Pending),
         }
-        Poll::Ready(Ok(false))
+        Ok(Poll::Ready(false))
     }
 }
 
 /// Reads in a row, after which other clients get their turn.
 const ROUNDS: usize = 8;
+/// Time of execution after which other clients get their turn.
+const TURN: Duration = Duration::from_millis(1);
+/// Bytes written in a row, after which other clients get their turn.
+const MOST_WRITTEN: usize = 1 << 20;
+/// Bytes of replies above which a client that takes some is waited for before more is executed.
+const AHEAD: usize = 1 << 20;
+/// How long a client takes no replies before it counts as one that sends all before it reads.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long a client may take nothing while as much waits for it as may.
+const PATIENCE: Duration = Duration::from_secs(1);

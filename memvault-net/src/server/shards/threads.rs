@@ -41,7 +41,7 @@ pub(in crate::server) fn run(
     let door = Door::new(listener, "clients").map_err(Error::Listener)?;
     let common = Common {
         shards: Arc::new(Shards::new(config.threads, limits)),
-        seats: Arc::new(Seats::new(config.max_clients)),
+        seats: Arc::new(Seats::new(config.max_clients, config.clients_memory())),
         meter: Arc::default(),
         calls: Arc::new(Calls::new(config.threads)),
         config,
@@ -247,7 +247,7 @@ mod tests {
         config.threads = threads;
         Common {
             shards: Arc::new(Shards::new(threads, &memvault::store::Config::default())),
-            seats: Arc::new(Seats::new(config.max_clients)),
+            seats: Arc::new(Seats::new(config.max_clients, config.clients_memory())),
             meter: Arc::default(),
             calls: Arc::new(Calls::new(threads)),
             config,
