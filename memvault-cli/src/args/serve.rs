@@ -217,10 +217,15 @@ pub(crate) struct ClientLimits {
     /// Longest inline command [default: 64kb]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_inline: Option<usize>,
-    /// Replies that wait for a slow reader, after which nothing more of its commands is executed
-    /// [default: 64kb]
+    /// Replies that wait for a client, above which nothing more of its commands is executed; a
+    /// client that then takes nothing for a second is closed [default: 256mb]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_output: Option<usize>,
+    /// What all clients together have sent that is not executed yet, and not taken of their
+    /// replies: 128mb, or a share of what the container or else the machine has: 10%. Beyond it
+    /// the largest are closed [default: 25%]
+    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
+    pub(crate) max_clients_memory: Option<usize>,
     /// Most arguments of a command [default: 1048576]
     #[arg(long, value_name = "N", value_parser = count)]
     max_arguments: Option<usize>,

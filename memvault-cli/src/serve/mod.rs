@@ -168,6 +168,7 @@ fn config(
     config.protected = listen.protected_mode;
     config.connection = limits.connection();
     config.max_clients = limits.max_clients;
+    config.max_clients_memory = limits.max_clients_memory;
     config.idle_timeout = limits.idle_timeout;
     let silence = limits.tcp_keepalive;
     config.tcp_keepalive = (!silence.is_zero()).then_some(silence);
