@@ -5,6 +5,7 @@ mod admin;
 mod cluster;
 mod discovery;
 mod expiry;
+mod links;
 mod pipelines;
 mod protected;
 mod running;

@@ -2,6 +2,7 @@
 
 import subprocess
 import concurrent.futures
+import socket
 import unittest
 
 import processes
@@ -67,6 +68,29 @@ class Clients:
                 client = redis.Redis(port=self.port, protocol=protocol, socket_timeout=processes.DEADLINE)
                 self.addCleanup(client.close)
                 self.use_all_of(client)
+
+    @unittest.skipUnless(redis, "redis-py is not installed")
+    def test_redis_py_sends_a_whole_pipeline_before_it_reads(self):
+        client = redis.Redis(port=self.port, socket_timeout=processes.DEADLINE)
+        self.addCleanup(client.close)
+        value = b"v" * 400
+        client.set("py:whole", value)
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(200_000):
+            pipeline.get("py:whole")
+        self.assertTrue(all(reply == value for reply in pipeline.execute()))
+
+    def test_a_million_commands_are_answered_to_whoever_sends_all_before_it_reads(self):
+        for command, reply in [
+                (b"*3\r\n$3\r\nSET\r\n$3\r\nfoo\r\n$3\r\nbar\r\n", b"+OK\r\n"),
+                (b"*2\r\n$3\r\nGET\r\n$3\r\nfoo\r\n", b"$3\r\nbar\r\n")]:
+            with self.subTest(command=command), \
+                    socket.create_connection(("127.0.0.1", self.port), processes.DEADLINE) as connection:
+                for _ in range(1_000):
+                    connection.sendall(command * 1_000)
+                replies = connection.makefile("rb")
+                for _ in range(1_000):
+                    self.assertEqual(replies.read(len(reply) * 1_000), reply * 1_000)
 
     @unittest.skipUnless(redis, "redis-py is not installed")
     def test_redis_py_counts_from_many_connections_at_once(self):
@@ -154,6 +178,16 @@ class ClientsOfOneServer(Clients, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         server = processes.start_serve()
+        cls.addClassCleanup(server.stop)
+        cls.port = server.port
+
+
+class ClientsOfFourThreads(Clients, unittest.TestCase):
+    """Against `memvault serve --threads 4`."""
+
+    @classmethod
+    def setUpClass(cls):
+        server = processes.start_serve("--threads", "4")
         cls.addClassCleanup(server.stop)
         cls.port = server.port
 

@@ -199,6 +199,10 @@ pub(crate) struct ClientLimits {
     /// Most clients at a time; further ones are turned away with an error
     #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
     pub(crate) max_clients: usize,
+    /// Most connections that members, gateways and Rust clients of a cluster may open to this
+    /// node; beyond it a silent one makes room, or the new one is closed
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
+    pub(crate) max_links: usize,
     /// Close the connection of a client that is silent for this long: 30s, 5m [default: never]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) idle_timeout: Option<Duration>,

@@ -320,7 +320,7 @@ impl Driver {
     }
 
     /// Tells the node that a link is gone, or did not come about.
-    fn lose(&self, now: Now, link: Link, error: &LinkError) {
+    pub(super) fn lose(&self, now: Now, link: Link, error: &LinkError) {
         self.0.links.borrow_mut().close(link);
         match link {
             Link::Peer(node) => {

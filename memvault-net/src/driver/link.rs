@@ -43,6 +43,8 @@ pub(crate) enum LinkError {
     Stalled(Duration),
     /// Nothing was heard for too long.
     Idle(Duration),
+    /// Others want its place.
+    Crowded { limit: usize },
     /// The connection was refused or failed.
     Connect(io::Error),
     /// The connection did not come about in time.
@@ -97,6 +99,10 @@ impl std::fmt::Display for LinkError {
                 f,
                 "it was silent for {} s (idle_timeout)",
                 timeout.as_secs()
+            ),
+            Self::Crowded { limit } => write!(
+                f,
+                "it was silent, and there are {limit} connections of others already (--max-links)"
             ),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimeout(timeout) => write!(

@@ -94,6 +94,18 @@ impl Links {
         Link::Inbound(self.last_inbound)
     }
 
+    /// How many connections others have opened to this node.
+    pub(super) fn inbound(&self) -> usize {
+        self.inbound.len()
+    }
+
+    /// Of the inbound links on which nothing was heard for `silence`, the one of the longest. O(inbound links).
+    pub(super) fn most_silent(&self, now: Instant, silence: Duration) -> Option<Link> {
+        let most = self.inbound.iter().min_by_key(|(_, open)| open.heard_at);
+        let (number, _) = most.filter(|(_, open)| now - open.heard_at > silence)?;
+        Some(Link::Inbound(*number))
+    }
+
     pub(super) fn connecting(&mut self, node: NodeIndex, attempt: Task<()>) {
         self.set(node, PeerLink::Connecting { _attempt: attempt });
     }

@@ -61,7 +61,7 @@ use alarm::Alarm;
 use answers::Answers;
 pub(crate) use connect::connect;
 use effort::Effort;
-use link::{Codec, Reader};
+use link::{Codec, LinkError, Reader};
 use links::Links;
 use peer::PeerLog;
 use requests::Requests;
@@ -81,6 +81,7 @@ struct Inner {
     max_link_answers: usize,
     link_send_buffer: usize,
     limits: Limits,
+    max_inbound: usize,
     node: RefCell<Node>,
     links: RefCell<Links>,
     requests: RefCell<Requests>,
@@ -93,6 +94,9 @@ struct Inner {
     /// Whether someone further up the call stack is already doing what the node asks.
     driving: Cell<bool>,
 }
+
+/// How long no node is silent on a connection that it has opened: it gives a sign of life much more often.
+const NEVER_SILENT: Duration = Duration::from_secs(2);
 
 type EventHook = Box<dyn Fn(&Event)>;
 
@@ -128,6 +132,7 @@ impl Driver {
             max_link_answers: settings.max_link_answers,
             link_send_buffer: settings.link_send_buffer,
             limits,
+            max_inbound: settings.max_inbound,
             node: RefCell::new(node),
             links: RefCell::new(Links::new(settings.max_link_buffer, settings.stall_timeout)),
             requests: RefCell::new(Requests::new()),
@@ -218,15 +223,35 @@ impl Driver {
 
     /// Takes over a connection that somebody opened to this node, with the bytes already read from it.
     ///
-    /// Two tasks use the stream from now on, one to read and one to write.
+    /// Two tasks use the stream from now on, one to read and one to write. If there are as many such connections as
+    /// may be, the one that was silent for longest makes room, if it was for longer than any node is; otherwise the
+    /// new one is closed.
     pub fn accept_peer<S>(&self, stream: S, buffered: Vec<u8>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
+        if !self.make_room_for_link() {
+            return;
+        }
         let (read, write) = futures_lite::io::split(stream);
         let link = self.0.links.borrow_mut().fresh_inbound();
         let codec = Codec::messages(self.0.limits);
         self.open(link, Reader::new(read, buffered, codec), write);
+    }
+
+    /// Whether one more may open a connection to this node.
+    fn make_room_for_link(&self) -> bool {
+        let limit = self.0.max_inbound;
+        if self.0.links.borrow().inbound() < limit {
+            return true;
+        }
+        let now = self.0.clock.now();
+        let silent = self.0.links.borrow().most_silent(now.instant, NEVER_SILENT);
+        match silent {
+            Some(link) => self.lose(now, link, &LinkError::Crowded { limit }),
+            None => log::debug!(limit; "inbound-refused"),
+        }
+        silent.is_some()
     }
 
     /// Has `hook` told of every event from now on.

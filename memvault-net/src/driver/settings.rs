@@ -52,6 +52,9 @@ pub struct Settings {
     /// default 1 MiB. More lets a single link carry more over a long way; less makes small messages and time limits
     /// depend less on what went before.
     pub link_send_buffer: usize,
+    /// Connections that others may open to this node, as members, gateways or Rust clients do; default 1024. Beyond
+    /// it a silent one makes room, or the new one is closed. Flag `--max-links`.
+    pub max_inbound: usize,
     /// Limits of what members send. Those that would not let the node's own messages pass are raised.
     pub limits: Limits,
 }
@@ -71,6 +74,7 @@ impl Settings {
             stall_timeout: Duration::from_secs(5),
             max_link_answers: 128 << 20,
             link_send_buffer: 1 << 20,
+            max_inbound: 1024,
             limits: Limits::default(),
         }
     }

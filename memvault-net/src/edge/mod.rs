@@ -93,6 +93,11 @@ impl Reactor {
         Ok(EdgeStream::new(socket, readiness, Rc::clone(self), key))
     }
 
+    /// Has `waker` woken after the next look at the sockets.
+    pub(crate) fn wake_later(&self, waker: &Waker) {
+        self.later.borrow_mut().push(waker.clone());
+    }
+
     fn forget(&self, key: u64) {
         self.sockets.borrow_mut().remove(&key);
     }

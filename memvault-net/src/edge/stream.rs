@@ -97,7 +97,7 @@ impl EdgeStream {
 impl EdgeStream {
     /// Has `waker` woken after the next look at the sockets.
     pub(crate) fn wake_later(&self, waker: &Waker) {
-        self.reactor.later.borrow_mut().push(waker.clone());
+        self.reactor.wake_later(waker);
     }
 }
 

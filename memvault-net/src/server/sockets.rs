@@ -93,6 +93,15 @@ impl Sockets {
         }
     }
 
+    /// Has `waker` woken after all sockets were looked at once more.
+    pub(super) fn yield_turn(&self, waker: &Waker) {
+        match self {
+            Self::Stock => waker.wake_by_ref(),
+            #[cfg(target_os = "linux")]
+            Self::Edge(reactor) => reactor.wake_later(waker),
+        }
+    }
+
     /// Begins to serve a client.
     pub(super) fn welcome(&self, clients: &Rc<Clients>, arrival: Arrival) {
         let Arrival {

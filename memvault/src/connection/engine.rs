@@ -49,9 +49,12 @@ pub trait Engine {
     const KEEPS_ORDER: bool = true;
 
     /// Whether commands on very many keys or bytes are cut into slices by the connection, and other connections get
-    /// their turn between two of them. Only for engines that never defer. A command on up to
-    /// [`SLICE_KEYS`](super::SLICE_KEYS) keys and [`SLICE_LEN`](super::SLICE_LEN) bytes takes effect at once.
+    /// their turn between two of them. A command on up to [`SLICE_KEYS`](super::SLICE_KEYS) keys and
+    /// [`SLICE_LEN`](super::SLICE_LEN) bytes takes effect at once, where one command does.
     const CUTS_WIDE: bool = false;
+
+    /// Whether it ever defers.
+    const DEFERS: bool = true;
 
     /// Arguments of a command, its name included, above which the engine refuses it without any effect. Then a
     /// connection need not put it in order with others.
@@ -110,6 +113,7 @@ pub trait Engine {
 
 impl<S: BuildHasher> Engine for Store<S> {
     const CUTS_WIDE: bool = true;
+    const DEFERS: bool = false;
 
     fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {
         Self::refusal(self, command)

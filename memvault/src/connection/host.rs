@@ -44,6 +44,7 @@ pub struct Hosted<'a, E, H: ?Sized> {
 impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     const KEEPS_ORDER: bool = E::KEEPS_ORDER;
     const CUTS_WIDE: bool = E::CUTS_WIDE;
+    const DEFERS: bool = E::DEFERS;
 
     fn max_arguments(&self) -> usize {
         self.engine.max_arguments()

@@ -46,7 +46,7 @@ use input::Input;
 use order::Order;
 use replies::Replies;
 use session::{Peer, Waiting};
-use wide::Wide;
+use wide::{Slice, Wide};
 
 /// How much a client may make a connection hold.
 #[derive(Clone, Copy, Debug)]
@@ -240,18 +240,23 @@ impl Connection {
                 return Progress::NeedTurn;
             }
             if self.wide.is_some() {
-                if !self.go_on(now, engine, commands) {
-                    return Progress::NeedTurn;
+                match self.go_on(now, engine, commands) {
+                    Slice::Last => continue,
+                    Slice::Next => return Progress::NeedTurn,
+                    Slice::Waiting => return Progress::NeedReply,
                 }
-                continue;
             }
             match self.step(now, engine, commands) {
                 Some(Step::Next) => {}
                 Some(Step::Close) => self.is_closing = true,
                 Some(Step::HoldBack) => return Progress::NeedReply,
                 Some(Step::Pause(wide)) => {
+                    let waits = wide.waits_for().is_some();
                     self.wide = Some(Box::new(wide));
-                    return Progress::NeedTurn;
+                    return match waits {
+                        true => Progress::NeedReply,
+                        false => Progress::NeedTurn,
+                    };
                 }
                 Some(Step::Peer) => return Progress::Peer,
                 None if self.input.prepare(Self::MIN_INPUT_SPACE) => return Progress::NeedInput,
@@ -260,19 +265,19 @@ impl Connection {
         }
     }
 
-    /// Carries out a further slice of the wide command. Returns whether that was the last.
-    fn go_on<E: Engine>(&mut self, now: Timestamp, engine: &mut E, commands: &mut u64) -> bool {
-        let Some(mut wide) = self.wide.take() else {
-            return true;
+    /// Carries out a further slice of the wide command.
+    fn go_on<E: Engine>(&mut self, now: Timestamp, engine: &mut E, commands: &mut u64) -> Slice {
+        let Some(wide) = &mut self.wide else {
+            return Slice::Last;
         };
         let input = self.input.bytes();
-        if !wide.go_on(engine, (now, &self.peer), input, &mut self.replies) {
-            self.wide = Some(wide);
-            return false;
+        let slice = wide.go_on(engine, (now, &self.peer), input, &mut self.replies);
+        if slice == Slice::Last {
+            self.input.consume(wide.consumed());
+            self.wide = None;
+            *commands += 1;
         }
-        self.input.consume(wide.consumed());
-        *commands += 1;
-        true
+        slice
     }
 
     /// Whether so much is under way, or waits for what is, that nothing more is begun.
@@ -291,16 +296,11 @@ impl Connection {
     ) -> Option<Step> {
         let (args, consumed) = match self.decoder.decode(self.input.bytes()) {
             Ok(Some(decoded)) => (decoded.args, decoded.consumed),
-            Ok(None) => return None,
-            Err(error) => {
-                let out = self.replies.target();
-                let start = out.len();
-                encode::error_fmt(out, format_args!("ERR {error}"));
-                if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
-                    engine.count_error(None, Fault::Rejected, code);
-                }
-                return Some(Step::Close);
+            Ok(None) if self.is_fresh && is_overlong_greeting(self.input.bytes()) => {
+                return Some(self.break_off(engine, &OVERLONG_GREETING));
             }
+            Ok(None) => return None,
+            Err(error) => return Some(self.break_off(engine, &error)),
         };
         let mut step = Step::Next;
         if !args.is_empty() {
@@ -346,12 +346,34 @@ impl Connection {
         Some(step)
     }
 
+    /// Says why what comes is not read any more.
+    #[cold]
+    fn break_off<E: Engine>(&mut self, engine: &mut E, reason: &dyn core::fmt::Display) -> Step {
+        let out = self.replies.target();
+        let start = out.len();
+        encode::error_fmt(out, format_args!("ERR {reason}"));
+        if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
+            engine.count_error(None, Fault::Rejected, code);
+        }
+        Step::Close
+    }
+
     /// Supplies the reply that an [`Engine`] deferred under this id: `write` appends it. Returns what it answers,
     /// or `None` if the connection was not waiting for it.
     ///
     /// Afterwards there may be output, and after [`Progress::NeedReply`] more to
     /// [`process`](Self::process).
     pub fn complete(&mut self, id: u64, write: impl FnOnce(&mut Vec<u8>)) -> Option<Completed> {
+        if let Some(wide) = &mut self.wide
+            && wide.waits_for() == Some(id)
+        {
+            let mut reply = Vec::new();
+            write(&mut reply);
+            wide.take(&reply, &mut self.replies);
+            // Its error counts when it is done.
+            let (name, error) = (wide.name(), None);
+            return Some(Completed { name, error });
+        }
         self.order.complete(id);
         self.replies.complete(id, write)
     }
@@ -389,7 +411,8 @@ impl Connection {
     /// Commands under way: replies that [`complete`](Self::complete) has to supply.
     #[must_use]
     pub fn deferred(&self) -> usize {
-        self.replies.deferred()
+        let waits = |wide: &Wide| wide.waits_for().is_some();
+        self.replies.deferred() + usize::from(self.wide.as_deref().is_some_and(waits))
     }
 
     /// The id that the connection was made with.
@@ -488,12 +511,12 @@ impl Turn<'_> {
             return Step::HoldBack;
         }
         if E::CUTS_WIDE
-            && let Some(mut wide) = Wide::of(name, call)
+            && let Some(mut wide) = Wide::of::<E>(name, call)
         {
             engine.count_call(name);
             return match wide.slice(engine, call, self.replies) {
-                true => Step::Next,
-                false => Step::Pause(wide),
+                Slice::Last => Step::Next,
+                Slice::Next | Slice::Waiting => Step::Pause(wide),
             };
         }
         let out = self.replies.target();
@@ -533,9 +556,30 @@ fn count<E: Engine>(engine: &mut E, name: Name, out: &[u8], start: usize) {
     }
 }
 
+/// Whether this is the beginning of a node's greeting, and longer than one is. Whoever greets has not shown yet that it
+/// is a node.
+fn is_overlong_greeting(input: &[u8]) -> bool {
+    /// The name stands within so many bytes.
+    const HEAD: usize = 32;
+    if input.len() <= MAX_GREETING_LEN {
+        return false;
+    }
+    let mut lines = input
+        .get(..HEAD)
+        .unwrap_or(input)
+        .split(|byte| *byte == b'\n');
+    let name = lines.nth(2).unwrap_or(&[]);
+    name.trim_ascii_end().eq_ignore_ascii_case(NODE_HELLO)
+}
+
+/// Longest greeting of a node, in bytes: ids and some numbers.
+const MAX_GREETING_LEN: usize = 64 << 10;
+const OVERLONG_GREETING: &str = "Protocol error: a node's greeting is at most 65536 bytes long";
+const NODE_HELLO: &[u8] = b"NODE.HELLO";
+
 fn is_node_hello(args: &Args<'_>) -> bool {
     args.get(0)
-        .is_some_and(|name| name.eq_ignore_ascii_case(b"NODE.HELLO"))
+        .is_some_and(|name| name.eq_ignore_ascii_case(NODE_HELLO))
 }
 
 /// Whether this is how a request of a browser begins. A web page can send such to every port that its reader's machine

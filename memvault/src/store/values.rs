@@ -180,7 +180,6 @@ impl<S: BuildHasher> Store<S> {
             .put(found.hash, found.index, key, value, meta, count)
     }
 
-    /// Sets all or, if one of them would never fit, none.
     /// Why a command on many keys is refused before the first is changed: an entry that would never fit.
     pub(crate) fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {
         let Data::SetMany(pairs) = command else {
@@ -195,6 +194,7 @@ impl<S: BuildHasher> Store<S> {
         })
     }
 
+    /// Sets all or, if one of them would never fit, none.
     pub(super) fn set_many(&mut self, now: Timestamp, pairs: Args<'_>, out: &mut Vec<u8>) {
         if let Some(refusal) = self.refusal(&Data::SetMany(pairs)) {
             return refusal.encode(out);

@@ -147,6 +147,26 @@ fn an_endless_line_is_refused_at_its_limit() {
 }
 
 #[test]
+fn whoever_claims_to_be_a_node_and_sends_too_much_is_refused() {
+    let (mut store, mut connection) = (store(), connection());
+    let greeting = format!(
+        "*9\r\n$10\r\nnode.hello\r\n$1000000\r\n{}",
+        "x".repeat(65_536)
+    );
+    let (begun, rest) = greeting.as_bytes().split_at(50_000);
+    assert_eq!(
+        send(&mut connection, &mut store, NOW, begun),
+        (Vec::new(), Progress::NeedInput)
+    );
+    let (reply, progress) = send(&mut connection, &mut store, NOW, rest);
+    assert_eq!(progress, Progress::Close);
+    assert_eq!(
+        text(&reply),
+        text(b"-ERR Protocol error: a node's greeting is at most 65536 bytes long\r\n")
+    );
+}
+
+#[test]
 fn a_slow_reader_holds_up_nothing_but_itself() {
     let config = Config {
         max_output_len: 64 << 10,

@@ -1,8 +1,15 @@
 //! Commands on very many keys or bytes, which are carried out slice by slice.
 
+use std::fmt::Display;
+
 use super::client::{NOW, array, connection, drain, feed, replies_to, send, store, store_of, text};
-use memvault::connection::{Connection, Progress, SLICE_KEYS, SLICE_LEN};
+use memvault::command::{Data, SettingError};
+use memvault::connection::{
+    Call, Connection, Engine, Execution, Fields, Progress, SLICE_KEYS, SLICE_LEN, Section,
+};
+use memvault::replication::Levels;
 use memvault::store::Store;
+use memvault::time::Timestamp;
 
 const KEYS: usize = 10 * SLICE_KEYS + 7;
 
@@ -128,6 +135,107 @@ fn a_wide_mset_with_an_entry_that_never_fits_changes_nothing() {
     );
     assert!(reply.starts_with(b"-OOM entry needs "), "{}", text(&reply));
     assert_eq!(store.entries().len(), 0);
+}
+
+/// Defers everything to a store, whose replies it supplies one by one.
+struct ByMail {
+    store: Store,
+    replies: Vec<(u64, Vec<u8>)>,
+    last_id: u64,
+    most_keys: usize,
+}
+
+impl Engine for ByMail {
+    const CUTS_WIDE: bool = true;
+
+    fn execute(&mut self, call: &Call<'_>, _out: &mut Vec<u8>) -> Execution {
+        assert_eq!(
+            call.args.len() - 1,
+            call.command.keys().count()
+                * match call.command {
+                    Data::SetMany(_) | Data::Set(_) => 2,
+                    _ => 1,
+                },
+            "arguments and command are the same"
+        );
+        self.most_keys = self.most_keys.max(call.command.keys().count());
+        let mut reply = Vec::new();
+        self.store
+            .execute(call.now, call.protocol, &call.command, &mut reply);
+        self.last_id += 1;
+        self.replies.push((self.last_id, reply));
+        Execution::Deferred(self.last_id)
+    }
+
+    fn levels(&self) -> Option<Levels> {
+        None
+    }
+
+    fn info(&self, _now: Timestamp, _section: Section, _fields: &mut Fields<'_>) {}
+
+    fn settings(&self, _show: &mut dyn FnMut(&str, &dyn Display)) {}
+
+    fn change_setting(&mut self, _name: &str, _value: &[u8]) -> Result<(), SettingError> {
+        Err(SettingError::Immutable)
+    }
+
+    fn reset_statistics(&mut self) {}
+
+    fn count_commands(&mut self, _commands: u64) {}
+}
+
+#[test]
+fn slices_that_others_carry_out_are_put_together_in_order() {
+    let mut engine = ByMail {
+        store: store(),
+        replies: Vec::new(),
+        last_id: 0,
+        most_keys: 0,
+    };
+    let mut connection = connection();
+    let large = format!("large {}", "v".repeat(1 << 20));
+    let lines = [
+        "GET key:3\r\n".to_owned(),
+        command("MSET", &pairs()),
+        command("MGET", &keys()),
+        array(&["SET", "large", &large[6..]]),
+        command("MGET", &vec!["large".to_owned(); 200]),
+        command("DEL", &keys()),
+        "PING\r\n".to_owned(),
+    ];
+    feed(&mut connection, lines.concat().as_bytes());
+    let mut reply = Vec::new();
+    loop {
+        let progress = connection.process(NOW, &mut engine);
+        reply.extend(drain(&mut connection));
+        if progress == Progress::NeedInput && engine.replies.is_empty() {
+            break;
+        }
+        // The last first: what waits for the others waits.
+        if let Some((id, one)) = engine.replies.pop() {
+            assert!(connection.deferred() > 0);
+            let completed = connection.complete(id, |out| out.extend_from_slice(&one));
+            assert!(completed.is_some());
+        }
+    }
+    reply.extend(drain(&mut connection));
+    let mut expected = b"$-1\r\n+OK\r\n".to_vec();
+    let array = |expected: &mut Vec<u8>, values: &[&str]| {
+        expected.extend(format!("*{}\r\n", values.len()).bytes());
+        for value in values {
+            expected.extend(format!("${}\r\n{value}\r\n", value.len()).bytes());
+        }
+    };
+    let keys = keys();
+    array(
+        &mut expected,
+        &keys.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    expected.extend(b"+OK\r\n");
+    array(&mut expected, &[&large[6..]; 200]);
+    expected.extend(format!(":{KEYS}\r\n+PONG\r\n").bytes());
+    assert!(reply == expected, "{} of {}", reply.len(), expected.len());
+    assert_eq!(engine.most_keys, SLICE_KEYS);
 }
 
 #[test]

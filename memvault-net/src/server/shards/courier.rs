@@ -1,8 +1,9 @@
 //! The task of a thread that brings and takes its mail.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ahash::RandomState;
 use futures_lite::future::poll_fn;
@@ -27,16 +28,22 @@ pub(super) struct Courier {
 impl Courier {
     /// Works for ever.
     pub(super) async fn run(self) {
-        let mut parcels = Vec::new();
+        let (mut parcels, mut letters) = (Vec::new(), VecDeque::new());
         poll_fn(|cx| {
-            self.sweep(&mut parcels, cx.waker());
+            self.sweep(&mut parcels, &mut letters, cx.waker());
             Poll::<()>::Pending
         })
         .await;
     }
 
-    /// Handles all that has come, then sends all that is to go.
-    fn sweep(&self, parcels: &mut Vec<Parcel>, waker: &Waker) {
+    /// Handles what has come, then sends all that is to go. `letters` are those that have come and are not opened yet:
+    /// clients of this thread get their turn between many of them.
+    fn sweep(
+        &self,
+        parcels: &mut Vec<Parcel>,
+        letters: &mut VecDeque<(usize, Letter)>,
+        waker: &Waker,
+    ) {
         let shard = &self.shard;
         let courier = match shard.courier.take() {
             Some(same) if same.will_wake(waker) => same,
@@ -44,17 +51,31 @@ impl Courier {
         };
         let mailbox = &shard.shards.desks[shard.number].mailbox;
         *parcels = mailbox.collect(std::mem::take(parcels), waker);
-        let begun = (!parcels.is_empty()).then(Instant::now);
         for parcel in parcels.drain(..) {
             for reply in parcel.answers.iter() {
                 shard.answer(parcel.from, reply);
             }
-            for letter in parcel.letters {
-                self.open(parcel.from, letter);
+            let from = parcel.from;
+            letters.extend(parcel.letters.into_iter().map(|letter| (from, letter)));
+        }
+        let begun = (!letters.is_empty()).then(Instant::now);
+        for opened in 1.. {
+            let Some((from, letter)) = letters.pop_front() else {
+                break;
+            };
+            self.open(from, letter);
+            let is_look = opened % LETTERS_PER_LOOK == 0;
+            if is_look && begun.is_some_and(|begun| begun.elapsed() >= TURN) {
+                break;
             }
         }
         if let Some(begun) = begun {
             self.clients.tally.end_turn(begun);
+        }
+        if letters.is_empty() {
+            letters.shrink_to(KEPT_LETTERS);
+        } else {
+            self.sockets.yield_turn(waker);
         }
         shard.publish(&shard.store.borrow());
         shard.flush();
@@ -83,6 +104,13 @@ impl Courier {
         shard.end.changed();
     }
 }
+
+/// Time of opening letters after which the thread's clients get their turn.
+const TURN: Duration = Duration::from_millis(1);
+/// Letters between two looks at the time.
+const LETTERS_PER_LOOK: usize = 16;
+/// Room for letters that is kept.
+const KEPT_LETTERS: usize = 4096;
 
 impl Shard {
     /// Carries out a command on own keys, and appends its reply.

@@ -81,6 +81,8 @@ impl<'a> ShardEngine<'a> {
 }
 
 impl Engine for ShardEngine<'_> {
+    const CUTS_WIDE: bool = true;
+
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let shards = &self.shard.shards;
         let shard_of = |key: &[u8]| shards.place(key);
