@@ -6,9 +6,7 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
-use crate::command::{
-    CommandError, Condition, Data, Edit, Edited, Expiry, Set, SetReply, range,
-};
+use crate::command::{CommandError, Condition, Data, Edit, Edited, Expiry, Set, SetReply, range};
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
 
