@@ -479,14 +479,13 @@ impl Turn<'_> {
                 self.call(engine, spec.id, &call)
             }
             Ok(Command::Session(command)) => {
-                let held = self.replies.held();
-                let out = self.replies.target();
-                let start = out.len();
                 let waiting = Waiting {
                     input: self.queued,
-                    output: start,
-                    held,
+                    output: self.replies.waiting(),
+                    held: self.replies.held(),
                 };
+                let out = self.replies.target();
+                let start = out.len();
                 let is_last = self
                     .peer
                     .execute(now, engine, &command, (waiting, &mut *out));
