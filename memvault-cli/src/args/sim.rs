@@ -96,7 +96,7 @@ pub(crate) struct Runs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Scenario")]
 pub(crate) struct World {
-    /// One of those below, or mixed: all of them in turn
+    /// One of those below, or mixed: all of them in turn, those with a load more seldom
     #[arg(long, value_name = "NAME", default_value = MIXED, value_parser = scenario)]
     pub(crate) scenario: String,
     /// What goes wrong, instead of the scenario's faults; separated by commas, or repeated

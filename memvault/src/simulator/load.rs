@@ -34,11 +34,11 @@ pub struct Load {
 pub struct Costs {
     /// Bytes per second of one direction of one link.
     pub width: u64,
-    /// Processor time for a message or a request.
-    pub per_message: Duration,
-    /// Processor time for each key in it.
+    /// Processor time for what is written or read in one go: as much as waits, up to a piece of a large message.
+    pub per_chunk: Duration,
+    /// Processor time for each key of a message or a request.
     pub per_key: Duration,
-    /// Processor time for each 1024 bytes of it.
+    /// Processor time for each 1024 bytes of their values.
     pub per_kib: Duration,
 }
 
@@ -106,11 +106,10 @@ impl Load {
 }
 
 impl Costs {
-    /// Processors some twenty times slower than those of today, so that a run has fewer events: a thousand keys here are
-    /// twenty thousand there. A link of half a gigabit.
+    /// What each of some ten processes has of two processors, and a link of half a gigabit.
     pub const SMALL: Self = Self {
         width: 50_000_000,
-        per_message: Duration::from_micros(200),
+        per_chunk: Duration::from_micros(20),
         per_key: Duration::from_micros(20),
         per_kib: Duration::from_micros(1),
     };
@@ -118,13 +117,9 @@ impl Costs {
     /// Processor time for a message or a request of so many keys and bytes.
     pub(super) fn work(&self, keys: usize, bytes: usize) -> Duration {
         let nanos = |each: Duration| u64::try_from(each.as_nanos()).unwrap_or(u64::MAX);
-        let by_bytes = (nanos(self.per_kib).saturating_mul(bytes as u64)) / 1024;
-        let by_keys = nanos(self.per_key).saturating_mul(keys as u64);
-        Duration::from_nanos(
-            nanos(self.per_message)
-                .saturating_add(by_bytes)
-                .saturating_add(by_keys),
-        )
+        let by_bytes = nanos(self.per_kib).saturating_mul(bytes as u64) / 1024;
+        let by_keys = nanos(self.per_key).saturating_mul(keys.max(1) as u64);
+        Duration::from_nanos(by_bytes.saturating_add(by_keys))
     }
 
     /// How long so many bytes take to leave.

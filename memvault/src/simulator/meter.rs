@@ -22,6 +22,8 @@ pub(super) struct Meter {
     /// Requests of the phases, and those that were answered in time.
     asked: Vec<u64>,
     in_time: Vec<u64>,
+    /// Of those the ones that were answered after the first second of the phase, and in it.
+    settled: Vec<u64>,
 }
 
 /// Half a second, in microseconds: the capacity is measured in such windows.
@@ -42,6 +44,7 @@ impl Meter {
             waits: vec![Vec::new(); phases.len()],
             asked: vec![0; phases.len()],
             in_time: vec![0; phases.len()],
+            settled: vec![0; phases.len()],
         }
     }
 
@@ -90,6 +93,14 @@ impl Meter {
                 .or_default() += 1;
             if let Some(in_time) = self.in_time.get_mut(phase) {
                 *in_time += 1;
+            }
+            let is_settled = {
+                let since = self.since(answered, phase);
+                let lasts = self.phases.get(phase).map(|phase| phase.lasts);
+                since >= SETTLED && lasts.is_some_and(|lasts| since < lasts)
+            };
+            if let Some(settled) = self.settled.get_mut(phase).filter(|_| is_settled) {
+                *settled += 1;
             }
         }
         (!is_done).then(|| self.reproach(asked)).flatten()
@@ -147,14 +158,15 @@ impl Meter {
             .unwrap_or(0)
     }
 
-    /// What was answered in time per second in a phase.
+    /// What was answered in time per second in a phase, but for its first second.
     fn goodput(&self, phase: usize) -> u64 {
-        let in_time = self.in_time.get(phase).copied().unwrap_or(0);
+        let settled = self.settled.get(phase).copied().unwrap_or(0);
         let lasts = self
             .phases
             .get(phase)
-            .map_or(1, |phase| phase.lasts.as_millis().max(1) as u64);
-        in_time * 1000 / lasts
+            .map(|phase| phase.lasts.saturating_sub(SETTLED));
+        let millis = lasts.map_or(0, |lasts| lasts.as_millis());
+        settled * 1000 / u64::try_from(millis).unwrap_or(u64::MAX).max(1)
     }
 
     /// What is wrong with the whole: goodput that collapses, bystanders that wait for too long.

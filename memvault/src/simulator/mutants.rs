@@ -195,5 +195,7 @@ mutants! {
     clocks_are_right_once_nobody_differs: WrongClocksStayWrong in clocks, shows Monotonicity within 100;
     tags_are_old_by_a_wrong_clock: WallIsDistrusted in clocks, shows LinearizableHits within 60;
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
+    there_is_no_retry_budget: RetriesHaveABudget in overload, shows Responsiveness within 4;
+    small_messages_wait_for_large_ones: SmallBeforeLarge in large, shows Responsiveness within 8;
     refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 200;
 }

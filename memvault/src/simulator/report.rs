@@ -53,6 +53,8 @@ pub struct Report {
     pub failures: u64,
     /// Of those, how many were told at once that too much is under way.
     pub refused: u64,
+    /// Attempts that were repeated though nobody was dead or silent.
+    pub repeated: u64,
     /// Members that were taken for silent, without a fault.
     pub ejections: u64,
     /// How requests fared in each phase of the load, if there is one.
@@ -85,6 +87,7 @@ impl Report {
         self.failures += other.failures;
         self.refused += other.refused;
         self.ejections += other.ejections;
+        self.repeated += other.repeated;
         self.crashes += other.crashes;
         self.partitions += other.partitions;
         self.pauses += other.pauses;

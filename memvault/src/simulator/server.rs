@@ -9,6 +9,10 @@ use crate::time::{Duration, Instant};
 #[derive(Default)]
 pub(super) struct Server {
     waiting: VecDeque<Event>,
+    /// Requests of clients: they and what comes from links take turns, as both have connections of their own.
+    requests: VecDeque<Event>,
+    /// Whether it is a request's turn.
+    is_requests_turn: bool,
     /// How many of these belong to the present round: timers have their turn between two rounds, as in an event loop.
     round: usize,
     /// Whether it is at work, so that it will look for more by itself.
@@ -19,6 +23,9 @@ pub(super) struct Server {
     pub(super) spent: Duration,
 }
 
+/// An event loop reads from each of its connections once before it looks at its timers: from so many.
+const ROUND: usize = 16;
+
 /// What a server does next.
 pub(super) enum Next {
     Input(Event),
@@ -28,19 +35,29 @@ pub(super) enum Next {
 
 impl Server {
     pub(super) fn push(&mut self, input: Event) {
-        self.waiting.push_back(input);
+        if matches!(input, Event::Request { .. }) {
+            self.requests.push_back(input);
+        } else {
+            self.waiting.push_back(input);
+        }
     }
 
     pub(super) fn next(&mut self) -> Next {
-        if self.round == 0 {
+        let is_idle = self.waiting.is_empty() && self.requests.is_empty();
+        if self.round == 0 || is_idle {
+            self.round = ROUND;
             if core::mem::take(&mut self.is_timer_due) {
-                self.round = self.waiting.len();
                 return Next::Timers;
             }
-            self.round = self.waiting.len();
         }
         self.round = self.round.saturating_sub(1);
-        self.waiting.pop_front().map_or(Next::Nothing, Next::Input)
+        self.is_requests_turn = !self.is_requests_turn;
+        let mut queues = [&mut self.waiting, &mut self.requests];
+        if self.is_requests_turn {
+            queues.reverse();
+        }
+        let input = queues.into_iter().find_map(VecDeque::pop_front);
+        input.map_or(Next::Nothing, Next::Input)
     }
 
     /// When what was handled at `now` is done.

@@ -190,8 +190,10 @@ impl World<'_> {
         }
         self.spend(coordinator, keys, bytes_of(&request));
         let (boot, levels) = (self.boot_of(coordinator), levels(self.scenario));
+        // Each comes from a client of its own.
+        let caller = FIRST_CALLER + id;
         self.input(coordinator, boot, |node, now| {
-            node.handle_request(now, id, request, levels);
+            node.handle_request_of(now, (id, caller), request, levels);
         });
         true
     }
@@ -220,7 +222,8 @@ impl World<'_> {
             .traffic
             .meter
             .answered(bulk.asked, answered, answer.is_some());
-        if let (Some(what), true) = (since, self.promises.responsive) {
+        let is_explained = super::world::is_explained(outcome);
+        if let (Some(what), true) = (since, self.promises.responsive && !is_explained) {
             let how = outcome.map_or_else(
                 || String::from("a broken connection"),
                 |outcome| format!("{:?}", outcome.as_ref().err()),
@@ -290,6 +293,8 @@ impl World<'_> {
     }
 }
 
+/// Bystanders have smaller numbers as callers.
+const FIRST_CALLER: u64 = 1 << 32;
 /// A rate that rises begins at so many requests in a second.
 const LEAST_RATE: u64 = 20;
 

@@ -12,7 +12,7 @@ const AFTER: Phase = Phase::quiet("after", Duration::from_millis(1500));
 
 const LOAD: Load = Load {
     costs: Costs::SMALL,
-    sources: 4,
+    sources: 3,
     keys: 200,
     through_members: 250,
     phases: &[],
@@ -43,22 +43,22 @@ const fn loaded(seed: u64, load: Load) -> Scenario {
 }
 
 const WIDE: Load = Load {
-    keys: 3000,
+    keys: 2000,
     phases: &[
         BEFORE,
         Phase {
-            name: "hundreds of keys",
+            name: "500 keys",
             lasts: Duration::from_secs(2),
-            rate: Rate::Every(Duration::from_millis(100)),
-            keys: 300,
+            rate: Rate::Every(Duration::from_millis(250)),
+            keys: 500,
             bytes: 64,
             is_bearable: true,
         },
         Phase {
-            name: "thousands of keys",
+            name: "2000 keys",
             lasts: Duration::from_secs(3),
-            rate: Rate::Every(Duration::from_millis(500)),
-            keys: 3000,
+            rate: Rate::Every(Duration::from_millis(1000)),
+            keys: 2000,
             bytes: 64,
             is_bearable: true,
         },
@@ -67,7 +67,7 @@ const WIDE: Load = Load {
     ..LOAD
 };
 
-/// Requests of hundreds or thousands of keys, through processes of their own, through members, or through those of the
+/// Requests of 500 keys, then of 2000, through processes of their own, through members, or through those of the
 /// bystanders.
 pub(super) const fn wide(seed: u64) -> Scenario {
     let mut load = WIDE;
@@ -100,7 +100,7 @@ const LARGE: Load = Load {
         },
         AFTER,
     ],
-    longest: Duration::from_millis(500),
+    longest: Duration::from_millis(80),
     ..LOAD
 };
 
@@ -112,20 +112,22 @@ pub(super) const fn large(seed: u64) -> Scenario {
 }
 
 const OVERLOAD: Load = Load {
+    sources: 8,
+    through_members: 100,
     phases: &[
         BEFORE,
         Phase {
             name: "rising",
-            lasts: Duration::from_secs(3),
-            rate: Rate::RisingTo(6000),
+            lasts: Duration::from_millis(1500),
+            rate: Rate::RisingTo(20_000),
             keys: 1,
             bytes: 64,
             is_bearable: false,
         },
-        Phase::quiet("rest", Duration::from_millis(1500)),
+        Phase::quiet("rest", Duration::from_millis(1200)),
         Phase {
             name: "twice the capacity",
-            lasts: Duration::from_secs(3),
+            lasts: Duration::from_millis(3000),
             rate: Rate::OfCapacity(200),
             keys: 1,
             bytes: 64,
@@ -133,7 +135,7 @@ const OVERLOAD: Load = Load {
         },
         Phase {
             name: "half the capacity",
-            lasts: Duration::from_secs(3),
+            lasts: Duration::from_millis(1500),
             rate: Rate::OfCapacity(50),
             keys: 1,
             bytes: 64,
@@ -141,29 +143,33 @@ const OVERLOAD: Load = Load {
         },
         AFTER,
     ],
-    longest: Duration::from_secs(1),
+    longest: Duration::from_millis(1100),
     ..LOAD
 };
 
 /// The cluster's capacity is found, then twice as much is asked for, then half of it.
 pub(super) const fn overload(seed: u64) -> Scenario {
-    loaded(seed, OVERLOAD)
+    Scenario {
+        nodes: 3,
+        ..loaded(seed, OVERLOAD)
+    }
 }
 
 const SLOW: Load = Load {
     slowness: 4,
+    longest: Duration::from_secs(1),
     phases: &[
         BEFORE,
         Phase {
             name: "steady",
             lasts: Duration::from_secs(4),
-            rate: Rate::Every(Duration::from_millis(3)),
+            rate: Rate::Every(Duration::from_millis(1)),
             keys: 1,
             bytes: 64,
             is_bearable: true,
         },
         Phase {
-            name: "hundreds of keys",
+            name: "200 keys",
             lasts: Duration::from_secs(3),
             rate: Rate::Every(Duration::from_millis(200)),
             keys: 200,
@@ -196,10 +202,66 @@ pub(super) const fn overload_stops(seed: u64) -> Scenario {
 
 const fn beside_faults(seed: u64, faults: Faults) -> Scenario {
     Scenario {
+        nodes: 3,
         write_level: Level::Auto,
         read_level: Level::Auto,
         on_ambiguous: OnAmbiguous::Retag,
         faults,
         ..loaded(seed, OVERLOAD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Named, Report, run};
+
+    /// Runs a scenario for some seeds: it keeps its promises, and as many requests were made as it says.
+    fn responds_in(name: &str, least: u64) -> Report {
+        let named = Named::find(name).expect("it is in the catalogue");
+        let mut total = Report::default();
+        for seed in 1..=2 {
+            let scenario = (named.scenario)(seed);
+            assert!(scenario.promises().responsive, "seed {seed}");
+            let report = run(&scenario);
+            assert_eq!(report.violations, [], "seed {seed}");
+            let asked: u64 = report.under_load.iter().map(|phase| phase.asked).sum();
+            assert!(asked >= least, "seed {seed}: {report:#?}");
+            total.add(&report);
+        }
+        assert_eq!(total.ejections, 0, "{total:?}");
+        total
+    }
+
+    #[test]
+    fn requests_of_many_keys_harm_nobody() {
+        responds_in("wide", 4);
+    }
+
+    #[test]
+    fn large_values_harm_nobody() {
+        responds_in("large", 20);
+    }
+
+    #[test]
+    fn twice_the_capacity_is_borne_and_leaves_nothing_behind() {
+        let total = responds_in("overload", 10_000);
+        assert!(total.refused > 1000, "{total:?}");
+    }
+
+    #[test]
+    fn a_slow_member_is_slow_and_not_dead() {
+        responds_in("slow", 1000);
+    }
+
+    #[test]
+    fn kills_beside_overload_leave_nothing_behind() {
+        let total = responds_in("overload-kills", 10_000);
+        assert!(total.crashes > 0, "{total:?}");
+    }
+
+    #[test]
+    fn processes_that_stand_still_beside_overload_are_not_missed_for_long() {
+        let total = responds_in("overload-stops", 10_000);
+        assert!(total.pauses > 0, "{total:?}");
     }
 }

@@ -165,11 +165,13 @@ impl World<'_> {
         let Some(request) = asked.request.take() else {
             return;
         };
+        // Without a load nobody waits for anybody's turn.
+        let caller = self.scenario.load.map_or(0, |_| asked.client as u64);
         asked.begun = self.now;
         self.spend(coordinator, 1, 0);
         let levels = levels(self.scenario);
         self.input_about(Some(key), coordinator, boot, |node, now| {
-            node.handle_request(now, question, request, levels);
+            node.handle_request_of(now, (question, caller), request, levels);
         });
     }
 

@@ -5,11 +5,17 @@ use alloc::format;
 use super::super::process::{member_id, member_number, process_name};
 use super::super::violation::Promise;
 use super::World;
-use crate::replication::{DownReason, Event, Outcome};
+use crate::replication::{DownReason, Event, Failure, Outcome};
 use crate::time::{Duration, Instant};
 
 /// For how long after its end a fault explains that a process is taken for silent.
 pub(super) const AFTERMATH: Duration = Duration::from_secs(3);
+
+/// Whether a failure is one that load does not explain: a connection broke with its member, or a write was overtaken
+/// and is not to be repeated.
+pub(in super::super) const fn is_explained(outcome: Option<&Outcome>) -> bool {
+    matches!(outcome, None | Some(Err(Failure::Indeterminate)))
+}
 
 impl World<'_> {
     /// Looks at what a process tells.
@@ -53,10 +59,16 @@ impl World<'_> {
         let answered = self.now + self.spent(coordinator);
         let is_done = matches!(outcome, Some(Ok(_)));
         let wrong = self.traffic.meter.waited(asked, answered, is_done);
-        if let (Some(wrong), true) = (wrong, self.promises.responsive) {
+        if let (Some(wrong), true) = (wrong, self.promises.responsive && !is_explained(outcome)) {
             let what = format!("{wrong}: a bystander was answered with {outcome:?}");
             self.violate(Promise::Responsiveness, None, what);
         }
+    }
+
+    /// Counts what was asked again.
+    fn count_repetitions(&mut self) {
+        let repeated: u64 = self.nodes().map(|node| node.statistics().retries).sum();
+        self.report.repeated = repeated;
     }
 
     /// Looks at the load as a whole.
@@ -76,6 +88,7 @@ impl World<'_> {
                 self.audit.violations.push(violation);
             }
         }
+        self.count_repetitions();
         self.report.under_load = self.traffic.meter.numbers();
     }
 }

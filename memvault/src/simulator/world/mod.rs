@@ -12,6 +12,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
+pub(super) use load::is_explained;
+
 use super::agenda::Agenda;
 use super::audit::Audit;
 use super::event::Event;

@@ -139,6 +139,11 @@ impl World<'_> {
         let Some(chunk) = self.pipe(connection, to_member).and_then(Pipe::leave) else {
             return;
         };
+        if let Some((from, ..)) = self.ends(connection, to_member)
+            && let Some(server) = self.server(from)
+        {
+            server.spent += costs.per_chunk;
+        }
         self.schedule(
             costs.passage(chunk.bytes.len()),
             Event::Left {
@@ -232,8 +237,8 @@ impl World<'_> {
                 node.handle_piece(now, link);
             }
         });
-        if messages.is_empty() {
-            self.spend(to, 0, 0);
+        if let (Some(costs), Some(server)) = (self.costs(), self.server(to)) {
+            server.spent += costs.per_chunk;
         }
         for message in messages {
             if is_open(self) {

@@ -152,7 +152,7 @@ impl World<'_> {
             .is_some_and(|document| document.has_member(&member_id(number)))
     }
 
-    fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.processes
             .iter()
             .filter_map(|process| process.node.as_ref())

@@ -54,7 +54,7 @@ const SMALL: usize = 64 << 10;
 impl Window {
     pub(super) const fn new(bounds: &Bounds) -> Self {
         Self {
-            limit: bounds.keys,
+            limit: if bounds.keys < 64 { bounds.keys } else { 64 },
             under_way: 0,
             bytes: 0,
             threshold: bounds.keys,
