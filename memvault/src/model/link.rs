@@ -224,9 +224,16 @@ mod tests {
         let (mut inbox, mut bytes) = (Link::default().inbox, Vec::new());
         outbox.fill(&mut bytes, room);
         let (mut at, mut ids) = (0, Vec::new());
+        let mut kept = 0;
         while let Some(arrived) = inbox.next(&bytes[at..]).expect("it is sound") {
             at += arrived.consumed;
-            ids.push(arrived.message.map_or(0, |message| message.id));
+            let is_piece = core::mem::replace(&mut kept, inbox.kept()) != inbox.kept();
+            match arrived.message {
+                Some(message) => ids.push(message.id),
+                None if is_piece => ids.push(0),
+                // What frames several small ones.
+                None => {}
+            }
         }
         ids
     }
@@ -316,6 +323,76 @@ mod tests {
         assert_eq!(refused(&long), WireError::TooManyStreams);
         let nonsense = [(1, total, PIECE), (1, total, PIECE)];
         assert!(matches!(refused(&nonsense), WireError::Resp(_)));
+    }
+
+    #[test]
+    fn small_messages_that_wait_together_leave_as_one() {
+        let ping = |id| Message {
+            id,
+            epoch: 1,
+            body: Body::Ping,
+        };
+        let mut outbox = Outbox::default();
+        let mut chunk = Vec::new();
+        outbox.push(&ping(1));
+        outbox.fill(&mut chunk, PIECE);
+        assert!(
+            chunk.starts_with(b"*2\r\n$9\r\nNODE.PING\r\n"),
+            "one is by itself"
+        );
+        chunk.clear();
+        (2..5).for_each(|id| outbox.push(&ping(id)));
+        outbox.fill(&mut chunk, PIECE);
+        assert!(chunk.starts_with(b"*2\r\n$10\r\nNODE.BATCH\r\n"));
+        let mut decoder = crate::resp::CommandDecoder::new(Limits::DEFAULT);
+        let whole = decoder
+            .decode(&chunk)
+            .expect("it is RESP")
+            .expect("it is complete");
+        assert_eq!(whole.consumed, chunk.len());
+        // Cut anywhere, all three come.
+        for at in 0..chunk.len() {
+            let (mut inbox, mut came, mut bytes) = (Link::default().inbox, Vec::new(), Vec::new());
+            for part in [&chunk[..at], &chunk[at..]] {
+                bytes.extend_from_slice(part);
+                while let Some(arrived) = inbox.next(&bytes).expect("it is sound") {
+                    bytes.drain(..arrived.consumed);
+                    came.extend(arrived.message.map(|message| message.id));
+                }
+            }
+            assert_eq!((came, bytes.len()), (vec![2, 3, 4], 0), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn batches_that_are_none_are_refused() {
+        let mut ping = Vec::new();
+        Message {
+            id: 1,
+            epoch: 1,
+            body: Body::Ping,
+        }
+        .encode(&mut ping);
+        let batch = |len: usize, inner: &[u8]| {
+            let mut bytes = Vec::from(alloc::format!("*2\r\n$10\r\nNODE.BATCH\r\n${len}\r\n"));
+            bytes.extend_from_slice(inner);
+            bytes
+        };
+        let ended = [&ping[..], b"\r\n"].concat();
+        let nested = batch(ended.len(), &ended);
+        for bytes in [
+            batch(ping.len() - 1, &ping),
+            batch(ping.len() + 2, &[&ping[..], b"\r\n\r\n"].concat()),
+            batch(ping.len(), &[&ping[..], b"xx"].concat()),
+            batch(0, b"\r\n"),
+            batch(nested.len(), &nested),
+            Vec::from("*2\r\n$10\r\nNODE.BATCH\r\n$9999999999\r\n"),
+            Vec::from("*2\r\n$10\r\nNODE.BATCH\r\n$x\r\n"),
+        ] {
+            let refused = take_hostile(&bytes);
+            assert!(refused.is_err(), "{}", bytes.escape_ascii());
+        }
+        assert!(take_hostile(&batch(ping.len(), &ended)).is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::message::Message;
 use super::outbox::{MAX_HUGE, MAX_MEDIUM, MEDIUM, most_open};
-use super::wire::{PIECE, Piece, WireError};
+use super::wire::{Batch, PIECE, Piece, WireError};
 use crate::resp::{CommandDecoder, DecodeError, Limits};
 
 /// What comes on top of the longest value in the longest message: its key, fixed fields, and the other entries of a
@@ -28,6 +28,7 @@ pub struct Inbox {
     /// Of messages in pieces.
     limits: Limits,
     streams: Streams,
+    batch: Batch,
 }
 
 /// What stood first in the bytes of a link.
@@ -66,6 +67,7 @@ impl Inbox {
             decoder: CommandDecoder::new(limits_of_piece),
             limits,
             streams: Streams(Vec::new()),
+            batch: Batch::NONE,
         }
     }
 
@@ -88,7 +90,7 @@ impl Inbox {
         self.streams.0.iter().map(|stream| stream.bytes.len()).sum()
     }
 
-    /// Takes what stands first in `bytes`: a message, or a piece of one.
+    /// Takes what stands first in `bytes`: a message, a piece of one, or what frames several.
     ///
     /// `None` means that it is not complete: call again with the same bytes and more behind them. Otherwise call
     /// again with the bytes behind it.
@@ -96,12 +98,27 @@ impl Inbox {
     /// # Errors
     /// If it is not what an [`Outbox`](super::Outbox) sends, or passes a limit. The link is of no use from then on.
     pub fn next(&mut self, bytes: &[u8]) -> Result<Option<Arrived>, WireError> {
+        match self.batch.take_frame(bytes)? {
+            None => return Ok(None),
+            Some(0) => {}
+            Some(consumed) => {
+                let message = None;
+                return Ok(Some(Arrived { message, consumed }));
+            }
+        }
         let longest = self.longest();
         let decoded = self.decoder.decode(bytes).map_err(of_frame)?;
         let Some(decoded) = decoded else {
-            return Ok(None);
+            // A message does not reach beyond its batch.
+            let is_cut = self.batch.left().is_some_and(|left| bytes.len() >= left);
+            return if is_cut {
+                Err(WireError::Malformed)
+            } else {
+                Ok(None)
+            };
         };
         let (args, consumed) = (decoded.args, decoded.consumed);
+        self.batch.take_message(consumed)?;
         let message = if let Some(piece) = Piece::decode(args) {
             match self.streams.take(&piece?, longest)? {
                 Some(bytes) => Some(decode(self.limits, &bytes)?),

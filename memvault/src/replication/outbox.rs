@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::message::Message;
-use super::wire::{PIECE, Parts, Piece, Segment};
+use super::wire::{PIECE, Parts, Piece, Segment, write_batch};
 use crate::resp::encode;
 
 /// Large messages up to this length, in bytes, do not wait for longer ones: those have places of their own.
@@ -48,7 +48,7 @@ const BATCH: usize = PIECE;
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Small messages, encoded. Each batch ends where a message does.
-    batches: VecDeque<Vec<u8>>,
+    batches: VecDeque<Batch>,
     /// An empty buffer, to be used again.
     spare: Vec<u8>,
     /// Large messages on their way, in the order of their turns.
@@ -58,6 +58,13 @@ pub struct Outbox {
     last_stream: u64,
     len: usize,
     sent: VecDeque<u64>,
+}
+
+/// Small messages that leave together: as one message, if there are several.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    messages: usize,
 }
 
 /// The places for large messages of one kind.
@@ -90,6 +97,9 @@ impl Outbox {
         let total = parts.len();
         if total <= PIECE {
             self.push_bytes(|batch| parts.write(batch));
+            if let Some(batch) = self.batches.back_mut() {
+                batch.messages += 1;
+            }
         } else {
             self.push_large(message.id, total, &parts);
         }
@@ -97,13 +107,15 @@ impl Outbox {
 
     /// Queues what `encode` appends, among the small messages: for links that do not carry messages of nodes.
     pub fn push_bytes(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        if self.batches.back().is_none_or(|batch| batch.len() >= BATCH) {
-            self.batches.push_back(mem::take(&mut self.spare));
+        let is_full = |batch: &Batch| batch.bytes.len() >= BATCH;
+        if self.batches.back().is_none_or(is_full) {
+            let bytes = mem::take(&mut self.spare);
+            self.batches.push_back(Batch { bytes, messages: 0 });
         }
         if let Some(batch) = self.batches.back_mut() {
-            let before = batch.len();
-            encode(batch);
-            self.len += batch.len() - before;
+            let before = batch.bytes.len();
+            encode(&mut batch.bytes);
+            self.len += batch.bytes.len() - before;
         }
     }
 
@@ -131,7 +143,7 @@ impl Outbox {
         let start = chunk.len();
         let is_full = |chunk: &Vec<u8>| chunk.len() - start >= room;
         while let Some(batch) = self.batches.pop_front() {
-            self.len -= batch.len();
+            self.len -= batch.bytes.len();
             self.take_batch(batch, chunk);
             if is_full(chunk) {
                 break;
@@ -145,8 +157,15 @@ impl Outbox {
         }
     }
 
-    fn take_batch(&mut self, mut batch: Vec<u8>, chunk: &mut Vec<u8>) {
-        if chunk.is_empty() {
+    fn take_batch(&mut self, batch: Batch, chunk: &mut Vec<u8>) {
+        let Batch {
+            bytes: mut batch,
+            messages,
+        } = batch;
+        if messages > 1 {
+            write_batch(chunk, &batch);
+            batch.clear();
+        } else if chunk.is_empty() {
             mem::swap(chunk, &mut batch);
         } else {
             chunk.extend_from_slice(&batch);

@@ -11,6 +11,7 @@
 //! *3 | NODE.PIECE | header: number of the stream, length of the whole message | up to PIECE bytes of it
 //! ```
 
+mod batch;
 mod reader;
 mod writer;
 
@@ -19,6 +20,7 @@ use core::fmt;
 
 use super::message::{Body, Message, NodeState, OfferKind};
 use crate::resp::{Args, DecodeError, encode};
+pub(super) use batch::{Batch, write_batch};
 use reader::{Header, Rest, read_body};
 pub(super) use writer::{Parts, Segment};
 
