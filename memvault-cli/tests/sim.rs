@@ -155,7 +155,7 @@ fn a_wrong_flag_is_named_with_what_it_expects() {
         (
             "--check",
             "everything",
-            "linearizable, current, durable, atomic, fresh or available",
+            "linearizable, current, durable, atomic, fresh, available or responsive",
         ),
     ];
     for (flag, value, part) in cases {
