@@ -75,7 +75,7 @@ pub(crate) struct Coordination {
         verbatim_doc_comment,
         long,
         value_name = "N",
-        default_value = "512",
+        default_value = "128",
         value_parser = count,
         help_heading = "Cluster"
     )]

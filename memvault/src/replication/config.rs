@@ -191,7 +191,7 @@ pub struct Config {
     /// Keys of one caller that are under way or wait, above which no more is taken from it; default 65 536. A request
     /// with more keys than that is refused in any case.
     pub max_requests: usize,
-    /// Keys under way at a time for each member that comes first for them; default 512. Further ones wait. It is the
+    /// Keys under way at a time for each member that comes first for them; default 128. Further ones wait. It is the
     /// most: a member that answers late gets fewer.
     pub max_in_flight: usize,
     /// Bytes of keys and values under way at a time for each such member, and for each caller with all members
@@ -244,7 +244,7 @@ impl Config {
             max_tombstones: 5,
             plain_redis: false,
             max_requests: 65_536,
-            max_in_flight: 512,
+            max_in_flight: 128,
             max_in_flight_bytes: 32 << 20,
             max_waiting: 1 << 20,
             max_waiting_bytes: 256 << 20,

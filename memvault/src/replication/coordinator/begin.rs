@@ -4,13 +4,14 @@ use super::super::Now;
 use super::super::context::Context;
 use super::super::request::{Answer, Failure, Outcome, Request};
 use super::super::rules::Rule;
-use super::admission::Pending;
+use super::admission::{Pending, Wide};
+use super::job::Tasks;
 use super::operation::Operation;
 use super::{Coordinator, Leave, Levels, Step, job};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
-/// Keys that begin with one input at most, so that no input takes long: the rest begins with the next.
+/// Keys that go to their lanes, and keys that begin, with one input at most, so that no input takes long: the rest begins with the next.
 const SLICE: usize = 256;
 /// A value has more time than others if it cannot travel within that: a second for so many bytes.
 const SLOWEST_BYTES_PER_SECOND: usize = 32 << 20;
@@ -35,21 +36,29 @@ impl Coordinator {
         if matches!(what, Request::Flush | Request::Count) {
             return self.flushes.start(cx, now, request, what == Request::Count);
         }
-        let tasks = self.jobs.split(request, what);
+        let mut tasks = self.jobs.split(request, what);
+        // Callers have numbers from 1 on, and nobody has as many requests.
+        let caller = if caller == 0 { !request } else { caller };
         if tasks.is_empty() {
             return self.jobs.finish(cx, request);
         }
-        // Callers have numbers from 1 on, and nobody has as many requests.
-        let caller = if caller == 0 { !request } else { caller };
-        let is_single = tasks.len() == 1;
-        for (slot, (key, task)) in (0..).zip(tasks) {
-            let first = first_replica(cx, &key);
-            let pending = Pending::new((request, caller), slot, (key, task), levels);
-            if is_single && let Some(leave) = self.admission.pass(now.instant, first, &pending) {
+        if tasks.len() == 1
+            && let Some(task) = tasks.next()
+        {
+            let pending = Pending::new((request, caller), 0, task, levels);
+            let first = first_replica(cx, &pending.key);
+            if let Some(leave) = self.admission.pass(now.instant, first, &pending) {
                 return self.start(cx, now, pending, leave);
             }
-            self.admission.add(now.instant, first, pending);
+            tasks = Tasks::one(pending.key, pending.task);
         }
+        self.admission.add(Wide {
+            request,
+            caller,
+            levels,
+            tasks,
+            slot: 0,
+        });
     }
 
     /// What speaks against the request as such, or against letting it wait.
@@ -82,6 +91,8 @@ impl Coordinator {
 
     /// Begins what waits, as far as there is room, a slice of it at most. Returns whether anything began.
     pub(in super::super) fn go_on(&mut self, cx: &mut Context, now: Now) -> bool {
+        self.admission
+            .split(now.instant, SLICE, |key| first_replica(cx, key));
         let mut begun = 0;
         while begun < SLICE
             && let Some((pending, leave)) = self.admission.next(now.instant)

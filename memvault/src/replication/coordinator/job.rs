@@ -47,7 +47,7 @@ impl Jobs {
     }
 
     /// The tasks of a request, in the order of their slots.
-    pub(super) fn split(&mut self, request: u64, what: Request) -> Vec<(Bytes, Task)> {
+    pub(super) fn split(&mut self, request: u64, what: Request) -> Tasks {
         let (answer, tasks) = split(what);
         self.0.insert(
             request,
@@ -132,7 +132,7 @@ impl Gather {
     }
 }
 
-fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
+fn split(what: Request) -> (Gather, Tasks) {
     match what {
         Request::Get(key) => one(key, Task::Get),
         Request::Expiry(key) => one(key, Task::Expiry),
@@ -167,35 +167,80 @@ fn split(what: Request) -> (Gather, Vec<(Bytes, Task)>) {
         Request::GetAndExpire { key, at } => one(key, Task::Update(Update::GetAndExpire { at })),
         Request::GetMany(keys) => (
             Gather::Values(vec![None; keys.len()]),
-            each(keys, || Task::Get),
+            Tasks::Each(keys.into_iter(), Task::Get),
         ),
-        Request::Delete(keys) => (Gather::Count(0), each(keys, || Task::Delete)),
-        Request::Exists(keys) => (Gather::Count(0), each(keys, || Task::Exists)),
-        Request::SetMany(pairs) => {
-            let tasks = pairs.into_iter().map(|(key, value)| {
-                (
-                    key,
-                    Task::Set {
-                        value,
-                        expire_at: None,
-                    },
-                )
-            });
-            (Gather::Done, tasks.collect())
-        }
+        Request::Delete(keys) => (
+            Gather::Count(0),
+            Tasks::Each(keys.into_iter(), Task::Delete),
+        ),
+        Request::Exists(keys) => (
+            Gather::Count(0),
+            Tasks::Each(keys.into_iter(), Task::Exists),
+        ),
+        Request::SetMany(pairs) => (Gather::Done, Tasks::Pairs(pairs.into_iter())),
         // Not carried out key by key, and taken care of before.
         Request::Flush | Request::Count | Request::AddMember(_) | Request::RemoveMember(_) => {
-            (Gather::Done, Vec::new())
+            (Gather::Done, Tasks::Pairs(Vec::new().into_iter()))
         }
     }
 }
 
-fn one(key: Bytes, task: Task) -> (Gather, Vec<(Bytes, Task)>) {
-    (Gather::One(None), vec![(key, task)])
+fn one(key: Bytes, task: Task) -> (Gather, Tasks) {
+    (Gather::One(None), Tasks::one(key, task))
 }
 
-fn each(keys: Vec<Bytes>, task: impl Fn() -> Task) -> Vec<(Bytes, Task)> {
-    keys.into_iter().map(|key| (key, task())).collect()
+/// The tasks of one request, made when their turn comes.
+pub(super) enum Tasks {
+    /// One, unless it was taken.
+    One(Option<(Bytes, Task)>),
+    /// The same for each key.
+    Each(vec::IntoIter<Bytes>, Task),
+    /// A key and its value each.
+    Pairs(vec::IntoIter<(Bytes, Bytes)>),
+}
+
+impl Tasks {
+    pub(super) fn one(key: Bytes, task: Task) -> Self {
+        Self::One(Some((key, task)))
+    }
+
+    /// Tasks that are left.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(task) => usize::from(task.is_some()),
+            Self::Each(keys, _) => keys.len(),
+            Self::Pairs(pairs) => pairs.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of their keys and values. O(keys).
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::One(None) => 0,
+            Self::One(Some((key, task))) => key.len() + task.value_len(),
+            Self::Each(keys, _) => keys.as_slice().iter().map(|key| key.len()).sum(),
+            Self::Pairs(pairs) => {
+                let pairs = pairs.as_slice().iter();
+                pairs.map(|(key, value)| key.len() + value.len()).sum()
+            }
+        }
+    }
+
+    /// The next one, with its key.
+    pub(super) fn next(&mut self) -> Option<(Bytes, Task)> {
+        match self {
+            Self::One(one) => one.take(),
+            Self::Each(keys, task) => keys.next().map(|key| (key, task.clone())),
+            Self::Pairs(pairs) => pairs.next().map(|(key, value)| {
+                let expire_at = None;
+                (key, Task::Set { value, expire_at })
+            }),
+        }
+    }
 }
 
 /// A SET that depends on nothing is one write; any other has to read first.

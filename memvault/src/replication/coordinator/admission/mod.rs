@@ -1,8 +1,8 @@
 //! Admission: how much is begun at a time, what waits, and what is told at once that waiting is hopeless.
 //!
 //! ```text
-//! request --split--> keys --> lane of the first replica --window--> operation
-//!                               callers in turn              ends: room for the next
+//! request --split, a slice at a time--> keys --> lane of the first replica --window--> operation
+//!                                                  callers in turn              ends: room for the next
 //! ```
 //!
 //! A request with many keys is carried out in slices, as the windows let it: it takes no more than its turn, whatever
@@ -11,6 +11,7 @@
 //! Cost: O(1) per key. A change of the members sorts all that waits.
 
 mod lane;
+mod splitting;
 mod window;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -26,6 +27,8 @@ use super::operation::Task;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use lane::Lane;
+use splitting::Splitting;
+pub(super) use splitting::Wide;
 use window::{Bounds, End};
 
 /// One key of a request that has not begun.
@@ -62,6 +65,7 @@ pub(super) struct Admission {
     max_waiting: Share,
     max_per_caller: Share,
     patience: Duration,
+    splitting: Splitting,
     /// By the first replica.
     lanes: BTreeMap<NodeIndex, Lane>,
     /// Lanes in which something waits that could begin, by turns.
@@ -78,6 +82,11 @@ impl Share {
     const fn add(&mut self, bytes: usize) {
         self.keys += 1;
         self.bytes += bytes;
+    }
+
+    const fn join(&mut self, other: Self) {
+        self.keys += other.keys;
+        self.bytes += other.bytes;
     }
 
     const fn take(&mut self, bytes: usize) {
@@ -103,6 +112,7 @@ impl Admission {
                 bytes: config.max_in_flight_bytes,
             },
             patience: config.max_wait,
+            splitting: Splitting::new(hasher.clone()),
             lanes: BTreeMap::new(),
             ready: VecDeque::new(),
             waiting: Share::default(),
@@ -151,14 +161,29 @@ impl Admission {
         wait > u64::try_from(self.patience.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A key waits for the lane of `first`.
-    pub(super) fn add(&mut self, now: Instant, first: NodeIndex, mut pending: Pending) {
-        self.last_number += 1;
-        pending.number = self.last_number;
-        let bytes = pending.bytes();
-        self.waiting.add(bytes);
-        self.shares.entry(pending.caller).or_default().add(bytes);
-        self.push(now, first, pending);
+    /// A request waits to be split up. O(keys), a few nanoseconds each.
+    pub(super) fn add(&mut self, wide: Wide) {
+        let share = wide.share();
+        self.waiting.join(share);
+        self.shares.entry(wide.caller).or_default().join(share);
+        self.splitting.push(wide);
+    }
+
+    /// Takes keys to the lanes of `first_of` them, so many at most.
+    pub(super) fn split(
+        &mut self,
+        now: Instant,
+        most: usize,
+        first_of: impl Fn(&[u8]) -> NodeIndex,
+    ) {
+        for _ in 0..most {
+            let Some(mut pending) = self.splitting.next() else {
+                return;
+            };
+            self.last_number += 1;
+            pending.number = self.last_number;
+            self.push(now, first_of(&pending.key), pending);
+        }
     }
 
     fn push(&mut self, now: Instant, first: NodeIndex, pending: Pending) {
@@ -179,9 +204,9 @@ impl Admission {
         }
     }
 
-    /// Whether something waits that could begin.
+    /// Whether something waits that could begin, or go to its lane.
     pub(super) fn can_go_on(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.splitting.is_empty()
     }
 
     /// The next key that may begin.
@@ -208,6 +233,9 @@ impl Admission {
         first: NodeIndex,
         pending: &Pending,
     ) -> Option<Leave> {
+        if self.splitting.has(pending.caller) {
+            return None;
+        }
         let (bounds, hasher) = (&self.bounds, &self.hasher);
         let lane = self.lanes.entry(first);
         let lane = lane.or_insert_with(|| Lane::new(bounds, hasher));

@@ -48,13 +48,19 @@ pub(super) struct End {
 
 /// A window is never smaller, so that a member that is late for another reason still has work.
 const LEAST: usize = 16;
+/// A window begins small: a deep queue teaches nobody that it is one.
+const START: usize = 64;
 /// Answers above this are late for their size.
 const SMALL: usize = 64 << 10;
 
 impl Window {
     pub(super) const fn new(bounds: &Bounds) -> Self {
         Self {
-            limit: if bounds.keys < 64 { bounds.keys } else { 64 },
+            limit: if bounds.keys < START {
+                bounds.keys
+            } else {
+                START
+            },
             under_way: 0,
             bytes: 0,
             threshold: bounds.keys,
