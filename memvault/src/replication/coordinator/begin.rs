@@ -42,10 +42,12 @@ impl Coordinator {
         if tasks.is_empty() {
             return self.jobs.finish(cx, request);
         }
+        let mut asked_at = None;
         if tasks.len() == 1
             && let Some(task) = tasks.next()
         {
-            let pending = Pending::new((request, caller), 0, task, levels);
+            asked_at = Some(now.instant);
+            let pending = Pending::new((request, caller), 0, task, levels, asked_at);
             let first = first_replica(cx, &pending.key);
             if let Some(leave) = self.admission.pass(now.instant, first, &pending) {
                 return self.start(cx, now, pending, leave);
@@ -56,6 +58,7 @@ impl Coordinator {
             request,
             caller,
             levels,
+            asked_at,
             tasks,
             slot: 0,
         });
@@ -145,18 +148,15 @@ impl Coordinator {
         cx.budget
             .earn(super::super::budget::MESSAGE_BYTES + pending.bytes());
         let preference = cx.preference(&pending.key);
-        let mut operation = Operation::new(
-            pending,
-            leave,
-            preference,
-            now.instant + cx.config.op_deadline,
-        );
+        let since = pending.asked_at.unwrap_or(now.instant);
+        let mut operation =
+            Operation::new(pending, leave, preference, since + cx.config.op_deadline);
         let extra = time_to_travel(operation.len);
-        if extra.is_zero() {
+        if since == now.instant && extra.is_zero() {
             self.deadlines.start(now.instant, id);
         } else {
             operation.ends_at = operation.ends_at + extra;
-            self.long_deadlines.insert((operation.ends_at, id));
+            self.other_deadlines.insert((operation.ends_at, id));
         }
         let step = operation.begin(cx, self, now, id);
         self.keep(cx, now.instant, id, operation, step);
@@ -176,7 +176,7 @@ impl Coordinator {
                 self.operations.insert(id, operation);
             }
             Step::Done(result) => {
-                self.long_deadlines.remove(&(operation.ends_at, id));
+                self.other_deadlines.remove(&(operation.ends_at, id));
                 let result = result.map_err(|failure| operation.failure(failure));
                 operation.give_turn_back(cx);
                 let answered = match &result {

@@ -1,6 +1,6 @@
 //! Carries out requests: places keys, asks replicas, waits, tries the next one, combines the answers.
 //!
-//! A [`Request`] is split into operations on one key each ([`operation`]); a [`job`] puts their results
+//! A [`Request`](super::Request) is split into operations on one key each ([`operation`]); a [`job`] puts their results
 //! together again. Operations write ([`mod@write`]) or read ([`read`]), or read and then write.
 
 mod admission;
@@ -54,8 +54,8 @@ pub(super) struct Coordinator {
     read_attempts: TimerQueue<Timer>,
     pauses: TimerQueue<Timer>,
     deadlines: TimerQueue<u64>,
-    /// Of values so large that they have more time.
-    long_deadlines: BTreeSet<(Instant, u64)>,
+    /// Of values so large that they have more time, and of those that have waited for their turn.
+    other_deadlines: BTreeSet<(Instant, u64)>,
 }
 
 /// A timer of an operation. Only the one started last counts: an operation never has two at once, or each
@@ -91,7 +91,7 @@ impl Coordinator {
             read_attempts: TimerQueue::new(config.read_attempt),
             pauses: TimerQueue::new(PAUSE),
             deadlines: TimerQueue::new(config.op_deadline),
-            long_deadlines: BTreeSet::new(),
+            other_deadlines: BTreeSet::new(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Coordinator {
 
     /// Timers and requests that have not ended.
     pub(super) fn unfinished(&self) -> usize {
-        let waiting = self.admission.unfinished() + self.long_deadlines.len();
+        let waiting = self.admission.unfinished() + self.other_deadlines.len();
         let timers = self.attempts.len() + self.read_attempts.len() + self.pauses.len();
         let work = self.jobs.len() + self.flushes.len() + self.operations.len();
         waiting + timers + work + self.deadlines.len()
@@ -282,10 +282,10 @@ impl Coordinator {
                 operation.handle_deadline(cx)
             });
         }
-        while let Some(&(ends_at, id)) = self.long_deadlines.first()
+        while let Some(&(ends_at, id)) = self.other_deadlines.first()
             && ends_at <= now.instant
         {
-            self.long_deadlines.pop_first();
+            self.other_deadlines.pop_first();
             self.with(cx, now, id, |operation, cx, _| {
                 operation.handle_deadline(cx)
             });
@@ -340,9 +340,9 @@ impl Coordinator {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let long = self.long_deadlines.first();
+        let other = self.other_deadlines.first();
         [
-            long.map(|(ends_at, _)| *ends_at),
+            other.map(|(ends_at, _)| *ends_at),
             self.flushes.next_timeout(),
             self.deadlines.next(),
             self.attempts.next(),

@@ -177,7 +177,8 @@ impl Node {
     }
 
     /// Begins a request that has no order with others. `id` must be unique among those in flight; the outcome appears as
-    /// [`Action::Complete`] with this id, at the latest after `op_deadline`.
+    /// [`Action::Complete`] with this id, at the latest after `op_deadline`; of a large value later by a second for each
+    /// 32 MiB, and of several keys each has that time from when its turn comes.
     ///
     /// A member that stood still for more than half a second, without work of its own, does not carry out the first
     /// request that it reads afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to

@@ -39,6 +39,9 @@ pub(super) struct Pending {
     pub(super) key: Bytes,
     pub(super) task: Task,
     pub(super) levels: Levels,
+    /// When it was asked for, if the request has no other key: its time runs since then. Those of a wide one have their
+    /// time from when their turn comes.
+    pub(super) asked_at: Option<Instant>,
     /// In the order in which they came.
     number: u64,
 }
@@ -325,6 +328,7 @@ impl Pending {
         slot: u32,
         (key, task): (Bytes, Task),
         levels: Levels,
+        asked_at: Option<Instant>,
     ) -> Self {
         Self {
             request,
@@ -333,6 +337,7 @@ impl Pending {
             key,
             task,
             levels,
+            asked_at,
             number: 0,
         }
     }

@@ -7,12 +7,15 @@ use hashbrown::HashMap;
 use super::super::Levels;
 use super::super::job::Tasks;
 use super::{Pending, Share};
+use crate::time::Instant;
 
 /// A request of which some keys have yet to go to their lanes.
 pub(in super::super) struct Wide {
     pub(in super::super) request: u64,
     pub(in super::super) caller: u64,
     pub(in super::super) levels: Levels,
+    /// As [`Pending::asked_at`].
+    pub(in super::super) asked_at: Option<Instant>,
     /// Those keys, and the slot of the first.
     pub(in super::super) tasks: Tasks,
     pub(in super::super) slot: u32,
@@ -88,6 +91,6 @@ impl Wide {
         let slot = self.slot;
         self.slot += 1;
         let who = (self.request, self.caller);
-        Some(Pending::new(who, slot, task, self.levels))
+        Some(Pending::new(who, slot, task, self.levels, self.asked_at))
     }
 }

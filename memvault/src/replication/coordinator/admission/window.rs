@@ -155,6 +155,7 @@ mod tests {
     #[test]
     fn it_is_halved_once_for_all_that_was_late_together_and_grows_again() {
         let mut window = Window::new(&BOUNDS);
+        window.limit = 256;
         assert_eq!(fill(&mut window), 256);
         for _ in 0..256 {
             window.end(Instant::from_millis(200), &BOUNDS, end(1));
@@ -169,6 +170,17 @@ mod tests {
         }
         // By one in each round.
         assert_eq!(answers, (128..256).sum::<usize>());
+    }
+
+    #[test]
+    fn it_begins_small_and_doubles_with_each_round_of_answers_in_time() {
+        let mut window = Window::new(&BOUNDS);
+        assert_eq!(fill(&mut window), START);
+        for _ in 0..START {
+            window.end(Instant::from_millis(2), &BOUNDS, end(1));
+            fill(&mut window);
+        }
+        assert_eq!(window.limit, 2 * START);
     }
 
     #[test]
