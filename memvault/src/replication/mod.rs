@@ -67,6 +67,8 @@ mod resolve;
 mod rules;
 #[cfg(test)]
 mod rules_by_hand;
+#[cfg(test)]
+mod rules_of_load_by_hand;
 mod tags;
 mod throttle;
 mod timers;

@@ -7,10 +7,6 @@ use super::config::Config;
 
 /// A rule without which a promise does not hold. The name stands where the rule is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    dead_code,
-    reason = "those of load are named before the code that keeps them"
-)]
 pub(crate) enum Rule {
     /// A restarted member serves only after it has fetched what it should hold.
     WarmUp,
@@ -80,7 +76,8 @@ pub(crate) enum Rule {
     RetriesHaveABudget,
     /// What a node itself was late does not count against its peers.
     LatenessIsExcused,
-    /// On a link small messages go before the pieces of large ones.
+    /// On a link small messages go before the pieces of large ones. Only the simulator's links can break it.
+    #[cfg(test)]
     SmallBeforeLarge,
     /// Requests begin only while few keys and bytes are under way; the others wait, or are told that they
     /// cannot be waited for.

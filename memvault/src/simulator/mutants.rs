@@ -127,14 +127,14 @@ fn stale_reads(broken: Option<Rule>) -> u64 {
         scenario.faults.crash_after_write = 10;
         run(&Scenario { broken, ..scenario }).stale
     };
-    (1..=10).map(stale).sum()
+    (1..=30).map(stale).sum()
 }
 
 #[test]
 fn reads_trust_a_new_leader_at_once() {
     let (kept, broken) = (stale_reads(None), stale_reads(Some(Rule::LeadersSettle)));
     println!(
-        "| {:26} | kills      | {kept} stale reads become {broken} in 10 seeds | counted |",
+        "| {:26} | kills      | {kept} stale reads become {broken} in 30 seeds | counted |",
         "LeadersSettle"
     );
     assert!(
@@ -157,7 +157,7 @@ fn two_disagree(seed: u64, broken: Option<Rule>) -> bool {
 #[test]
 fn lone_clocks_are_trusted() {
     // One in some hundred shows it: those before would only take time.
-    let mut seeds = 5181..=5240;
+    let mut seeds = 541..=600;
     let broken = Some(Rule::LoneClocksAreDoubted);
     let seed = seeds.find(|seed| two_disagree(*seed, broken));
     let seed = seed.expect("it shows");
@@ -170,10 +170,10 @@ fn lone_clocks_are_trusted() {
 
 mutants! {
     restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
-    warm_up_from_one_source: WarmUpHearsEnough in ambush, shows LinearizableHits within 200 after 250;
-    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in graves, shows LinearizableHits within 150 after 100;
+    warm_up_from_one_source: WarmUpHearsEnough in abandoned, shows LinearizableHits within 60;
+    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in abandoned, shows LinearizableHits within 120 after 20;
     warm_up_leaves_floors_behind: WarmUpTakesFloors in abandoned, shows Convergence within 20;
-    degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 30;
+    degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 150 after 40;
     warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
     warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 30;
     older_tags_are_accepted: OlderTagsAreRefused in hasty, shows LinearizableHits within 10;
@@ -197,5 +197,5 @@ mutants! {
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
     there_is_no_retry_budget: RetriesHaveABudget in overload, shows Responsiveness within 4;
     small_messages_wait_for_large_ones: SmallBeforeLarge in large, shows Responsiveness within 8;
-    refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 200;
+    refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 320 after 350;
 }
