@@ -185,7 +185,7 @@ mutants! {
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
     changes_end_before_keys_are_taken_over: ChangesWaitForGainers in changing, shows Durability within 5;
-    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in handover, shows LinearizableHits within 300 after 350;
+    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in quarrel, shows LinearizableHits within 60;
     what_was_gained_is_fetched_anew: GainsAreKept in quarrel, shows Durability within 20;
     two_member_lists_for_one_epoch: MajoritiesAgree in quarrel, shows Rest within 100;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
