@@ -11,7 +11,8 @@ use super::{Coordinator, Leave, Levels, Step, job};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
-/// Keys that go to their lanes, and keys that begin, with one input at most, so that no input takes long: the rest begins with the next.
+/// Keys that go to their lanes, and keys that begin, with one input at most, so that none takes long: the rest follows
+/// with the next.
 const SLICE: usize = 256;
 /// A value has more time than others if it cannot travel within that: a second for so many bytes.
 const SLOWEST_BYTES_PER_SECOND: usize = 32 << 20;
@@ -37,16 +38,14 @@ impl Coordinator {
             return self.flushes.start(cx, now, request, what == Request::Count);
         }
         let mut tasks = self.jobs.split(request, what);
-        // Callers have numbers from 1 on, and nobody has as many requests.
-        let caller = if caller == 0 { !request } else { caller };
         if tasks.is_empty() {
             return self.jobs.finish(cx, request);
         }
-        let mut asked_at = None;
-        if tasks.len() == 1
-            && let Some(task) = tasks.next()
-        {
-            asked_at = Some(now.instant);
+        let is_single = tasks.len() == 1;
+        let asked_at = (caller == 0 && is_single).then_some(now.instant);
+        // Callers have numbers from 1 on, and nobody has as many requests.
+        let caller = if caller == 0 { !request } else { caller };
+        if is_single && let Some(task) = tasks.next() {
             let pending = Pending::new((request, caller), 0, task, levels, asked_at);
             let first = first_replica(cx, &pending.key);
             if let Some(leave) = self.admission.pass(now.instant, first, &pending) {

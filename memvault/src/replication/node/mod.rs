@@ -189,7 +189,8 @@ impl Node {
 
     /// Begins a request of one of several callers, who have numbers other than 0: as
     /// [`handle_request`](Self::handle_request), but those of one caller begin in the order in which it asked, and
-    /// callers that wait have their turns one after the other, whatever each has asked for.
+    /// callers that wait have their turns one after the other, whatever each has asked for. What a caller has asked for
+    /// waits behind what it asked for before; its time runs from when its turn comes.
     pub fn handle_request_of(
         &mut self,
         now: Now,

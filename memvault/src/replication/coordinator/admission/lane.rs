@@ -75,6 +75,15 @@ impl Lane {
         pending
     }
 
+    /// The same, if it is somebody's turn since then or longer.
+    pub(super) fn pop_since(&mut self, now: Instant, since: Instant) -> Option<Pending> {
+        let first = self.turns.front()?;
+        if first.since > since {
+            return None;
+        }
+        self.pop(now)
+    }
+
     /// Leave for a key to begin in this lane, which is that of `first`.
     pub(super) fn begin(&mut self, now: Instant, first: NodeIndex, pending: &Pending) -> Leave {
         let bytes = self.window.begin(pending.bytes(), pending.task.is_read());
@@ -84,15 +93,6 @@ impl Lane {
             bytes,
             began: now,
         }
-    }
-
-    /// The same, if it is somebody's turn since then or longer.
-    pub(super) fn pop_since(&mut self, now: Instant, since: Instant) -> Option<Pending> {
-        let first = self.turns.front()?;
-        if first.since > since {
-            return None;
-        }
-        self.pop(now)
     }
 
     /// All keys that wait, each caller's in its own order.

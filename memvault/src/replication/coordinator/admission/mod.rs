@@ -39,8 +39,8 @@ pub(super) struct Pending {
     pub(super) key: Bytes,
     pub(super) task: Task,
     pub(super) levels: Levels,
-    /// When it was asked for, if the request has no other key: its time runs since then. Those of a wide one have their
-    /// time from when their turn comes.
+    /// When it was asked for, if its time runs since then. Keys of a wide request, and of a caller that asks for one
+    /// thing behind the other, have their time from when their turn comes.
     pub(super) asked_at: Option<Instant>,
     /// In the order in which they came.
     number: u64,
