@@ -42,7 +42,7 @@ class Memory(unittest.TestCase):
         for client in clients:
             self.assertEqual(client.wrong, [])
             self.assertGreater(client.stored, 0)
-        self.assertEqual(engine.docker("exec", container, "/memvault", "ping"), "PONG\n")
+        self.assertIn("PONG", engine.docker("exec", container, "/memvault", "ping"))
 
 
 def shipped_sizes():
