@@ -74,7 +74,8 @@ impl Coordinator {
         if let Some(level) = named.find(|level| cx.config.plain_redis && level.needs_versions()) {
             return Some(Failure::NoVersions { level });
         }
-        if !cx.rules.keep(Rule::AdmissionIsBounded) {
+        // Where nothing waits, a request is let in whatever its size: nothing could be gained by waiting.
+        if self.admission.waiting() == 0 || !cx.rules.keep(Rule::AdmissionIsBounded) {
             return None;
         }
         let is_hopeless = what

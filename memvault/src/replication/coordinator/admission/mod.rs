@@ -143,12 +143,11 @@ impl Admission {
         share.keys < self.max_per_caller.keys && share.bytes < self.max_per_caller.bytes
     }
 
-    /// What speaks against letting so many more keys wait.
+    /// What speaks against letting so many more keys wait behind others.
     pub(super) const fn refusal(&self, keys: usize, bytes: usize) -> Option<Failure> {
         let is_full = self.waiting.keys + keys > self.max_waiting.keys
             || self.waiting.bytes + bytes > self.max_waiting.bytes;
-        // One that meets an empty room is let in whatever its size: nothing could be gained by waiting.
-        if is_full && self.waiting.keys > 0 {
+        if is_full {
             return Some(Failure::Overloaded);
         }
         None
