@@ -18,6 +18,13 @@ pub fn memory_limit() -> Option<u64> {
     limit_below(Path::new("/"))
 }
 
+/// A quarter of [`memory_limit`]: what clients, and what links of others, may take unless told otherwise.
+pub(crate) fn quarter_of_memory() -> usize {
+    let limit = memory_limit().and_then(|limit| usize::try_from(limit).ok());
+    // Where the system does not tell, a machine of today.
+    limit.map_or(1 << 30, |limit| limit / 4)
+}
+
 /// Bytes of memory of the machine, whatever part of it this process may have.
 #[must_use]
 pub fn machine_memory() -> Option<u64> {

@@ -100,6 +100,8 @@ impl Cli {
         Wanted {
             level: self.log_level,
             format: self.log_format,
+            repeats: self.log_repeats,
+            buffer: self.log_buffer,
         }
     }
 }

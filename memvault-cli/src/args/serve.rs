@@ -203,6 +203,11 @@ pub(crate) struct ClientLimits {
     /// node; beyond it a silent one makes room, or the new one is closed
     #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
     pub(crate) max_links: usize,
+    /// What all those connections together have sent that is incomplete, and not taken of their
+    /// answers: 128mb, or a share of the memory: 10%. Beyond it the largest are closed
+    /// [default: 25%]
+    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
+    pub(crate) max_links_memory: Option<usize>,
     /// Close the connection of a client that is silent for this long: 30s, 5m [default: never]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) idle_timeout: Option<Duration>,

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Demo, log: Wanted) -> Outcome {
         max_memory: None,
         admin: None,
         admin_flags: None,
-        log_format: log.format,
+        log,
         node_log: log.level.unwrap_or(LevelFilter::Warn),
         gateway_log: LevelFilter::Off,
     };

@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use crate::args::admin::{AdminAddress, AdminFlags};
 use crate::args::cluster::Coordination;
-use crate::logging::LogFormat;
+use crate::logging::Wanted;
 
 pub(crate) use ports::{check_free, pick_free, unusable};
 pub(crate) use start::Startup;
@@ -26,8 +26,8 @@ pub(crate) struct Plan {
     pub(crate) admin: Option<AdminAddress>,
     /// The limits there.
     pub(crate) admin_flags: Option<AdminFlags>,
-    /// The form of the logs.
-    pub(crate) log_format: LogFormat,
+    /// What of the logs was asked for; their levels follow.
+    pub(crate) log: Wanted,
     /// What the nodes log.
     pub(crate) node_log: LevelFilter,
     /// What a gateway logs.
@@ -98,7 +98,11 @@ impl Plan {
             "--log-level",
             &level,
             "--log-format",
-            self.log_format.name(),
+            self.log.format.name(),
+            "--log-repeats",
+            &self.log.repeats.to_string(),
+            "--log-buffer",
+            &self.log.buffer.to_string(),
         ]
         .map(str::to_owned)
         .into();

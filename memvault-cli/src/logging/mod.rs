@@ -50,6 +50,10 @@ pub(crate) struct Wanted {
     /// `None` unless it was said.
     pub(crate) level: Option<LevelFilter>,
     pub(crate) format: LogFormat,
+    /// Lines of one event in a while; 0 for no limit.
+    pub(crate) repeats: u64,
+    /// Bytes that wait for whoever reads.
+    pub(crate) buffer: usize,
 }
 
 impl LogFormat {

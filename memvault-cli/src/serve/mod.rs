@@ -92,6 +92,7 @@ fn member_settings(args: &Serve, own: &NodeAddress, discover: Option<Discover>) 
     settings.entries = entries(&args.capacity);
     settings.limits = args.limits.resp();
     settings.max_inbound = args.limits.max_links;
+    settings.max_inbound_memory = args.limits.max_links_memory;
     settings.discover = discover;
     let node = &mut settings.node;
     node.is_seed_list = member.join || member.cluster.is_none();
@@ -139,6 +140,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
     settings.limits = args.limits.resp();
     settings.max_inbound = args.limits.max_links;
+    settings.max_inbound_memory = args.limits.max_links_memory;
     args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
     settings.node.is_seed_list = served.cluster.is_none();

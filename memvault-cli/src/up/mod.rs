@@ -90,7 +90,7 @@ fn plan(args: &Up, log: Wanted) -> Result<Plan, Error> {
         max_memory: args.max_memory,
         admin: args.admin.clone(),
         admin_flags: Some(args.admin_flags.clone()),
-        log_format: log.format,
+        log,
         node_log: log.level.unwrap_or(LevelFilter::Warn),
         gateway_log: log.level.unwrap_or(LevelFilter::Info),
     })
@@ -217,7 +217,7 @@ async fn watch(plan: &Plan, processes: &mut Vec<Process>, signals: &mut Signals)
             }
         });
         if processes.is_empty() && before > 0 {
-            notice::all_ended(plan.log_format);
+            notice::all_ended(plan.log.format);
             return Ok(NOT_FOUND);
         }
     }
@@ -233,23 +233,44 @@ mod tests {
     use super::*;
     use crate::logging::LogFormat;
 
-    #[test]
-    fn the_screen_fits_the_terminal() {
+    fn plan_of_21() -> Plan {
         let admin = AdminAddress {
             host: HOST.to_owned(),
             port: 9400,
         };
-        let plan = Plan {
+        Plan {
             ports: (7001..7021).collect(),
             replicas: 3,
             coordination: None,
             max_memory: None,
             admin: Some(admin),
             admin_flags: None,
-            log_format: LogFormat::Text,
+            log: Wanted {
+                level: None,
+                format: LogFormat::Text,
+                repeats: 10,
+                buffer: 1 << 20,
+            },
             node_log: LevelFilter::Warn,
             gateway_log: LevelFilter::Warn,
-        };
+        }
+    }
+
+    #[test]
+    fn nodes_and_gateway_log_as_the_flags_say() {
+        let mut plan = plan_of_21();
+        (plan.log.repeats, plan.log.buffer) = (3, 4096);
+        for args in [plan.node_args(0), plan.gateway_args(1)] {
+            let args = args.join(" ");
+            for flag in ["--log-repeats 3", "--log-buffer 4096", "--log-format text"] {
+                assert!(args.contains(flag), "{args}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_screen_fits_the_terminal() {
+        let plan = plan_of_21();
         let pids: Vec<u32> = (4_000_000..4_000_021).collect();
         for columns in [60, 80, 100] {
             let text = screen(&plan, 6379, &pids, (Style::plain(), columns));

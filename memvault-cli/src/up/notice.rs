@@ -36,7 +36,7 @@ pub(super) fn all_ended(format: LogFormat) {
 pub(super) fn ended(plan: &Plan, process: &Process, how: &str) {
     let (name, pid) = (&process.name, process.pid());
     let again = command_to_restart(plan, process);
-    match plan.log_format {
+    match plan.log.format {
         LogFormat::Text => {
             let style = Style::of_stderr();
             let headline = style.red(format_args!("{name} (pid {pid}) has ended: {how}"));

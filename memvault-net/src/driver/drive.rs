@@ -236,8 +236,9 @@ impl Driver {
                 answers.drained(most).await;
                 let result = reader.read().await;
                 let Some(driver) = weak.upgrade() else { return };
-                let is_partial = reader.is_partial();
+                let (is_partial, unfinished) = (reader.is_partial(), reader.unfinished());
                 driver.take(link, is_partial, reader.incoming());
+                driver.weigh(link, unfinished);
                 if let Err(error) = result {
                     return driver.lose(driver.0.clock.now(), link, &error);
                 }
@@ -289,6 +290,13 @@ impl Driver {
                 (Incoming::Reply(_), Link::Inbound(_)) => {}
             }
             self.drive(now);
+        }
+    }
+
+    /// So many bytes of incomplete messages have come on a link: those that hold too much have to go.
+    fn weigh(&self, link: Link, unfinished: usize) {
+        if self.0.links.borrow_mut().weigh(link, unfinished) {
+            self.drive(self.0.clock.now());
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) enum LinkError {
     Overflow { limit: usize },
     /// Bytes wait to be sent, and none was taken for too long.
     Stalled(Duration),
+    /// All connections of others together have this node hold too much, and this one the most.
+    Heaviest { held: usize, limit: usize },
     /// Nothing was heard for too long.
     Idle(Duration),
     /// Others want its place.
@@ -66,16 +68,7 @@ impl std::fmt::Display for LinkError {
                 f,
                 "it is in protected mode: start it with --protected-mode no if only those who may use it can reach it"
             ),
-            // So says redis-server, and everything that speaks like it.
-            Self::Refused(text) if text.contains("unknown command") => write!(
-                f,
-                "it is no MemVault node; if it is a Redis server, and all nodes are, use --plain-redis \
-                 (Builder::plain_redis); it said: {text}"
-            ),
-            Self::Refused(text) => write!(
-                f,
-                "it is not a member of a cluster (is it started with --cluster?); it said: {text}"
-            ),
+            Self::Refused(text) => write!(f, "{}; it said: {text}", stranger(text)),
             Self::Reply(error) => write!(f, "{error}"),
             Self::Unasked { answer } => write!(
                 f,
@@ -94,6 +87,11 @@ impl std::fmt::Display for LinkError {
                 f,
                 "it reads nothing: no byte of what waits to be sent was taken for {} s (stall_timeout)",
                 timeout.as_secs()
+            ),
+            Self::Heaviest { held, limit } => write!(
+                f,
+                "its messages, incomplete or not taken, have {held} bytes, the most of all connections that others opened, \
+                 which together passed {limit} (--max-links-memory)"
             ),
             Self::Idle(timeout) => write!(
                 f,
@@ -118,6 +116,16 @@ impl std::fmt::Display for LinkError {
             Self::Resolve(error) => write!(f, "cannot resolve the name: {error}"),
             Self::NoAddress => write!(f, "the name has no address"),
         }
+    }
+}
+
+/// What answers a greeting with this error is not.
+fn stranger(text: &str) -> &'static str {
+    // So says redis-server, and everything that speaks like it.
+    if text.contains("unknown command") {
+        "it is no MemVault node; if it is a Redis server, and all nodes are, use --plain-redis (Builder::plain_redis)"
+    } else {
+        "it is not a member of a cluster (is it started with --cluster?)"
     }
 }
 
@@ -218,7 +226,19 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Whether of a large message only a part has come.
     pub(super) fn is_partial(&self) -> bool {
-        matches!(&self.codec, Codec::Messages(inbox) if inbox.kept() > 0)
+        self.kept() > 0
+    }
+
+    /// Bytes that have come of messages that are incomplete.
+    pub(super) fn unfinished(&self) -> usize {
+        self.filled + self.kept()
+    }
+
+    fn kept(&self) -> usize {
+        match &self.codec {
+            Codec::Messages(inbox) => inbox.kept(),
+            Codec::Plain(_) => 0,
+        }
     }
 
     /// Whether so much was read that it is the others' turn.

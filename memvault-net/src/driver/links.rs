@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,8 +22,13 @@ pub(super) struct Links {
     last_inbound: u64,
     max_buffer: usize,
     stall_timeout: Duration,
-    /// Links with more to send than they may have; to be closed.
-    overflown: VecDeque<Link>,
+    /// Links with more to send than they may have, or that hold too much of the memory for all; to be closed.
+    overflown: VecDeque<(Link, LinkError)>,
+    /// Bytes that inbound links hold, as they were last weighed.
+    held: usize,
+    max_held: usize,
+    /// Inbound links that were closed as all together held too much.
+    relieved: u64,
     /// When to look for idle links again.
     next_look: Instant,
 }
@@ -46,6 +52,10 @@ pub(super) struct OpenLink {
     /// The codec, if the other end speaks plain Redis.
     plain: Option<Rc<RefCell<PlainLink>>>,
     heard_at: Instant,
+    /// Bytes of incomplete messages that have come.
+    unfinished: usize,
+    /// What it counts for in [`Links::held`].
+    weighed: usize,
 }
 
 impl OpenLink {
@@ -61,6 +71,8 @@ impl OpenLink {
             writer,
             plain: None,
             heard_at: now,
+            unfinished: 0,
+            weighed: 0,
         }
     }
 }
@@ -73,10 +85,16 @@ impl OpenLink {
             ..self
         }
     }
+
+    /// Bytes that it has this node hold now.
+    fn weight(&self) -> usize {
+        self.unfinished + self.outlet.len()
+    }
 }
 
 impl Links {
-    pub(super) const fn new(max_buffer: usize, stall_timeout: Duration) -> Self {
+    /// `max_held`: bytes that inbound links may have this node hold together.
+    pub(super) const fn new(max_buffer: usize, max_held: usize, stall_timeout: Duration) -> Self {
         Self {
             peers: Vec::new(),
             inbound: BTreeMap::new(),
@@ -84,6 +102,9 @@ impl Links {
             max_buffer,
             stall_timeout,
             overflown: VecDeque::new(),
+            held: 0,
+            max_held,
+            relieved: 0,
             next_look: Instant::ZERO,
         }
     }
@@ -128,6 +149,62 @@ impl Links {
         if let Some(open) = self.with_room(link) {
             open.outlet.push(now, message);
         }
+        self.enter(link);
+    }
+
+    /// So many bytes of incomplete messages have come on a link. Returns whether links are to be closed.
+    pub(super) fn weigh(&mut self, link: Link, unfinished: usize) -> bool {
+        if let Link::Inbound(number) = link
+            && let Some(open) = self.inbound.get_mut(&number)
+        {
+            open.unfinished = unfinished;
+        }
+        self.enter(link);
+        !self.overflown.is_empty()
+    }
+
+    /// Bytes that inbound links hold, and how many were closed as it was too much. O(inbound links).
+    pub(super) fn held(&mut self) -> (usize, u64) {
+        self.weigh_all();
+        (self.held, self.relieved)
+    }
+
+    /// Counts what an inbound link holds now; has the heaviest closed if that is too much for all.
+    fn enter(&mut self, link: Link) {
+        let Link::Inbound(number) = link else { return };
+        if let Some(open) = self.inbound.get_mut(&number) {
+            let weight = open.weight();
+            self.held = self.held + weight - mem::replace(&mut open.weighed, weight);
+        }
+        if self.held > self.max_held {
+            // What was sent since is still counted for the others.
+            self.weigh_all();
+            self.relieve();
+        }
+    }
+
+    fn weigh_all(&mut self) {
+        for open in self.inbound.values_mut() {
+            open.weighed = open.weight();
+        }
+        self.held = self.inbound.values().map(|open| open.weighed).sum();
+    }
+
+    /// Has the heaviest inbound links closed until the rest is within the limit.
+    fn relieve(&mut self) {
+        while self.held > self.max_held {
+            let heaviest = self.inbound.iter_mut().max_by_key(|(_, open)| open.weighed);
+            let Some((number, open)) = heaviest else {
+                return;
+            };
+            // Not counted any more: it is to be closed at once.
+            let held = mem::take(&mut open.weighed);
+            self.held -= held;
+            self.relieved += 1;
+            let limit = self.max_held;
+            let error = LinkError::Heaviest { held, limit };
+            self.overflown.push_back((Link::Inbound(*number), error));
+        }
     }
 
     /// The same for a question to a member that speaks plain Redis.
@@ -145,19 +222,19 @@ impl Links {
         let max_buffer = self.max_buffer;
         let is_full = |open: &OpenLink| open.outlet.len() > max_buffer;
         if self.get(link).is_some_and(is_full) {
-            if !self.overflown.contains(&link) {
-                self.overflown.push_back(link);
+            if !self.overflown.iter().any(|(known, _)| *known == link) {
+                let limit = max_buffer;
+                self.overflown
+                    .push_back((link, LinkError::Overflow { limit }));
             }
             return None;
         }
         self.get(link)
     }
 
-    /// A link that has to be closed because the other end does not read.
+    /// A link that has to be closed because what it has this node hold is too much.
     pub(super) fn pop_overflown(&mut self) -> Option<(Link, LinkError)> {
-        let limit = self.max_buffer;
-        let link = self.overflown.pop_front()?;
-        Some((link, LinkError::Overflow { limit }))
+        self.overflown.pop_front()
     }
 
     /// Forgets a link, and what is queued on it.
@@ -165,9 +242,15 @@ impl Links {
         match link {
             Link::Peer(node) => self.set(node, PeerLink::None),
             Link::Inbound(number) => {
-                self.inbound.remove(&number);
+                self.remove(number);
             }
         }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<OpenLink> {
+        let open = self.inbound.remove(&number)?;
+        self.held -= open.weighed;
+        Some(open)
     }
 
     /// Forgets a link. If something is queued on an inbound one, returns the task that sends it, and then
@@ -177,7 +260,7 @@ impl Links {
             self.close(link);
             return None;
         };
-        let open = self.inbound.remove(&number)?;
+        let open = self.remove(number)?;
         let has_last_words = open.outlet.len() > 0;
         open.outlet.close();
         has_last_words.then_some(open.writer)

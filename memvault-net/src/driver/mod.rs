@@ -57,6 +57,7 @@ pub use settings::{Discover, Settings};
 
 use crate::clock::Clock;
 use crate::flapping::Flapping;
+use crate::memory_limit::quarter_of_memory;
 use alarm::Alarm;
 use answers::Answers;
 pub(crate) use connect::connect;
@@ -124,6 +125,12 @@ impl Driver {
         for peer in node.peers() {
             peers.know(peer.index, peer.id, peer.address);
         }
+        let inbound_memory = settings.max_inbound_memory;
+        let links = Links::new(
+            settings.max_link_buffer,
+            inbound_memory.unwrap_or_else(quarter_of_memory),
+            settings.stall_timeout,
+        );
         let inner = Inner {
             executor: Rc::downgrade(executor),
             clock,
@@ -134,7 +141,7 @@ impl Driver {
             limits,
             max_inbound: settings.max_inbound,
             node: RefCell::new(node),
-            links: RefCell::new(Links::new(settings.max_link_buffer, settings.stall_timeout)),
+            links: RefCell::new(links),
             requests: RefCell::new(Requests::new()),
             peers: RefCell::new(peers),
             answers: RefCell::default(),
@@ -252,6 +259,11 @@ impl Driver {
             None => log::debug!(limit; "inbound-refused"),
         }
         silent.is_some()
+    }
+
+    /// Bytes that the connections which others opened have this node hold, and how many were closed as it was too much.
+    pub(crate) fn held_for_links(&self) -> (usize, u64) {
+        self.0.links.borrow_mut().held()
     }
 
     /// Has `hook` told of every event from now on.

@@ -55,6 +55,10 @@ pub struct Settings {
     /// Connections that others may open to this node, as members, gateways or Rust clients do; default 1024. Beyond
     /// it a silent one makes room, or the new one is closed. Flag `--max-links`.
     pub max_inbound: usize,
+    /// Bytes that all connections which others opened may have this node hold: of messages that are incomplete, and of
+    /// answers that are not taken. Beyond it the largest are closed. Default `None`: a quarter of the
+    /// [memory](crate::memory_limit) that this process may have. Flag `--max-links-memory`.
+    pub max_inbound_memory: Option<usize>,
     /// Limits of what members send. Those that would not let the node's own messages pass are raised.
     pub limits: Limits,
 }
@@ -75,6 +79,7 @@ impl Settings {
             max_link_answers: 128 << 20,
             link_send_buffer: 1 << 20,
             max_inbound: 1024,
+            max_inbound_memory: None,
             limits: Limits::default(),
         }
     }

@@ -26,6 +26,9 @@ impl Host for Clients {
             }
             Section::Memory => {
                 fields.field("mem_clients_normal", self.seats.ledger().used());
+                if let Some(driver) = self.backend.driver() {
+                    fields.field("mem_cluster_links", driver.held_for_links().0);
+                }
                 if let Some((now, most)) = process::resident() {
                     fields.bytes("used_memory_rss", now);
                     fields.bytes("used_memory_peak_rss", most);
@@ -44,6 +47,9 @@ impl Host for Clients {
                 let ledger = self.seats.ledger();
                 let (input, output) = ledger.closed();
                 fields.field("evicted_clients", ledger.evicted());
+                if let Some(driver) = self.backend.driver() {
+                    fields.field("evicted_links", driver.held_for_links().1);
+                }
                 fields.field("client_query_buffer_limit_disconnections", input);
                 fields.field("client_output_buffer_limit_disconnections", output);
                 self.tally.all().statistics().write(section, fields);

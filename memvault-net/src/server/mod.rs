@@ -51,7 +51,7 @@ use memvault::replication::{ConfigError, Event};
 use memvault::store;
 
 use crate::driver::{self, DiscoverError};
-use crate::memory_limit::memory_limit;
+use crate::memory_limit::quarter_of_memory;
 pub use admin::{ASKER_NAME, AdminLimits, Told};
 use backend::Backend;
 use calls::{Calls, Tally};
@@ -148,13 +148,7 @@ impl Config {
 impl Config {
     /// Bytes that all clients together may have the server hold.
     fn clients_memory(&self) -> usize {
-        let quarter = || {
-            let limit = usize::try_from(memory_limit()?).ok()?;
-            Some(limit / 4)
-        };
-        // Where the system does not tell, a machine of today.
-        let default = || quarter().unwrap_or(1 << 30);
-        self.max_clients_memory.unwrap_or_else(default)
+        self.max_clients_memory.unwrap_or_else(quarter_of_memory)
     }
 }
 

@@ -101,6 +101,16 @@ fn link_to(member: &str) -> TcpStream {
 
 /// A member alone, whose links may hold little; runs until the sender is dropped.
 fn frugal_member() -> (String, async_channel::Sender<()>) {
+    member_with(|settings| {
+        settings.max_link_answers = 1 << 20;
+        settings.stall_timeout = Duration::from_secs(1);
+    })
+}
+
+/// A member alone; runs until the sender is dropped.
+fn member_with(
+    set: impl FnOnce(&mut Settings) + Send + 'static,
+) -> (String, async_channel::Sender<()>) {
     let listener = listener();
     let address = address(&listener);
     let (stop, stopped) = async_channel::bounded::<()>(1);
@@ -109,8 +119,7 @@ fn frugal_member() -> (String, async_channel::Sender<()>) {
         let mut config = Config::new(vec![Member::new(&id)], Role::Member(id));
         config.replicas = 1;
         let mut settings = Settings::new(config);
-        settings.max_link_answers = 1 << 20;
-        settings.stall_timeout = Duration::from_secs(1);
+        set(&mut settings);
         let executor = Rc::new(LocalExecutor::new());
         let driver = Driver::new(&executor, settings).expect("the settings agree");
         let accepting = executor.spawn(async move {
@@ -165,17 +174,7 @@ fn a_large_message_that_is_torn_has_no_effect() {
     let builder = Client::builder().cluster([&member]).replicas(1);
     let client = block_on(builder.ready_timeout(PATIENCE).connect()).expect("it serves");
     let mut stream = link_to(&member);
-    let entry = Entry {
-        version: Version::new(wall().as_millis() << 16, 7),
-        value: Some(vec![7; 1 << 20].into()),
-        expire_at: None,
-    };
-    let (key, kind) = ((*b"a").into(), OfferKind::Write);
-    let body = Body::Offer { key, entry, kind };
-    let (mut outbox, mut bytes) = (memvault::replication::Outbox::default(), Vec::new());
-    let (id, epoch) = (2, 1);
-    outbox.push(&Message { id, epoch, body });
-    outbox.fill(&mut bytes, usize::MAX);
+    let bytes = offer(1 << 20);
     stream
         .write_all(&bytes[..bytes.len() - 1])
         .expect("it reads");
@@ -194,4 +193,55 @@ fn a_large_message_that_is_torn_has_no_effect() {
         block_on(client.get("a")).expect("a read").as_deref(),
         Some(&b"1"[..])
     );
+}
+
+/// The bytes of an offer of `len` bytes for the key `a`.
+fn offer(len: usize) -> Vec<u8> {
+    let entry = Entry {
+        version: Version::new(wall().as_millis() << 16, 7),
+        value: Some(vec![7; len].into()),
+        expire_at: None,
+    };
+    let (key, kind) = ((*b"a").into(), OfferKind::Write);
+    let body = Body::Offer { key, entry, kind };
+    let (mut outbox, mut bytes) = (memvault::replication::Outbox::default(), Vec::new());
+    let (id, epoch) = (2, 1);
+    outbox.push(&Message { id, epoch, body });
+    outbox.fill(&mut bytes, usize::MAX);
+    bytes
+}
+
+#[test]
+fn what_all_strangers_hold_together_is_bounded_and_the_heaviest_goes_first() {
+    let limit = 8 << 20;
+    let (member, _runs) = member_with(move |settings| settings.max_inbound_memory = Some(limit));
+    let builder = Client::builder().cluster([&member]).replicas(1);
+    let client = block_on(builder.ready_timeout(PATIENCE).connect()).expect("it serves");
+    let send = |len: usize| {
+        let mut stream = link_to(&member);
+        let bytes = offer(len);
+        // It may be closed meanwhile: then the rest is not taken.
+        let _ = stream.write_all(&bytes[..bytes.len() - 1]);
+        stream
+    };
+    let small = send(1 << 20);
+    let large: Vec<TcpStream> = (0..6).map(|_| send(3 << 20)).collect();
+    let is_closed = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).expect("a socket");
+        let mut bytes = [0; 4096];
+        loop {
+            match stream.read(&mut bytes) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+        }
+    };
+    // 1 MiB and two of 3 MiB are within the limit.
+    eventually("the heaviest are closed", || {
+        large.iter().filter(|stream| is_closed(stream)).count() == 4
+    });
+    assert!(!is_closed(&small), "it holds less than others");
+    block_on(client.set("b", vec![1; 512 << 10])).expect("who does no harm is served");
+    assert!(!is_closed(&small));
 }
