@@ -10,6 +10,7 @@ pub(crate) mod duration;
 pub(crate) mod environment;
 pub(crate) mod faults;
 mod layout;
+pub(crate) mod limits;
 pub(crate) mod local;
 pub(crate) mod members;
 pub(crate) mod query;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use clap::{ArgAction, ArgGroup, Args};
-use memvault::connection;
-use memvault::resp::Limits;
 use memvault_net::server::Io;
 
 use super::admin::{Admin, AdminFlags};
 use super::cluster::{self, Coordination, Kind, Members, Replicas, Seeds};
 use super::count;
-use super::duration::{duration, positive_duration};
+use super::duration::positive_duration;
+use super::limits::{ClientLimits, LinkLimits};
 use super::size::{memory_share, positive_size};
 
 /// Arguments of `serve`.
@@ -36,6 +35,8 @@ pub(crate) struct Serve {
     pub(crate) coordination: Coordination,
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
+    #[command(flatten)]
+    pub(crate) link_limits: LinkLimits,
     #[command(flatten)]
     pub(crate) admin: Admin,
     #[command(flatten)]
@@ -67,6 +68,8 @@ pub(crate) struct Gateway {
     pub(crate) coordination: Coordination,
     #[command(flatten)]
     pub(crate) limits: ClientLimits,
+    #[command(flatten)]
+    pub(crate) link_limits: LinkLimits,
     #[command(flatten)]
     pub(crate) admin: Admin,
     #[command(flatten)]
@@ -192,54 +195,6 @@ pub(crate) struct Member {
     pub(crate) join_patience: Option<Duration>,
 }
 
-/// What a client may send and hold.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Limits for clients")]
-pub(crate) struct ClientLimits {
-    /// Most clients at a time; further ones are turned away with an error
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = count)]
-    pub(crate) max_clients: usize,
-    /// Most connections that members, gateways and Rust clients of a cluster may open to this
-    /// node; beyond it a silent one makes room, or the new one is closed
-    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
-    pub(crate) max_links: usize,
-    /// What all those connections together have sent that is incomplete, and not taken of their
-    /// answers: 128mb, or a share of the memory: 10%. Beyond it the largest are closed
-    /// [default: 25%]
-    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
-    pub(crate) max_links_memory: Option<usize>,
-    /// Close the connection of a client that is silent for this long: 30s, 5m [default: never]
-    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
-    pub(crate) idle_timeout: Option<Duration>,
-    /// Have the system ask after this silence of a client whether it is still there; 0s for never
-    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration)]
-    pub(crate) tcp_keepalive: Duration,
-    /// Longest value, or any other argument [default: 64mb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
-    max_value: Option<usize>,
-    /// Longest key [default: 64kb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
-    max_key: Option<usize>,
-    /// Longest command as a whole [default: 1gb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
-    max_command: Option<usize>,
-    /// Longest inline command [default: 64kb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
-    max_inline: Option<usize>,
-    /// Replies that wait for a client, above which nothing more of its commands is executed; a
-    /// client that then takes nothing for a second is closed [default: 256mb]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
-    max_output: Option<usize>,
-    /// What all clients together have sent that is not executed yet, and not taken of their
-    /// replies: 128mb, or a share of what the container or else the machine has: 10%. Beyond it
-    /// the largest are closed [default: 25%]
-    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
-    pub(crate) max_clients_memory: Option<usize>,
-    /// Most arguments of a command [default: 1048576]
-    #[arg(long, value_name = "N", value_parser = count)]
-    max_arguments: Option<usize>,
-}
-
 /// For whoever starts servers as child processes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Lifeline {
@@ -282,28 +237,3 @@ fn threads(text: &str) -> Result<usize, String> {
 
 /// More is taken for a mistake.
 const MAX_THREADS: usize = 1024;
-
-impl ClientLimits {
-    /// What one client may send and hold.
-    pub(crate) fn connection(&self) -> connection::Config {
-        let default = connection::Config::default();
-        connection::Config {
-            limits: self.resp(),
-            max_output_len: self.max_output.unwrap_or(default.max_output_len),
-            ..default
-        }
-    }
-
-    /// The limits of the protocol.
-    pub(crate) fn resp(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            max_bulk_len: self.max_value.unwrap_or(default.max_bulk_len),
-            max_key_len: self.max_key.unwrap_or(default.max_key_len),
-            max_command_len: self.max_command.unwrap_or(default.max_command_len),
-            max_inline_len: self.max_inline.unwrap_or(default.max_inline_len),
-            max_arguments: self.max_arguments.unwrap_or(default.max_arguments),
-            ..default
-        }
-    }
-}

@@ -18,7 +18,8 @@ use smol::channel::Receiver;
 
 use crate::args::admin::{Admin, AdminFlags};
 use crate::args::cluster::{Members, Seeds};
-use crate::args::serve::{Capacity, ClientLimits, Gateway, Listen, Serve};
+use crate::args::limits::ClientLimits;
+use crate::args::serve::{Capacity, Gateway, Listen, Serve};
 use crate::error::{Error, OK, Outcome};
 use crate::shutdown::{self, OnHangUp};
 use crate::size_class::size_class;
@@ -91,8 +92,7 @@ fn member_settings(args: &Serve, own: &NodeAddress, discover: Option<Discover>) 
     args.coordination.apply(&mut settings.node);
     settings.entries = entries(&args.capacity);
     settings.limits = args.limits.resp();
-    settings.max_inbound = args.limits.max_links;
-    settings.max_inbound_memory = args.limits.max_links_memory;
+    args.link_limits.apply(&mut settings);
     settings.discover = discover;
     let node = &mut settings.node;
     node.is_seed_list = member.join || member.cluster.is_none();
@@ -139,8 +139,7 @@ pub(crate) fn gateway(args: &Gateway) -> Outcome {
     let name = format!("gateway-{:08x}", fastrand::u32(..));
     let mut settings = settings(members, replication::Role::Coordinator(name), replicas);
     settings.limits = args.limits.resp();
-    settings.max_inbound = args.limits.max_links;
-    settings.max_inbound_memory = args.limits.max_links_memory;
+    args.link_limits.apply(&mut settings);
     args.coordination.apply(&mut settings.node);
     settings.node.plain_redis = args.kind.plain_redis;
     settings.node.is_seed_list = served.cluster.is_none();

@@ -81,11 +81,11 @@ impl std::fmt::Display for LinkError {
             Self::Message(error) => write!(f, "it sent no valid message: {error}"),
             Self::Overflow { limit } => write!(
                 f,
-                "it reads too slowly: over {limit} bytes wait to be sent (max_link_buffer)"
+                "it reads too slowly: over {limit} bytes wait to be sent (--max-link-buffer)"
             ),
             Self::Stalled(timeout) => write!(
                 f,
-                "it reads nothing: no byte of what waits to be sent was taken for {} s (stall_timeout)",
+                "it reads nothing: no byte of what waits to be sent was taken for {} s (--link-stall-timeout)",
                 timeout.as_secs()
             ),
             Self::Heaviest { held, limit } => write!(

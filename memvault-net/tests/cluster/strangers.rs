@@ -85,7 +85,7 @@ fn a_node_that_does_not_read_loses_its_link_when_the_limit_is_reached() {
         let reports = block_on(client.node_statistics()).expect("statistics");
         reports.iter().any(|node| {
             let reason = node.last_failure.as_ref();
-            reason.is_some_and(|reason| reason.contains("max_link_buffer"))
+            reason.is_some_and(|reason| reason.contains("--max-link-buffer"))
         })
     });
 }
