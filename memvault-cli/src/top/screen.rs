@@ -13,6 +13,7 @@ use ratatui::widgets::{
 use super::plain;
 use super::state::{Condition, Row, State};
 use super::table::{Column, percent, rate};
+use crate::output::wrap;
 
 /// What the person at the terminal has chosen.
 #[derive(Debug, Default)]
@@ -39,8 +40,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, view: &View) {
     let rows = sorted(state, view);
     let nodes = u16::try_from(rows.len()).unwrap_or(u16::MAX);
     let table = (nodes.saturating_add(1)).clamp(3, TABLE + 1);
-    // Three lines around: headline, sums, keys.
-    let mut left = area.height.saturating_sub(3 + table);
+    let mut sums = String::new();
+    wrap(&mut sums, "", &plain::sums(state, &rows), area.width.into());
+    let wanted = u16::try_from(sums.lines().count()).unwrap_or(u16::MAX);
+    // What does not fit into one line of sums never takes the room of the first nodes.
+    let sum_lines = wanted.clamp(1, 1 + area.height.saturating_sub(3 + table));
+    // Around: headline, sums, keys.
+    let mut left = area.height.saturating_sub(2 + sum_lines + table);
     let mut grant = |wanted: u16| {
         let granted = if left >= wanted { wanted } else { 0 };
         left -= granted;
@@ -48,9 +54,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, view: &View) {
     };
     let charts = grant(CHARTS);
     let events = grant(EVENTS);
-    let [head, sums, charts, table, events, keys] = Layout::vertical([
+    let [head, below, charts, table, events, keys] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(sum_lines),
         Constraint::Length(charts),
         Constraint::Min(0),
         Constraint::Length(events),
@@ -58,7 +64,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, view: &View) {
     ])
     .areas(area);
     draw_headline(frame, head, state, &rows);
-    frame.render_widget(Paragraph::new(plain::sums(state, &rows)), sums);
+    frame.render_widget(Paragraph::new(sums), below);
     draw_charts(frame, charts, state);
     draw_table(frame, table, &rows, view);
     draw_events(frame, events, state);

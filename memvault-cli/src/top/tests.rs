@@ -400,11 +400,25 @@ mod drawn {
             }
         }
         let lines = lines(&state, &View::default(), (60, 8));
-        for (line, id) in lines[3..6].iter().zip(["a ", "b ", "c "]) {
+        for (line, id) in lines[4..7].iter().zip(["a ", "b ", "c "]) {
             assert!(line.starts_with(id), "{lines:#?}");
         }
         assert!(
             !lines.iter().any(|line| line.contains("events")),
+            "{lines:#?}"
+        );
+    }
+
+    #[test]
+    fn the_sums_are_whole_on_a_narrow_terminal() {
+        let lines = lines(&after(6), &View::default(), (60, 24));
+        let sums = lines[1..3].join(" ");
+        assert_eq!(
+            sums,
+            plain::sums(&after(6), &sorted(&after(6), &View::default()))
+        );
+        assert!(
+            sums.len() > 60 && lines[3].starts_with("ops/s, at most"),
             "{lines:#?}"
         );
     }
