@@ -15,7 +15,9 @@ pub mod server;
 pub mod tcp;
 pub mod web;
 
-/// The README's examples, as tests: this crate sees both libraries.
+/// The documents' examples, as tests: this crate sees both libraries.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/library.md")]
+#[doc = include_str!("../../docs/client.md")]
+struct Documents;

@@ -73,8 +73,8 @@ class Stack(unittest.TestCase):
         serving = [member["node"] for member in members if member["up"] and member["state"] == "serving"]
         return {node.removesuffix(":6379") for node in serving}
 
-    def test_1_the_lines_of_the_readme_work(self):
-        with open(os.path.join(engine.REPOSITORY, "README.md"), encoding="utf-8") as file:
+    def test_1_the_lines_of_the_example_work(self):
+        with open(os.path.join(engine.REPOSITORY, "examples", "user-api", "README.md"), encoding="utf-8") as file:
             lines = re.findall(r"^\$ (curl .*)\n(.*)$", file.read(), re.MULTILINE)
         self.assertGreaterEqual(len(lines), 7)
         for command, expected in lines:

@@ -36,7 +36,7 @@ impl Resident {
     }
 }
 
-/// What the README says that a server takes at most, without its clients' buffers.
+/// What docs/limits.md says that a server takes at most, without its clients' buffers.
 fn bound(max_memory: u64) -> u64 {
     max_memory * 14 / 10 + 20 * MIB
 }
