@@ -6,6 +6,8 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// What only the parts above a feature use is not dead.
+#![cfg_attr(not(feature = "simulator"), allow(dead_code, unused_imports))]
 
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]
@@ -24,18 +26,29 @@ pub mod avl;
 pub mod hash;
 pub mod ring;
 
+#[cfg(feature = "resp")]
+pub mod resp;
+
+#[cfg(feature = "store")]
+pub mod command;
+#[cfg(feature = "store")]
+pub mod connection;
+#[cfg(feature = "store")]
+pub mod consistency;
+#[cfg(feature = "store")]
+pub mod store;
+#[cfg(feature = "store")]
 pub mod version;
 
-pub mod command;
-pub mod connection;
-pub mod resp;
-pub mod store;
-
+#[cfg(feature = "replication")]
+pub mod cluster;
+#[cfg(feature = "replication")]
 pub mod replication;
-pub mod simulator;
+#[cfg(feature = "replication")]
 pub mod transport;
 
-pub mod cluster;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(all(feature = "simulator", any(test, fuzzing)))]
 pub mod model;

@@ -8,7 +8,7 @@ use super::calls::{ErrorCode, Fault};
 use super::facts::Facts;
 use super::info::{Fields, Section};
 use crate::command::{CommandError, Data, Name, SettingError};
-use crate::replication::Levels;
+use crate::consistency::Levels;
 use crate::resp::{Args, Protocol};
 use crate::store::Store;
 use crate::time::Timestamp;

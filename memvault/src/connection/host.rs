@@ -7,7 +7,7 @@ use super::calls::{ErrorCode, Fault};
 use super::engine::{Call, Engine, Execution};
 use super::info::{Fields, Section};
 use crate::command::{CommandError, Data, Name, SettingError};
-use crate::replication::Levels;
+use crate::consistency::Levels;
 use crate::time::Timestamp;
 
 /// What a server knows that its engine does not: the process, the clients, its own limits.

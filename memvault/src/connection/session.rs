@@ -9,7 +9,7 @@ use super::describe::{describe, help};
 use super::engine::Engine;
 use super::{info, settings};
 use crate::command::{Client, CommandError, Config, Hello, Session};
-use crate::replication::{Level, Levels};
+use crate::consistency::{Level, Levels};
 use crate::resp::{Protocol, encode};
 use crate::time::Timestamp;
 

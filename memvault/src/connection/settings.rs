@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::engine::Engine;
 use crate::command::{CommandError, SettingError, matches};
-use crate::replication::Levels;
+use crate::consistency::Levels;
 use crate::resp::{Args, Protocol, encode};
 
 /// Answers `CONFIG GET`: the settings whose name matches one of the patterns. The levels are those that the

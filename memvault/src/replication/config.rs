@@ -5,42 +5,8 @@ use alloc::vec::Vec;
 
 #[cfg(test)]
 use super::rules::Rule;
+use crate::consistency::Level;
 use crate::time::Duration;
-
-/// How many replicas must answer before a request is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// A quorum while one is in view, otherwise those that live (at least one); reads from one replica.
-    #[default]
-    Auto,
-    /// One replica.
-    One,
-    /// More than half of the key's replicas.
-    Quorum,
-    /// All of the key's replicas.
-    All,
-}
-
-impl Level {
-    /// The level's name, as users write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::One => "one",
-            Self::Quorum => "quorum",
-            Self::All => "all",
-        }
-    }
-
-    /// The level with this name, in any case.
-    #[must_use]
-    pub fn from_name(name: &[u8]) -> Option<Self> {
-        [Self::Auto, Self::One, Self::Quorum, Self::All]
-            .into_iter()
-            .find(|level| level.name().as_bytes().eq_ignore_ascii_case(name))
-    }
-}
 
 /// More than half of `replicas`.
 #[must_use]
@@ -329,12 +295,5 @@ impl core::fmt::Display for NoVersions {
             "level {} needs versions, and plain Redis servers (--plain-redis) keep none: use one or auto",
             self.0.name()
         )
-    }
-}
-
-impl Level {
-    /// Whether nodes without versions can give it.
-    pub(super) const fn needs_versions(self) -> bool {
-        matches!(self, Self::Quorum | Self::All)
     }
 }

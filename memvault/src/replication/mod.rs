@@ -79,9 +79,9 @@ mod update;
 mod warm_up;
 mod wire;
 
+pub use crate::consistency::{Level, Levels};
 pub use action::{Action, Link};
-pub use config::{Config, ConfigError, Level, Member, OnAmbiguous, Role, quorum};
-pub use coordinator::Levels;
+pub use config::{Config, ConfigError, Member, OnAmbiguous, Role, quorum};
 pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use event::{DownReason, Event, Field, FieldValue};

@@ -3,9 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::config::{Level, Member, NoVersions};
+use super::config::{Member, NoVersions};
 use super::entry::Bytes;
 use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
+use crate::consistency::Level;
 use crate::time::Timestamp;
 use crate::version::Version;
 

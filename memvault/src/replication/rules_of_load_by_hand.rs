@@ -5,11 +5,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::config::{Config, Level, Member, Role};
+use super::config::{Config, Member, Role};
 use super::entry::Bytes;
 use super::event::Event;
 use super::message::{Body, Message, NodeState};
 use super::{Action, Failure, Levels, Link, Node, Now, Outcome, Request, Rule};
+use crate::consistency::Level;
 use crate::ring::NodeIndex;
 use crate::store;
 use crate::time::{Duration, Instant, Timestamp};

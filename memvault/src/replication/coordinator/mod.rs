@@ -22,27 +22,18 @@ use alloc::collections::BTreeSet;
 use hashbrown::HashMap;
 
 use super::Now;
-use super::config::Level;
 use super::context::Context;
 use super::message::{OfferReply, ReadReply, TurnReply, WriteReply};
 use super::plain::PlainRefusal;
 use super::request::{Answer, Failure};
 use super::timers::TimerQueue;
+use crate::consistency::Levels;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use admission::{Admission, Leave};
 use flush::Flushes;
 use job::Jobs;
 use operation::{Operation, Task};
-
-/// How many replicas each kind of request waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Levels {
-    /// For writes.
-    pub write: Level,
-    /// For reads.
-    pub read: Level,
-}
 
 /// The requests that this node carries out at present.
 pub(super) struct Coordinator {

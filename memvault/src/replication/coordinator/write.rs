@@ -1,7 +1,7 @@
 //! The coordinator's part of a write: choose the tag, ask the leader, go on with the next replica.
 
 use super::super::Now;
-use super::super::config::{Level, OnAmbiguous, quorum};
+use super::super::config::{OnAmbiguous, quorum};
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::event::Event;
@@ -11,6 +11,7 @@ use super::super::request::{Answer, Failure};
 use super::super::rules::Rule;
 use super::operation::{Operation, Phase, Task};
 use super::{Coordinator, Step};
+use crate::consistency::Level;
 use crate::ring::NodeIndex;
 use crate::time::{Instant, Timestamp};
 use crate::version::Version;

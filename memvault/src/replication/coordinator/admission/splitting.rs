@@ -4,9 +4,9 @@ use alloc::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::super::Levels;
 use super::super::job::Tasks;
 use super::{Pending, Share};
+use crate::consistency::Levels;
 use crate::time::Instant;
 
 /// A request of which some keys have yet to go to their lanes.

@@ -10,7 +10,6 @@ mod verdict;
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::config::Level;
 use super::super::context::Context;
 use super::super::entry::{Bytes, Entry};
 use super::super::message::{Body, NodeState, OfferKind, Prepare, ReadReply};
@@ -18,6 +17,7 @@ use super::super::preference::ReplicaSet;
 use super::super::rules::Rule;
 use super::operation::{AsksFor, Operation, Phase};
 use super::{Coordinator, Levels, Step, join_id};
+use crate::consistency::Level;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 use verdict::Verdict;

@@ -1,7 +1,7 @@
 //! What the answers to a read amount to, judged by its mode.
 
 use super::super::super::Now;
-use super::super::super::config::{Level, quorum};
+use super::super::super::config::quorum;
 use super::super::super::context::Context;
 use super::super::super::entry::Entry;
 use super::super::super::message::{NodeState, Prepare};
@@ -10,6 +10,7 @@ use super::super::super::request::Failure;
 use super::super::super::resolve::{Resolution, Vote, resolve};
 use super::super::super::rules::Rule;
 use super::{Found, Mode, ReadPhase, Votes, Vouch};
+use crate::consistency::Level;
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
