@@ -32,6 +32,10 @@ use crate::resp::{Args, Protocol, encode};
 use crate::store::{Statistics, Store};
 use crate::time::Timestamp;
 
+/// Keys of one client's wide request that are under way at a time: a good millisecond of work, and no more of them stand
+/// before what others ask for.
+pub const SLICE_KEYS: usize = 256;
+
 /// The requests of clients that a [`Node`] carries out, and for whom; `C` is how the driver names a client.
 #[derive(Debug)]
 pub struct Requests<C> {
@@ -204,11 +208,19 @@ pub struct ClusterEngine<'a, C> {
 
 impl<C: Clone> Engine for ClusterEngine<'_, C> {
     const KEEPS_ORDER: bool = false;
+    const CUTS_WIDE: bool = true;
+    const SLICE_KEYS: usize = SLICE_KEYS;
+    /// Replicas may be out of reach.
+    const SLICES_FAIL: bool = true;
 
     /// Beyond twice the keys that may be under way, with values, and a name, the node refuses every request.
     fn max_arguments(&self) -> usize {
         let keys = self.node.config().max_requests;
         keys.saturating_mul(2).saturating_add(1)
+    }
+
+    fn max_keys(&self) -> usize {
+        self.node.config().max_requests
     }
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {

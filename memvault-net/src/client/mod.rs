@@ -41,6 +41,7 @@ mod thread;
 use std::sync::Arc;
 use std::time::Duration;
 
+use memvault::cluster::SLICE_KEYS;
 use memvault::command::{Condition, Expiry};
 use memvault::replication::{Answer, Bytes, Levels, NodeStatistics, Request};
 use memvault::time::Timestamp;
@@ -211,7 +212,7 @@ impl Client {
         }
     }
 
-    /// The values of several keys, in their order. Asks all nodes at once; not atomic.
+    /// The values of several keys, in their order. Asks all nodes at once, for [`SLICE_KEYS`] keys at a time; not atomic.
     ///
     /// # Errors
     /// If one of the keys could not be read; see [`Error`].
@@ -220,14 +221,18 @@ impl Client {
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<Bytes>>, Error> {
         let keys = keys.into_iter().map(|key| self.key(&key));
-        let request = Request::GetMany(keys.collect::<Result<_, _>>()?);
-        match self.request(request).await? {
-            Answer::Values(values) => Ok(values),
-            other => Err(Error::unexpected("MGET", &other)),
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::with_capacity(keys.len());
+        for slice in keys.chunks(SLICE_KEYS) {
+            match self.request(Request::GetMany(slice.to_vec())).await? {
+                Answer::Values(values) => all.extend(values),
+                other => return Err(Error::unexpected("MGET", &other)),
+            }
         }
+        Ok(all)
     }
 
-    /// Sets several keys, without expiry. Asks all nodes at once; not atomic.
+    /// Sets several keys, without expiry. Asks all nodes at once, for [`SLICE_KEYS`] keys at a time; not atomic.
     ///
     /// # Errors
     /// If one of the keys could not be set; others may be. See [`Error`].
@@ -238,11 +243,14 @@ impl Client {
         let pairs = pairs
             .into_iter()
             .map(|(key, value)| Ok((self.key(&key)?, self.value(&value)?)));
-        let request = Request::SetMany(pairs.collect::<Result<_, Error>>()?);
-        match self.request(request).await? {
-            Answer::Done => Ok(()),
-            other => Err(Error::unexpected("MSET", &other)),
+        let pairs = pairs.collect::<Result<Vec<_>, Error>>()?;
+        for slice in pairs.chunks(SLICE_KEYS) {
+            match self.request(Request::SetMany(slice.to_vec())).await? {
+                Answer::Done => {}
+                other => return Err(Error::unexpected("MSET", &other)),
+            }
         }
+        Ok(())
     }
 
     /// Carries out any [`Request`].

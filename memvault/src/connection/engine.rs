@@ -53,12 +53,24 @@ pub trait Engine {
     /// [`SLICE_LEN`](super::SLICE_LEN) bytes takes effect at once, where one command does.
     const CUTS_WIDE: bool = false;
 
+    /// Keys of a slice, where commands are cut.
+    const SLICE_KEYS: usize = super::SLICE_KEYS;
+
+    /// Whether a slice can fail by itself. Then the values of an `MGET` are kept until all are there, and one that
+    /// failed makes the reply an error; otherwise they go to the client as they come.
+    const SLICES_FAIL: bool = false;
+
     /// Whether it ever defers.
     const DEFERS: bool = true;
 
     /// Arguments of a command, its name included, above which the engine refuses it without any effect. Then a
     /// connection need not put it in order with others.
     fn max_arguments(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Keys of a command above which the engine refuses it whole, so that it is not to be cut.
+    fn max_keys(&self) -> usize {
         usize::MAX
     }
 

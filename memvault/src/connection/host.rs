@@ -44,10 +44,16 @@ pub struct Hosted<'a, E, H: ?Sized> {
 impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     const KEEPS_ORDER: bool = E::KEEPS_ORDER;
     const CUTS_WIDE: bool = E::CUTS_WIDE;
+    const SLICE_KEYS: usize = E::SLICE_KEYS;
+    const SLICES_FAIL: bool = E::SLICES_FAIL;
     const DEFERS: bool = E::DEFERS;
 
     fn max_arguments(&self) -> usize {
         self.engine.max_arguments()
+    }
+
+    fn max_keys(&self) -> usize {
+        self.engine.max_keys()
     }
 
     fn refusal(&self, command: &Data<'_>) -> Option<CommandError<'static>> {

@@ -164,7 +164,7 @@ enum Step {
     Close,
     HoldBack,
     /// The rest of the command is left to further turns.
-    Pause(Wide),
+    Pause(Box<Wide>),
     Peer,
 }
 
@@ -252,7 +252,7 @@ impl Connection {
                 Some(Step::HoldBack) => return Progress::NeedReply,
                 Some(Step::Pause(wide)) => {
                     let waits = wide.waits_for().is_some();
-                    self.wide = Some(Box::new(wide));
+                    self.wide = Some(wide);
                     return match waits {
                         true => Progress::NeedReply,
                         false => Progress::NeedTurn,
@@ -394,7 +394,8 @@ impl Connection {
     /// Bytes of memory that hold what the client sent and what it has not taken: of its commands, and of its replies.
     #[must_use]
     pub fn memory(&self) -> (usize, usize) {
-        (self.input.memory(), self.replies.owed())
+        let kept = self.wide.as_deref().map_or(0, Wide::kept);
+        (self.input.memory(), self.replies.owed() + kept)
     }
 
     /// The first `n` bytes of [`output`](Self::output) are written.
@@ -510,7 +511,7 @@ impl Turn<'_> {
             return Step::HoldBack;
         }
         if E::CUTS_WIDE
-            && let Some(mut wide) = Wide::of::<E>(name, call)
+            && let Some(mut wide) = Wide::of(engine, name, call)
         {
             engine.count_call(name);
             return match wide.slice(engine, call, self.replies) {

@@ -39,6 +39,14 @@ impl Replies {
         }
     }
 
+    /// A further part of the reply of the next command. Long pieces are not copied.
+    pub(super) fn append(&mut self, pieces: Pieces) {
+        match self.deferred.back_mut() {
+            None => self.ready.append_all(pieces),
+            Some(last) => last.following.append_all(pieces),
+        }
+    }
+
     /// The reply of the next command comes later. Its id is higher than all before.
     pub(super) fn defer(&mut self, id: u64, name: Name) {
         self.held = self.held();

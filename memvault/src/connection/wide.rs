@@ -1,14 +1,19 @@
 //! Commands on very many keys or bytes, carried out slice by slice.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use ahash::RandomState;
+
 use super::calls::{ErrorCode, Fault};
 use super::engine::{Call, Engine, Execution};
+use super::pieces::Pieces;
 use super::replies::Replies;
 use super::session::Peer;
-use crate::command::{Data, Name, OwnedArgs, number_of_reply};
+use crate::command::{CommandError, Data, Name, OwnedArgs, number_of_reply};
 use crate::resp::{Args, Span, encode};
+use crate::store::Store;
 use crate::time::Timestamp;
 
 /// Keys of a slice: a command on so many, and on at most [`SLICE_LEN`] bytes, takes effect at once.
@@ -26,8 +31,11 @@ pub(super) struct Wide {
     end: usize,
     /// The slice that is under way, by the id of its reply.
     waits_for: Option<u64>,
-    /// Keys of the next slice whose values have unknown lengths.
+    /// Keys of the next slice whose values have unknown lengths, and of any slice at most.
     keys: usize,
+    most_keys: usize,
+    /// Values that wait for the others, as any slice may fail; `None` if they are written as they come.
+    values: Option<Pieces>,
     /// What the slices so far have counted.
     count: i64,
     /// The reply of a slice that failed.
@@ -62,25 +70,33 @@ pub(super) enum Slice {
 impl Wide {
     /// The state of a command before its first slice, if it may need more than one.
     #[inline]
-    pub(super) fn of<E: Engine>(name: Name, call: &Call<'_>) -> Option<Self> {
-        let is_wide = match call.command {
+    pub(super) fn of<E: Engine>(engine: &E, name: Name, call: &Call<'_>) -> Option<Box<Self>> {
+        let most = E::SLICE_KEYS;
+        let (is_wide, keys) = match call.command {
             // The bytes of its reply are not known yet.
-            Data::GetMany(keys) if E::DEFERS => keys.len() > FIRST_KEYS,
-            Data::GetMany(keys) => keys.len() > ALWAYS_AT_ONCE,
-            Data::Delete(keys) | Data::Exists(keys) => keys.len() > SLICE_KEYS,
-            Data::SetMany(pairs) => pairs.len() > 2 * SLICE_KEYS || pairs.bytes() > SLICE_LEN,
-            _ => false,
+            Data::GetMany(keys) if E::DEFERS => (keys.len() > FIRST_KEYS, keys.len()),
+            Data::GetMany(keys) => (keys.len() > ALWAYS_AT_ONCE, keys.len()),
+            Data::Delete(keys) | Data::Exists(keys) => (keys.len() > most, keys.len()),
+            Data::SetMany(pairs) => {
+                let is_wide = pairs.len() > 2 * most || pairs.bytes() > SLICE_LEN;
+                (is_wide, pairs.len() / 2)
+            }
+            _ => return None,
         };
-        is_wide.then_some(Self {
-            name,
-            next: 1,
-            end: 1,
-            waits_for: None,
-            keys: FIRST_KEYS,
-            count: 0,
-            error: None,
-            args: Held::Caller,
-            consumed: 0,
+        (is_wide && keys <= engine.max_keys()).then(|| {
+            Box::new(Self {
+                name,
+                next: 1,
+                end: 1,
+                waits_for: None,
+                keys: FIRST_KEYS,
+                most_keys: most,
+                values: E::SLICES_FAIL.then(Pieces::default),
+                count: 0,
+                error: None,
+                args: Held::Caller,
+                consumed: 0,
+            })
         })
     }
 
@@ -159,7 +175,7 @@ impl Wide {
             return Slice::Waiting;
         }
         if self.next == 1 {
-            if self.name == Name::MGet {
+            if self.name == Name::MGet && self.values.is_none() {
                 encode::array(replies.target(), call.args.len() - 1);
             }
             self.error = engine.refusal(&call.command).map(|refusal| {
@@ -182,7 +198,7 @@ impl Wide {
         if self.error.is_none() && self.next < call.args.len() {
             return Slice::Next;
         }
-        self.reply(engine, replies.target());
+        self.reply(engine, call.args.len() - 1, replies);
         Slice::Last
     }
 
@@ -229,14 +245,14 @@ impl Wide {
         let most = match self.name {
             Name::MGet => self.keys,
             Name::MSet => return self.end_of_pairs(args),
-            _ => SLICE_KEYS,
+            _ => self.most_keys,
         };
         args.len().min(self.next + most)
     }
 
     fn end_of_pairs(&self, args: &Args<'_>) -> usize {
         let (mut end, mut len) = (self.next, 0);
-        while end < args.len() && end < self.next + 2 * SLICE_KEYS && len < SLICE_LEN {
+        while end < args.len() && end < self.next + 2 * self.most_keys && len < SLICE_LEN {
             len += args.get(end + 1).map_or(0, <[u8]>::len);
             end += 2;
         }
@@ -248,28 +264,54 @@ impl Wide {
         self.waits_for = None;
         let is_error = reply.starts_with(b"-");
         match self.name {
-            Name::MGet if is_error => {
+            Name::MGet if is_error && self.values.is_none() => {
                 // Too late to fail as a whole: each of these keys does.
                 let keys = self.next..self.end;
                 keys.for_each(|_| replies.target().extend_from_slice(reply));
             }
+            _ if is_error => self.fail(reply.to_vec()),
             Name::MGet => {
                 let header = memchr::memchr(b'\n', reply).map_or(0, |end| end + 1);
-                replies.target().extend_from_slice(&reply[header..]);
+                self.take_values(&reply[header..], replies);
                 self.keys = match reply.len() {
-                    ..SLICE_LEN => (self.keys * 2).min(SLICE_KEYS),
+                    ..SLICE_LEN => (self.keys * 2).min(self.most_keys),
                     len => (self.keys * SLICE_LEN / len).max(1),
                 };
             }
-            _ if is_error => self.error = Some(reply.to_vec()),
             Name::MSet => {}
             _ => self.count += number_of_reply(reply).unwrap_or(0),
         }
         self.next = self.end;
     }
 
-    /// Writes what is left of the reply after the last slice.
-    fn reply<E: Engine>(&self, engine: &mut E, out: &mut Vec<u8>) {
+    /// Writes values, or keeps them as long as the reply may be an error.
+    fn take_values(&mut self, values: &[u8], replies: &mut Replies) {
+        let Some(kept) = &mut self.values else {
+            return replies.target().extend_from_slice(values);
+        };
+        kept.target().extend_from_slice(values);
+        if kept.len() > MAX_REPLY_LEN {
+            let limit = MAX_REPLY_LEN;
+            let mut reply = Vec::new();
+            CommandError::ReplyTooLong { limit }.encode(&mut reply);
+            self.fail(reply);
+        }
+    }
+
+    /// The reply is this error.
+    fn fail(&mut self, error: Vec<u8>) {
+        self.error = Some(error);
+        self.values = self.values.take().map(|_| Pieces::default());
+    }
+
+    /// Bytes of values that wait for others.
+    pub(super) fn kept(&self) -> usize {
+        self.values.as_ref().map_or(0, Pieces::len)
+    }
+
+    /// Writes what is left of the reply, to a command on so many keys, after the last slice.
+    fn reply<E: Engine>(&mut self, engine: &mut E, keys: usize, replies: &mut Replies) {
+        let out = replies.target();
         match (&self.error, self.name) {
             (Some(error), _) => {
                 if let Some(code) = ErrorCode::of_reply(error) {
@@ -277,7 +319,12 @@ impl Wide {
                 }
                 out.extend_from_slice(error);
             }
-            (None, Name::MGet) => {}
+            (None, Name::MGet) => {
+                if let Some(values) = self.values.take() {
+                    encode::array(out, keys);
+                    replies.append(values);
+                }
+            }
             (None, Name::MSet) => encode::ok(out),
             (None, _) => encode::integer(out, self.count),
         }
@@ -288,3 +335,5 @@ impl Wide {
 const ALWAYS_AT_ONCE: usize = 4;
 /// Keys of the first slice of an `MGET` that others carry out: how long the values are is seen then.
 const FIRST_KEYS: usize = 128;
+/// Bytes of values above which a reply is an error, as that of a store is.
+const MAX_REPLY_LEN: usize = Store::<RandomState>::MAX_REPLY_LEN;

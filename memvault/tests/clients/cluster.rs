@@ -285,3 +285,90 @@ fn a_level_that_a_connection_has_chosen_is_not_weakened() {
         );
     }
 }
+
+/// `MSET` and the like with so many keys, each with a value behind it if there are any.
+fn wide(name: &str, keys: usize, value: &str) -> Vec<u8> {
+    let arguments = (0..keys).flat_map(|key| [format!("key:{key}"), value.to_owned()]);
+    let arguments: Vec<String> = arguments.filter(|argument| !argument.is_empty()).collect();
+    let mut bytes =
+        format!("*{}\r\n${}\r\n{name}\r\n", arguments.len() + 1, name.len()).into_bytes();
+    for argument in arguments {
+        bytes.extend(format!("${}\r\n{argument}\r\n", argument.len()).bytes());
+    }
+    bytes
+}
+
+#[test]
+fn between_the_slices_of_a_wide_command_others_are_answered() {
+    const KEYS: usize = 3000;
+    let mut lone = Lone::serving();
+    let mut clients = [connection(), connection()];
+    let array = format!("*{KEYS}\r\n{}", "$1\r\nv\r\n".repeat(KEYS));
+    let count = format!(":{KEYS}\r\n");
+    for (command, expected) in [
+        (wide("MSET", KEYS, "v"), "+OK\r\n"),
+        (wide("MGET", KEYS, ""), &array),
+        (wide("EXISTS", KEYS, ""), &count),
+        (wide("DEL", KEYS, ""), &count),
+    ] {
+        feed(&mut clients[0], &command);
+        let (mut reply, mut answered) = (Vec::new(), 0);
+        while reply.len() < expected.len() {
+            let _ = lone.process(&mut clients, 0);
+            assert!(
+                lone.node.in_flight() + lone.node.waiting() <= 256,
+                "one slice at a time"
+            );
+            reply.extend(drain(&mut clients[0]));
+            let other = lone.send(&mut clients, 1, b"GET other\r\n");
+            assert_eq!(text(&other), "$-1\\r\\n");
+            answered += usize::from(reply.is_empty());
+        }
+        assert!(
+            reply == expected.as_bytes(),
+            "{}",
+            text(&reply[..40.min(reply.len())])
+        );
+        assert!(
+            answered >= 10,
+            "{answered} were answered before it was done"
+        );
+    }
+}
+
+#[test]
+fn a_wide_command_of_which_a_slice_fails_is_answered_with_that_error_alone() {
+    let mut lone = Lone::new(Role::Coordinator("gateway".to_owned()));
+    let mut clients = [connection()];
+    for command in [
+        wide("MGET", 3000, ""),
+        wide("MSET", 3000, "v"),
+        wide("DEL", 3000, ""),
+    ] {
+        feed(&mut clients[0], &command);
+        let mut reply = Vec::new();
+        while reply.is_empty() {
+            let _ = lone.process(&mut clients, 0);
+            lone.wait(&mut clients, 100);
+            reply.extend(drain(&mut clients[0]));
+        }
+        let _ = lone.process(&mut clients, 0);
+        reply.extend(drain(&mut clients[0]));
+        let reply = text(&reply);
+        assert!(reply.starts_with('-'), "{reply}");
+        assert_eq!(reply.matches("\\r\\n").count(), 1, "{reply}");
+    }
+}
+
+#[test]
+fn a_command_with_more_keys_than_may_be_under_way_is_refused_whole() {
+    let mut lone = Lone::serving();
+    let mut clients = [connection()];
+    let most = lone.node.config().max_requests;
+    let reply = lone.send(&mut clients, 0, &wide("MSET", most + 1, "v"));
+    assert!(reply.starts_with(b"-"), "{}", text(&reply));
+    assert_eq!(
+        text(&lone.send(&mut clients, 0, b"EXISTS key:0\r\n")),
+        ":0\\r\\n"
+    );
+}
