@@ -26,6 +26,7 @@ mod pieces;
 mod replies;
 mod session;
 mod settings;
+mod turn;
 mod wide;
 
 use alloc::boxed::Box;
@@ -39,13 +40,14 @@ pub use host::{Host, Hosted};
 pub use info::{Fields, Section};
 pub use wide::{SLICE_KEYS, SLICE_LEN};
 
-use crate::command::{Command, CommandError, Context, Name, Spec, lookup};
+use crate::command::{Command, CommandError, Context};
 use crate::resp::{Args, CommandDecoder, Limits, Protocol, encode};
 use crate::time::Timestamp;
 use input::Input;
 use order::Order;
 use replies::Replies;
-use session::{Peer, Waiting};
+use session::Peer;
+use turn::{Step, Turn};
 use wide::{Slice, Wide};
 
 /// How much a client may make a connection hold.
@@ -156,16 +158,6 @@ impl Default for Buffers {
             output: Vec::new(),
         }
     }
-}
-
-/// What one command did to the connection.
-enum Step {
-    Next,
-    Close,
-    HoldBack,
-    /// The rest of the command is left to further turns.
-    Pause(Box<Wide>),
-    Peer,
 }
 
 impl Connection {
@@ -445,114 +437,6 @@ impl Connection {
     pub fn return_buffers(&mut self, buffers: &mut Buffers) {
         self.input.give_back(&mut buffers.input);
         self.replies.give_back(&mut buffers.output);
-    }
-}
-
-/// The parts of a connection that a command changes.
-struct Turn<'a> {
-    replies: &'a mut Replies,
-    order: &'a mut Order,
-    peer: &'a mut Peer,
-    /// Bytes that have come and are not executed, those of this command among them.
-    queued: usize,
-}
-
-impl Turn<'_> {
-    /// Carries out a command, with a reply to it, unless it has to wait for others before it.
-    #[inline]
-    fn execute<E: Engine>(
-        &mut self,
-        engine: &mut E,
-        spec: &'static Spec,
-        args: &Args<'_>,
-        context: &Context,
-    ) -> Step {
-        let now = context.now;
-        match Command::parse_as(spec, args, context) {
-            Ok(Command::Data(command)) => {
-                let call = Call {
-                    now,
-                    protocol: self.peer.protocol,
-                    levels: self.peer.levels,
-                    args: *args,
-                    command,
-                };
-                self.call(engine, spec.id, &call)
-            }
-            Ok(Command::Session(command)) => {
-                let waiting = Waiting {
-                    input: self.queued,
-                    output: self.replies.waiting(),
-                    held: self.replies.held(),
-                };
-                let out = self.replies.target();
-                let start = out.len();
-                let is_last = self
-                    .peer
-                    .execute(now, engine, &command, (waiting, &mut *out));
-                count(engine, spec.id, out, start);
-                if is_last { Step::Close } else { Step::Next }
-            }
-            Err(error) => {
-                let out = self.replies.target();
-                let start = out.len();
-                error.encode(out);
-                count(engine, spec.id, out, start);
-                Step::Next
-            }
-        }
-    }
-
-    #[inline]
-    fn call<E: Engine>(&mut self, engine: &mut E, name: Name, call: &Call<'_>) -> Step {
-        // What the engine refuses has no effect that could come too early.
-        let is_ordered = !E::KEEPS_ORDER && call.args.len() <= engine.max_arguments();
-        if is_ordered && self.order.holds_back(&call.command) {
-            return Step::HoldBack;
-        }
-        if E::CUTS_WIDE
-            && let Some(mut wide) = Wide::of(engine, name, call)
-        {
-            engine.count_call(name);
-            return match wide.slice(engine, call, self.replies) {
-                Slice::Last => Step::Next,
-                Slice::Next | Slice::Waiting => Step::Pause(wide),
-            };
-        }
-        let out = self.replies.target();
-        let start = out.len();
-        match engine.execute(call, out) {
-            Execution::Done => count(engine, name, out, start),
-            Execution::Deferred(id) => {
-                engine.count_call(name);
-                self.replies.defer(id, name);
-                if is_ordered {
-                    self.order.begin(id, &call.command);
-                }
-            }
-        }
-        Step::Next
-    }
-
-    /// Answers what is no command, or has too few or too many arguments.
-    #[cold]
-    fn refuse<E: Engine>(&mut self, engine: &mut E, args: &Args<'_>, error: &CommandError<'_>) {
-        let out = self.replies.target();
-        let start = out.len();
-        error.encode(out);
-        if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
-            let name = args.get(0).and_then(lookup).map(|spec| spec.id);
-            engine.count_error(name, Fault::Rejected, code);
-        }
-    }
-}
-
-/// Takes note of a command that is carried out; its reply is what stands in `out` from `start` on.
-#[inline]
-fn count<E: Engine>(engine: &mut E, name: Name, out: &[u8], start: usize) {
-    engine.count_call(name);
-    if let Some(code) = out.get(start..).and_then(ErrorCode::of_reply) {
-        engine.count_error(Some(name), Fault::Failed, code);
     }
 }
 
