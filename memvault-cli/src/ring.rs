@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use memvault::ring::{Ring, Share};
+use memvault::slot::{SLOTS, SlotTable, slot_of};
 use serde_json::{Value, json};
 
 use crate::args::{query, size};
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &query::Ring) -> Outcome {
 struct View<'a> {
     args: &'a query::Ring,
     ring: Ring,
+    slots: SlotTable,
     shares: Vec<Share>,
     /// One for each share; empty if nobody was asked.
     healths: Vec<Health>,
@@ -63,9 +65,11 @@ impl<'a> View<'a> {
         }
         let replicas = args.cluster.replicas.replicas;
         let listed: Vec<&str> = members.iter().map(|node| &*node.id).collect();
+        let slots = SlotTable::new(&ring, replicas);
         Ok(Self {
             args,
-            shares: ring.shares(replicas),
+            shares: slots.shares(&ring),
+            slots,
             ring,
             healths,
             difference: told
@@ -129,12 +133,12 @@ impl<'a> View<'a> {
             replicas => format!("{replicas} replicas per key"),
         };
         format!(
-            "{}, {replicas}, {} virtual nodes\n\n",
+            "{}, {replicas}, {} slots\n\n",
             style.bold(format_args!(
                 "{nodes} node{}",
                 if nodes == 1 { "" } else { "s" }
             )),
-            grouped(self.ring.virtual_nodes() as u64)
+            grouped(SLOTS.into())
         )
     }
 
@@ -158,7 +162,8 @@ impl<'a> View<'a> {
     }
 
     fn write_key(&self, text: &mut String, key: &OsStr, style: Style) {
-        let _ = writeln!(text, "\n  key {}", style.bold(key.display()));
+        let slot = slot_of(key.as_bytes());
+        let _ = writeln!(text, "\n  key {}, slot {slot}", style.bold(key.display()));
         let width = self.id_width();
         for (position, id) in self.preference_list(key).enumerate() {
             let role = if position == 0 { "leader" } else { "follower" };
@@ -167,9 +172,8 @@ impl<'a> View<'a> {
     }
 
     fn preference_list(&self, key: &OsStr) -> impl Iterator<Item = &str> {
-        self.ring
-            .replicas(key.as_bytes(), self.args.cluster.replicas.replicas)
-            .filter_map(|node| self.ring.node_id(node))
+        let list = self.slots.replicas(slot_of(key.as_bytes())).iter();
+        list.filter_map(|node| self.ring.node_id(*node))
     }
 
     fn id_width(&self) -> usize {
@@ -208,12 +212,13 @@ impl<'a> View<'a> {
         let keys = self.args.keys.iter().map(|key| {
             let list: Vec<_> = self.preference_list(key).collect();
             let mut entry = named("key", key);
+            entry.insert("slot".to_owned(), slot_of(key.as_bytes()).number().into());
             entry.insert("preference_list".to_owned(), json!(list));
             entry
         });
         json!({
             "replicas": self.args.cluster.replicas.replicas,
-            "virtual_nodes": self.ring.virtual_nodes(),
+            "slots": SLOTS,
             "nodes": nodes.collect::<Vec<_>>(),
             "difference": self.difference,
             "keys": keys.collect::<Vec<_>>(),

@@ -25,19 +25,19 @@ fn shares_and_preference_lists() {
 }
 
 const GOLDEN: &str = "\
-4 nodes, 2 replicas per key, 1 024 virtual nodes
+4 nodes, 2 replicas per key, 16 384 slots
 
   node  leads                                      holds
   a     █████████████████████████▏       22.1 %   47.6 %
   b     █████████████████████████████▊   26.2 %   51.7 %
-  c     ████████████████████████████▉    25.3 %   49.4 %
+  c     ████████████████████████████▊    25.3 %   49.4 %
   d     ██████████████████████████████   26.4 %   51.3 %
 
-  key user:1
-    1. b     leader
-    2. c     follower
+  key user:1, slot 10778
+    1. d     leader
+    2. a     follower
 
-  key user:2
+  key user:2, slot 6777
     1. c     leader
     2. d     follower
 ";
@@ -82,7 +82,8 @@ fn the_same_as_json() {
     ]);
     let ring: Value = serde_json::from_str(&ring.stdout).expect("one line of JSON");
     assert_eq!(ring["replicas"], 3);
-    assert_eq!(ring["virtual_nodes"], 1024);
+    assert_eq!(ring["slots"], 16_384);
+    assert_eq!(ring["keys"][0]["slot"], 10_778);
     let nodes = ring["nodes"].as_array().expect("a list");
     let total: f64 = nodes.iter().filter_map(|node| node["leads"].as_f64()).sum();
     assert!((total - 1.0).abs() < 1e-9, "{total}");

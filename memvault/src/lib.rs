@@ -25,6 +25,7 @@ mod soonest;
 pub mod avl;
 pub mod hash;
 pub mod ring;
+pub mod slot;
 
 #[cfg(feature = "resp")]
 pub mod resp;

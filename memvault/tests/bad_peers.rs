@@ -5,6 +5,7 @@ use memvault::replication::{
     Node, NodeState, Now, ReadReply, Request, Role, TurnReply,
 };
 use memvault::ring::NodeIndex;
+use memvault::slot::slot_of;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
 use memvault::version::Version;
@@ -289,9 +290,14 @@ fn a_member_whose_clock_is_ahead_is_told_about_once_and_does_not_lead() {
         client.connect(node);
         client.pong(node, 1, 0);
     }
-    let ring = client.node.ring();
-    let leader = ring.replicas(b"k", 3).next().expect("there are three");
-    let id = ring.node_id(leader).expect("it is named").to_owned();
+    let leader = client.node.slots().leader(slot_of(b"k"));
+    let leader = leader.expect("there are three");
+    let id = client
+        .node
+        .ring()
+        .node_id(leader)
+        .expect("it is named")
+        .to_owned();
     let leader = client.index(&id);
     let ahead = (EPOCH_MS + 3_600_000) << 16;
     for _ in 0..3 {

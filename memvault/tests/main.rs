@@ -24,3 +24,4 @@ mod resp_vectors;
 mod ring_changes;
 mod ring_original;
 mod ring_placement;
+mod slots;

@@ -411,8 +411,12 @@ fn what_cannot_wait_is_refused_whole_and_what_can_is_carried_out() {
     });
     cluster.wait_until_serving();
     let client = cluster.client(0);
-    let keys = |count: usize| (0..count).map(|n| bytes(&format!("key-{n}"))).collect();
-    let pairs = (0..4).map(|n| (bytes(&format!("key-{n}")), bytes("1")));
+    let keys = |count: usize| {
+        (0..count)
+            .map(|n| bytes(&format!("{{of one leader}}{n}")))
+            .collect()
+    };
+    let pairs = (0..4).map(|n| (bytes(&format!("{{of one leader}}{n}")), bytes("1")));
     let many = Request::SetMany(pairs.collect());
     let (keys_asked, max_requests) = (4, 3);
     assert_eq!(

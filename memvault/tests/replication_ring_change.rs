@@ -85,7 +85,7 @@ fn hits_are_linearizable_with_deletions_and_evictions() {
     for_seeds(|seed| Scenario {
         deletes: 200,
         max_entries: Some(4),
-        floor_buckets: 8,
+        hash_tags: 4,
         ..changing(seed, Faults::all())
     });
 }

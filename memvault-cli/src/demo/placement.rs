@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use memvault::ring::Ring;
+use memvault::slot::{SlotTable, slot_of};
 
 use super::load::key;
 
@@ -25,10 +26,11 @@ impl Victim {
             ring.add(member, 1).expect("ports differ");
         }
         // The first two of its preference list: who leads a key, and who leads it when that one is dead.
+        let table = SlotTable::new(&ring, 2);
         let lists: Vec<Vec<&str>> = (0..keys)
             .map(|number| {
-                let nodes = ring.replicas(key(number).as_bytes(), 2);
-                nodes.filter_map(|node| ring.node_id(node)).collect()
+                let nodes = table.replicas(slot_of(key(number).as_bytes())).iter();
+                nodes.filter_map(|node| ring.node_id(*node)).collect()
             })
             .collect();
         let led_by = |member: &str| lists.iter().filter(|list| list[0] == member).count();

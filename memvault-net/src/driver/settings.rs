@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use memvault::replication::Config;
 use memvault::resp::Limits;
+use memvault::slot::SLOTS;
 use memvault::store;
 
 /// How a member finds the others; see [`discovery`](crate::discovery).
@@ -89,7 +90,7 @@ impl Settings {
     pub(super) fn link_limits(&self) -> Limits {
         const FIELDS: usize = 1 << 20;
         const BYTES_PER_FLOOR: usize = 16;
-        let floors = self.node.floor_buckets.saturating_mul(BYTES_PER_FLOOR);
+        let floors = usize::from(SLOTS) * BYTES_PER_FLOOR;
         let limits = self.limits;
         let max_bulk_len = limits.max_bulk_len.max(FIELDS.saturating_add(floors));
         let room = max_bulk_len.saturating_mul(2).saturating_add(FIELDS);

@@ -101,7 +101,6 @@ impl Cluster {
         };
         let mut config = Config::new(members, role);
         config.on_ambiguous = OnAmbiguous::Error;
-        config.floor_buckets = 2;
         let boot = self.number();
         Node::new(
             config,

@@ -10,6 +10,7 @@ use crate::replication::{
     WriteReply,
 };
 use crate::resp::{Args, Span};
+use crate::slot::{SLOTS, Slot};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -388,7 +389,10 @@ impl Source<'_> {
             looked_at: self.u32(),
             total: self.u32(),
             next: self.option(Self::u32),
-            floors: self.list(|source| (source.u32(), source.version())),
+            floors: self.list(|source| {
+                let slot = Slot::new(source.u32() as u16 % SLOTS).unwrap_or_default();
+                (slot, source.version())
+            }),
         }
     }
 }

@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::hash::token;
 use crate::replication::{
     Bytes, Config, Entry, Member, NodeState, Now, OfferKind, OfferReply, Prepare, ReadReply,
     Refusal, Replica, Role,
@@ -80,17 +79,17 @@ fn check_promises_under_eviction(operations: &[Operation]) {
     }
 }
 
-const KEYS: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
+const KEYS: [&[u8]; 4] = [b"{0}a", b"{0}b", b"{1}c", b"{1}d"];
 const WALL_MS: u64 = 1_000_000;
 const NOW: Now = Now {
     instant: crate::time::Instant::ZERO,
     wall: Timestamp::from_millis(WALL_MS),
 };
-const BUCKETS: usize = 2;
+/// Slots of the keys.
+const SLOTS: usize = 2;
 
 fn replica(max_entries: Option<usize>) -> Replica {
     let mut config = Config::new([Member::new("a")].into(), Role::Member("a".into()));
-    config.floor_buckets = BUCKETS;
     // Nothing is old enough to be forgotten for its age.
     config.op_deadline = Duration::from_secs(100_000);
     config.tombstone_grace = Duration::from_secs(100_000);
@@ -207,7 +206,7 @@ fn entry(tag: Version) -> Entry {
 struct Naive {
     serves: bool,
     held: BTreeMap<&'static [u8], (Entry, bool)>,
-    floors: [Version; BUCKETS],
+    floors: [Version; SLOTS],
     accepted: BTreeSet<Version>,
     refused: BTreeSet<Version>,
     promised: BTreeMap<&'static [u8], Version>,
@@ -216,7 +215,7 @@ struct Naive {
 
 impl Naive {
     fn floor(&mut self, key: &[u8]) -> &mut Version {
-        &mut self.floors[usize::from(token(key).0 >= 1 << 63)]
+        &mut self.floors[usize::from(key.starts_with(b"{1}"))]
     }
 
     fn apply(&mut self, operation: &Operation) -> Option<Answer> {

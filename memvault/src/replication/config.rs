@@ -169,8 +169,6 @@ pub struct Config {
     pub max_waiting_bytes: usize,
     /// How long a caller waits for its turn before its request is refused; default 500 ms. Below `op_deadline`.
     pub max_wait: Duration,
-    /// Buckets of the forgotten-version record, a power of two; default 4096. 12 bytes each.
-    pub floor_buckets: usize,
     /// Tags remembered after their entry was overwritten, and as many refused ones; default 65 536.
     pub max_tags: usize,
     /// The rule that a test breaks.
@@ -215,7 +213,6 @@ impl Config {
             max_waiting: 1 << 20,
             max_waiting_bytes: 256 << 20,
             max_wait: Duration::from_millis(500),
-            floor_buckets: 4096,
             max_tags: 65_536,
             #[cfg(test)]
             broken: None,
@@ -245,8 +242,6 @@ pub enum ConfigError {
     NotAMember(String),
     /// Replicas per key are outside 1 to [`Config::MAX_REPLICAS`].
     Replicas(usize),
-    /// `floor_buckets` is not a power of two.
-    FloorBuckets(usize),
     /// A member of a cluster whose members speak plain Redis: only a coordinator can have one.
     PlainMember(String),
     /// A list of seeds of plain Redis servers, which cannot tell who the members are.
@@ -269,7 +264,6 @@ impl core::fmt::Display for ConfigError {
                     Config::MAX_REPLICAS
                 )
             }
-            Self::FloorBuckets(n) => write!(f, "{n} floor buckets: expected a power of two"),
             Self::PlainMember(id) => write!(
                 f,
                 "{id} cannot be a member of a cluster of plain Redis servers (--plain-redis): use a gateway or a client"

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::document::Document;
 use super::entry::{Bytes, Entry};
+use crate::slot::Slot;
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -205,7 +206,7 @@ pub struct Hello {
 
 impl Hello {
     /// The version that this release speaks.
-    pub const PROTOCOL: u8 = 3;
+    pub const PROTOCOL: u8 = 4;
 }
 
 /// What a node can be used for.
@@ -409,7 +410,7 @@ pub enum PullReply {
         total: u32,
         /// Where to go on; `None` after the last chunk.
         next: Option<u32>,
-        /// With the last chunk: bucket and floor, for floors above [`Version::ZERO`].
-        floors: Vec<(u32, Version)>,
+        /// With the last chunk: slot and floor, for floors above [`Version::ZERO`] of slots that the asker should hold.
+        floors: Vec<(Slot, Version)>,
     },
 }

@@ -7,6 +7,7 @@ use super::message::{NodeState, OfferKind, OfferReply, Refusal};
 use super::replica::Replica;
 use super::rules::Rule;
 use crate::hash::token;
+use crate::slot::slot_of;
 use crate::version::{Hlc, Version};
 
 /// What stands against a new tag for a key.
@@ -110,7 +111,7 @@ impl Replica {
     }
 
     pub(super) fn present(&self, key: &[u8], kind: OfferKind) -> Present {
-        let mut floor = self.floors.at(token(key));
+        let mut floor = self.floors.at(slot_of(key));
         if kind == OfferKind::Repair && !self.rules.keep(Rule::RepairsRespectFloors) {
             floor = Version::ZERO;
         }

@@ -1,6 +1,6 @@
 //! Entries that a replica parts with of its own accord: evicted, or past their time.
 //!
-//! Both are forgotten in the same way: the version raises the floor of its bucket, and if the write may still be
+//! Both are forgotten in the same way: the version raises the floor of its slot, and if the write may still be
 //! retried, its tag is kept. So nothing older can come in later, whether a reader found the entry expired, an insertion
 //! took it out to make room, or nobody asked for it any more. Expiry by itself only means that this happens soon.
 
@@ -9,7 +9,7 @@ use super::floors::Floors;
 use super::replica::{Replica, is_recent};
 use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
-use crate::hash::token;
+use crate::slot::slot_of;
 use crate::store::{Entries, EntryRef};
 use crate::time::{Duration, Timestamp};
 use crate::version::Version;
@@ -79,7 +79,7 @@ impl Parting<'_> {
         *count += u64::from(!gone.meta.tombstone);
         let version = gone.meta.version.unwrap_or(Version::ZERO);
         if self.rules.keep(rule) {
-            self.floors.raise(token(gone.key), version);
+            self.floors.raise(slot_of(gone.key), version);
         }
         let is_recent = self.remembers_all || is_recent(self.now, version, self.tag_window);
         if !gone.meta.unconfirmed && is_recent {
@@ -148,7 +148,12 @@ mod tests {
         assert_eq!((replica.entries.len(), replica.expired()), (0, 1_000));
         for number in 0..1_000 {
             let version = Version::at(Timestamp::from_millis(START + number));
-            assert!(replica.floors.at(token(format!("key-{number}").as_bytes())) >= version);
+            assert!(
+                replica
+                    .floors
+                    .at(slot_of(format!("key-{number}").as_bytes()))
+                    >= version
+            );
         }
         let late = offer(&mut replica, now, "key-7", 6);
         assert!(matches!(late, OfferReply::Nack { .. }), "{late:?}");

@@ -1,15 +1,15 @@
-//! The replicas of one key, in order.
+//! The replicas of one slot, in order.
 
 use super::config::{Config, quorum};
 use super::resolve::read_quorum;
 use crate::ring::NodeIndex;
 
-/// The first R distinct nodes clockwise from a key, its preference list; while the members change, those
+/// The first R distinct nodes clockwise from a slot, its preference list; while the members change, those
 /// after the change as well.
 ///
 /// Two lists at a time make *joint* quorums: so many of the one and so many of the other. Whatever was done
 /// before the change, or will be after it, then overlaps with what is done during it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Preference {
     /// The present list, then those that are only on the next one.
     nodes: [NodeIndex; MAX_NODES],
@@ -36,13 +36,6 @@ impl Preference {
         list.current = list.len;
         list.next = list.current();
         list
-    }
-
-    /// The preference list of the keys just before those of this one, whose owner is `owner`.
-    pub(super) fn preceded_by(&self, owner: NodeIndex, replicas: usize) -> Self {
-        let others = self.leaders().iter().copied();
-        let others = others.filter(|node| *node != owner);
-        Self::collect(core::iter::once(owner).chain(others).take(replicas))
     }
 
     /// The present list and the next one.
@@ -171,7 +164,7 @@ impl Preference {
 }
 
 /// A set of the nodes of one [`Preference`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ReplicaSet(u16);
 
 impl ReplicaSet {

@@ -6,9 +6,10 @@ use super::Now;
 use super::context::Context;
 use super::entry::Entry;
 use super::message::{PullReply, PulledEntry};
+use super::preference::Preference;
 use super::replica::{Replica, to_entry};
-use crate::hash::token;
 use crate::ring::NodeIndex;
+use crate::slot::{Slot, slot_of};
 use crate::version::Version;
 
 /// What is wanted, and from where on.
@@ -44,6 +45,7 @@ pub(super) fn pull(
     if !is_source || !cx.peers.is_up(to) {
         return PullReply::Loading;
     }
+    let should_hold = |list: &Preference| list.contains(to) && (!gained || list.gains(to));
     let (mut entries, mut bytes, mut at) = (Vec::new(), 0, cursor);
     let total = u32::try_from(replica.entries.len()).unwrap_or(u32::MAX);
     let mut looked_at = 0;
@@ -54,7 +56,9 @@ pub(super) fn pull(
                 looked_at,
                 total,
                 next: None,
-                floors: forgotten(replica, since).collect(),
+                floors: forgotten(replica, since)
+                    .filter(|(slot, _)| should_hold(cx.placement.at(*slot)))
+                    .collect(),
             };
         };
         at = next;
@@ -63,8 +67,7 @@ pub(super) fn pull(
         if version.hlc() <= since && !has_forgotten(replica, held.key, since) {
             continue;
         }
-        let list = cx.preference(held.key);
-        if !list.contains(to) || gained && !list.gains(to) {
+        if !should_hold(&cx.preference(held.key)) {
             continue;
         }
         bytes += held.key.len() + held.value.len();
@@ -87,14 +90,14 @@ pub(super) fn pull(
 }
 
 /// The floors that someone has to know who knows everything up to `since`.
-fn forgotten(replica: &Replica, since: u64) -> impl Iterator<Item = (u32, Version)> + '_ {
+fn forgotten(replica: &Replica, since: u64) -> impl Iterator<Item = (Slot, Version)> + '_ {
     let raised = replica.floors.raised();
     raised.filter(move |(_, floor)| since == 0 || is_of_late(*floor, since))
 }
 
-/// Whether a version newer than `since` was forgotten in the bucket of `key`.
+/// Whether a version newer than `since` was forgotten in the slot of `key`.
 fn has_forgotten(replica: &Replica, key: &[u8], since: u64) -> bool {
-    is_of_late(replica.floors.at(token(key)), since)
+    is_of_late(replica.floors.at(slot_of(key)), since)
 }
 
 /// Whether a floor is the version of a write after `since`. That of a start with too few sources is of no

@@ -1,7 +1,7 @@
 //! The data of a member: entries, what it has forgotten, and which tags it has seen.
 //!
 //! [`Replica::offer`](super::offer) is the only way in. Whatever goes, because it is evicted, past its time or
-//! forgotten for another reason, is remembered in the same way: its version raises the floor of its bucket.
+//! forgotten for another reason, is remembered in the same way: its version raises the floor of its slot.
 
 use super::Now;
 use super::config::Config;
@@ -13,6 +13,7 @@ use super::rules::{Rule, Rules};
 use super::tags::RecentTags;
 use super::tombstones::Tombstones;
 use crate::hash::{Token, token};
+use crate::slot::{Slot, slot_of};
 use crate::store::{Entries, EntryRef, Meta, TooLarge};
 use crate::time::{Duration, Instant, Timestamp};
 use crate::version::{Hlc, Version};
@@ -52,7 +53,7 @@ impl Replica {
         Self {
             state: NodeState::Warming,
             entries,
-            floors: Floors::new(config.floor_buckets),
+            floors: Floors::new(),
             accepted: RecentTags::new(tag_window, config.max_tags),
             refused: RecentTags::new(tag_window, config.max_tags),
             removed: RecentTags::new(tag_window, config.max_tags),
@@ -85,10 +86,10 @@ impl Replica {
         self.expired
     }
 
-    /// Raises the floor of a bucket.
-    pub(super) fn raise_floor(&mut self, bucket: usize, version: Version) {
+    /// Raises the floor of a slot.
+    pub(super) fn raise_floor(&mut self, slot: Slot, version: Version) {
         self.changes += 1;
-        self.floors.raise_bucket(bucket, version);
+        self.floors.raise(slot, version);
     }
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
@@ -105,7 +106,7 @@ impl Replica {
         {
             return ReadReply::Overtaken { current };
         }
-        let floor = self.floors.at(token(key));
+        let floor = self.floors.at(slot_of(key));
         let held = self.entries.get(key);
         let unconfirmed = held.as_ref().is_some_and(|held| held.meta.unconfirmed);
         ReadReply::Holds {
@@ -232,7 +233,7 @@ impl Replica {
         };
         if self.rules.keep(Rule::ExpiryIsRemembered) {
             self.floors
-                .raise(token(key), meta.version.unwrap_or(Version::ZERO));
+                .raise(slot_of(key), meta.version.unwrap_or(Version::ZERO));
         }
         self.remember_accepted(now, &meta);
         self.changes += 1;
@@ -243,7 +244,7 @@ impl Replica {
     pub(super) fn forget_up_to(&mut self, now: Now, key: &[u8], version: Version) {
         self.changes += 1;
         self.forget(now, key);
-        self.floors.raise(token(key), version);
+        self.floors.raise(slot_of(key), version);
     }
 
     /// Forgets an entry that is past its time, or a tombstone past its grace.
@@ -343,7 +344,7 @@ impl Replica {
             cursor = next;
             if held.meta.version.is_some_and(|version| version > limit) {
                 let key = Bytes::from(held.key);
-                self.floors.raise(token(&key), limit);
+                self.floors.raise(slot_of(&key), limit);
                 self.changes += 1;
                 self.entries.remove(&key);
             }

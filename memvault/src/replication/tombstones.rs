@@ -1,7 +1,7 @@
 //! Deletions are remembered, but not at the expense of values: tombstones have a share of the room, and those
 //! stored first go first.
 //!
-//! A tombstone that goes is [forgotten](Replica::forget) as any entry, so the floor of its bucket knows of it,
+//! A tombstone that goes is [forgotten](Replica::forget) as any entry, so the floor of its slot knows of it,
 //! and what it deleted cannot come back at QUORUM.
 
 use alloc::collections::VecDeque;
@@ -106,7 +106,7 @@ mod tests {
     use super::super::entry::Entry;
     use super::super::message::{NodeState, OfferKind, OfferReply};
     use super::*;
-    use crate::hash::token;
+    use crate::slot::slot_of;
     use crate::store;
     use crate::time::{Instant, Timestamp};
 
@@ -168,7 +168,7 @@ mod tests {
             20_000 - replica.entries.tombstones()
         );
         // The first of them are forgotten, and that they were there is not.
-        let floor = replica.floors.at(token(b"gone-7"));
+        let floor = replica.floors.at(slot_of(b"gone-7"));
         assert!(floor >= Version::at(at(1_007).wall));
         assert!(replica.entries.peek(b"gone-7").is_none());
         let late = offer(&mut replica, 1_006, "gone-7", Some("back"));

@@ -240,9 +240,23 @@ impl Ring {
         PreferenceLists::new(self, r)
     }
 
-    /// Iterates in order over the tokens and who has them.
-    pub(crate) fn owners(&self) -> impl Iterator<Item = (Token, NodeIndex)> + '_ {
-        self.tokens.iter().map(|(token, owner)| (*token, *owner))
+    /// Where a node stands; some of these tokens may have gone to another with a smaller id.
+    pub(crate) fn tokens_of(&self, index: NodeIndex) -> impl Iterator<Item = Token> + '_ {
+        let node = self.node(index);
+        let tokens = |node: &'_ Node| 0..node.weight * self.per_weight;
+        let numbers = node.map_or(0..0, tokens);
+        numbers.filter_map(move |number| Some((self.position)(&node?.id, number)))
+    }
+
+    /// The segment that a token is in: its last token, and its preference list. One that goes round the end of the
+    /// circle counts as ending there.
+    pub(crate) fn segment(&self, token: Token, r: usize) -> (Token, Replicas<'_>) {
+        let start = self.tokens.iter_from(&token);
+        let end = start
+            .clone()
+            .next()
+            .map_or(Token(u64::MAX), |(end, _)| *end);
+        (end, Replicas::new(self, start, r))
     }
 
     /// Counts the nodes.

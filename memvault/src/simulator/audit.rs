@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use super::process::EPOCH_MS;
 use super::scenario::Scenario;
 use super::violation::{Promise, Violation};
-use super::workload::{LONGEST_UNNOTICED, key_name, number_of, number_of_key};
+use super::workload::{LONGEST_UNNOTICED, number_of, number_of_key};
 use crate::replication::{Body, Config, Node, read_quorum};
 use crate::time::{Duration, Instant};
 use crate::version::{Hlc, Version};
@@ -115,7 +115,9 @@ impl Audit {
         };
         let longest = config.op_deadline + clocks + unnoticed + SLACK;
         Self {
-            keys: (0..scenario.all_keys()).map(key_name).collect(),
+            keys: (0..scenario.all_keys())
+                .map(|key| scenario.key_name(key))
+                .collect(),
             views: vec![View::new(scenario.all_keys()); scenario.nodes],
             values: BTreeMap::new(),
             asked: BTreeMap::new(),

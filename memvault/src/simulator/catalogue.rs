@@ -222,7 +222,7 @@ const fn lasting(seed: u64) -> Scenario {
 const fn evicting(seed: u64) -> Scenario {
     Scenario {
         max_entries: Some(3),
-        floor_buckets: 4,
+        hash_tags: 2,
         ..Scenario::stormy(seed)
     }
 }
@@ -289,7 +289,7 @@ const fn graves(seed: u64) -> Scenario {
         writes: 100,
         deletes: 500,
         tombstone_grace: Duration::from_millis(50),
-        floor_buckets: 256,
+        hash_tags: 256,
         duration: Duration::from_secs(40),
         faults,
         ..Scenario::calm(seed)
@@ -307,7 +307,7 @@ const fn stragglers(seed: u64) -> Scenario {
         think: Duration::from_millis(4),
         deletes: 400,
         tombstone_grace: Duration::from_millis(10),
-        floor_buckets: 64,
+        hash_tags: 64,
         duration: Duration::from_secs(10),
         faults,
         ..Scenario::calm(seed)

@@ -157,7 +157,7 @@ fn two_disagree(seed: u64, broken: Option<Rule>) -> bool {
 #[test]
 fn lone_clocks_are_trusted() {
     // One in some hundred shows it: those before would only take time.
-    let mut seeds = 541..=600;
+    let mut seeds = 461..=500;
     let broken = Some(Rule::LoneClocksAreDoubted);
     let seed = seeds.find(|seed| two_disagree(*seed, broken));
     let seed = seed.expect("it shows");
@@ -171,11 +171,11 @@ fn lone_clocks_are_trusted() {
 mutants! {
     restarted_member_serves_at_once: WarmUp in ambush, shows LinearizableHits within 20;
     warm_up_from_one_source: WarmUpHearsEnough in abandoned, shows LinearizableHits within 60;
-    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in abandoned, shows LinearizableHits within 120 after 20;
+    warm_up_keeps_what_is_uncertain: WarmUpDropsUncertain in abandoned, shows LinearizableHits within 200 after 290;
     warm_up_leaves_floors_behind: WarmUpTakesFloors in abandoned, shows Convergence within 20;
     degraded_start_forgets_nothing: DegradedStartForgets in abandoned, shows LinearizableHits within 150 after 40;
     warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
-    warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 30;
+    warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 40 after 30;
     older_tags_are_accepted: OlderTagsAreRefused in hasty, shows LinearizableHits within 10;
     accepted_tags_are_forgotten: AcceptedTagsAreRemembered in hasty, shows LinearizableHits within 10;
     evictions_leave_no_floor: EvictionIsRemembered in evicting, shows LinearizableHits within 10;
@@ -185,9 +185,9 @@ mutants! {
     refused_retries_are_taken_for_undone: RefusedRetriesAreAskedAbout in hasty, shows LinearizableHits within 60;
     one_acknowledgement_is_a_quorum: QuorumsAreCounted in hasty, shows LinearizableHits within 20;
     changes_end_before_keys_are_taken_over: ChangesWaitForGainers in changing, shows Durability within 5;
-    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in quarrel, shows LinearizableHits within 60;
+    writes_during_a_change_are_on_the_present_list_only: QuorumsAreJoint in quarrel, shows LinearizableHits within 60 after 120;
     what_was_gained_is_fetched_anew: GainsAreKept in quarrel, shows Durability within 20;
-    two_member_lists_for_one_epoch: MajoritiesAgree in quarrel, shows Rest within 100;
+    two_member_lists_for_one_epoch: MajoritiesAgree in quarrel, shows Rest within 100 after 250;
     promises_are_broken: PromisesAreKept in counting, shows AtomicUpdates within 60;
     leases_are_broken: LeasesAreKept in loading, shows FreshLoads within 60;
     fills_have_new_tags: FillsKeepTheirTag in loading, shows FreshLoads within 20;
@@ -196,6 +196,6 @@ mutants! {
     tags_are_old_by_a_wrong_clock: WallIsDistrusted in clocks, shows LinearizableHits within 60;
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
     there_is_no_retry_budget: RetriesHaveABudget in overload, shows Responsiveness within 4;
-    small_messages_wait_for_large_ones: SmallBeforeLarge in large, shows Responsiveness within 8;
+    small_messages_wait_for_large_ones: SmallBeforeLarge in large, shows Responsiveness within 8 after 12;
     refused_write_back_is_returned: RefusedWriteBackIsMiss in stragglers, shows LinearizableHits within 320 after 350;
 }

@@ -209,7 +209,6 @@ pub(super) fn config(scenario: &Scenario, number: usize) -> Config {
         join_patience: Duration::from_secs(2),
         replicas: scenario.replicas,
         on_ambiguous: scenario.on_ambiguous,
-        floor_buckets: scenario.floor_buckets,
         warm_max: scenario.warm_max,
         tombstone_grace: scenario.tombstone_grace,
         #[cfg(test)]

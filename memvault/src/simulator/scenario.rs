@@ -1,5 +1,8 @@
 //! What is simulated: cluster, workload, faults.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use super::faults::Faults;
 use super::load::Load;
 use crate::chance::Chance;
@@ -56,8 +59,8 @@ pub struct Scenario {
     pub max_entries: Option<usize>,
     /// Most bytes per member.
     pub max_bytes: Option<usize>,
-    /// Buckets of the floors; few make them coarse.
-    pub floor_buckets: usize,
+    /// Hash tags of the clients' keys; those with one tag share a slot, its replicas and its floor.
+    pub hash_tags: usize,
     /// How long a restarted member waits for peers out of reach.
     pub warm_max: Duration,
     /// What work costs, and what is asked for beside the clients; none: messages cost no time, and links have no width.
@@ -77,6 +80,15 @@ impl Scenario {
         return self.broken != Some(Rule::SmallBeforeLarge);
         #[cfg(not(test))]
         true
+    }
+
+    /// The name of a key. Those of the load are spread over all slots.
+    pub(super) fn key_name(&self, key: usize) -> Vec<u8> {
+        if key < self.keys {
+            format!("{{{}}}key-{key}", key % self.hash_tags.max(1)).into_bytes()
+        } else {
+            format!("key-{key}").into_bytes()
+        }
     }
 
     /// Keys of the clients and of the load.
@@ -110,7 +122,7 @@ impl Scenario {
             through_members: 0,
             max_entries: None,
             max_bytes: None,
-            floor_buckets: 16,
+            hash_tags: 8,
             warm_max: Duration::from_secs(8),
             load: None,
             faults: Faults::none(),
@@ -186,7 +198,7 @@ impl Scenario {
             writes: between(100, 900) as u64,
             deletes: between(0, 500) as u64,
             max_entries: (between(0, 1) == 0).then_some(between(1, keys)),
-            floor_buckets: 1 << between(0, 8),
+            hash_tags: 1 << between(0, 8),
             warm_max: Duration::from_millis(between(500, 8000) as u64),
             ..Self::stormy(seed)
         }

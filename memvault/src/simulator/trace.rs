@@ -7,8 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::TRACE_LINES;
+use super::scenario::Scenario;
 use super::violation::Violation;
-use super::workload::{key_name, number_of};
+use super::workload::number_of;
 use crate::replication::{Body, Entry, OfferReply, PullReply, ReadReply};
 use crate::time::{Duration, Instant};
 use crate::version::Version;
@@ -34,10 +35,10 @@ const AFTERMATH: Duration = Duration::from_millis(2);
 
 impl Trace {
     /// A trace for a violation about a key.
-    pub(super) fn of(violation: &Violation) -> Option<Self> {
+    pub(super) fn of(scenario: &Scenario, violation: &Violation) -> Option<Self> {
         let number = violation.key?;
         Some(Self {
-            key: key_name(number),
+            key: scenario.key_name(number),
             number,
             values: violation.values.clone(),
             versions: BTreeSet::new(),

@@ -13,7 +13,7 @@ use super::history::{Act, Record};
 use super::load::{Load, Phase, Rate};
 use super::meter::Meter;
 use super::process::levels;
-use super::workload::{key_name, number_of, set};
+use super::workload::{number_of, set};
 use super::world::World;
 use crate::chance::Chance;
 use crate::command::Expiry;
@@ -152,7 +152,7 @@ impl World<'_> {
     /// A request for these keys, and whether it writes. Its values are numbered from `first` on.
     fn draw_bulk(&mut self, keys: Range<usize>, first: u64, phase: &Phase) -> (Request, bool) {
         let names: Vec<Bytes> = keys
-            .map(|key| Bytes::from(key_name(self.bulk_key(key))))
+            .map(|key| Bytes::from(self.scenario.key_name(self.bulk_key(key))))
             .collect();
         let chance = &mut self.traffic.chance;
         if !chance.one_in_thousand(self.scenario.writes) {

@@ -105,7 +105,7 @@ impl World<'_> {
     }
 
     fn draw_request(&mut self, coordinator: usize, key: usize, value: u64) -> (Act, Request) {
-        let bytes: Bytes = key_name(key).into();
+        let bytes: Bytes = self.scenario.key_name(key).into();
         if !self.chance.one_in_thousand(self.scenario.writes) {
             return (Act::Miss, Request::Get(bytes));
         }
@@ -349,16 +349,9 @@ pub(super) fn number_of(value: &[u8]) -> u64 {
         .map_or(0, |number| u64::from_be_bytes(*number))
 }
 
-/// The name of a key.
-pub(super) fn key_name(key: usize) -> Vec<u8> {
-    format!("key-{key}").into_bytes()
-}
-
 /// The number of a key.
 pub(super) fn number_of_key(name: &[u8]) -> Option<usize> {
-    core::str::from_utf8(name)
-        .ok()?
-        .strip_prefix("key-")?
-        .parse()
-        .ok()
+    let name = core::str::from_utf8(name).ok()?;
+    let (_, number) = name.split_once("key-")?;
+    number.parse().ok()
 }

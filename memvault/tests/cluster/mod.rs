@@ -4,6 +4,8 @@ use memvault::replication::{
     Answer, Bytes, Config, Event, Level, Levels, Member, Node, NodeState, Now, Outcome, Request,
     Role,
 };
+use memvault::ring::NodeIndex;
+use memvault::slot::slot_of;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
 use memvault::transport::{FaultInjector, FaultRates, Loopback, LoopbackNetwork, Pump};
@@ -212,12 +214,13 @@ impl Cluster {
 
     /// The replicas of a key, in order.
     pub(crate) fn replicas_of(&self, key: &str) -> Vec<usize> {
-        let ring = self.node(self.client(0)).ring();
-        let number = |index| {
-            let id = ring.node_id(index).expect("it is named");
+        let node = self.node(self.client(0));
+        let number = |index: &NodeIndex| {
+            let id = node.ring().node_id(*index).expect("it is named");
             id.trim_start_matches("node-").parse().expect("a number")
         };
-        ring.replicas(key.as_bytes(), 3).map(number).collect()
+        let list = node.slots().replicas(slot_of(key.as_bytes()));
+        list.iter().map(number).collect()
     }
 
     /// The events of one process.

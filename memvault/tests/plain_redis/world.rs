@@ -8,6 +8,7 @@ use memvault::connection::{self, Connection};
 use memvault::replication::{
     Answer, Bytes, Config, Event, Levels, Link, Member, Node, Now, Outcome, Request, Role,
 };
+use memvault::slot::slot_of;
 use memvault::store::{self, Store};
 use memvault::time::{Duration, Instant, Timestamp};
 use memvault::transport::{Incident, Loopback, LoopbackNetwork, Pump, Transport};
@@ -208,10 +209,8 @@ impl World {
 
     /// The servers of a key, the leader first.
     pub(crate) fn replicas(&self, key: &str) -> Vec<usize> {
-        let ring = self.pump.node().ring();
-        let replicas = self.pump.node().config().replicas;
-        let list = ring.replicas(key.as_bytes(), replicas);
-        list.map(|node| node.as_usize()).collect()
+        let list = self.pump.node().slots().replicas(slot_of(key.as_bytes()));
+        list.iter().map(|node| node.as_usize()).collect()
     }
 
     /// What each server holds for a key, by its number.

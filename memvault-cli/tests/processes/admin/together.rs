@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use memvault::slot::slot_of;
 use serde_json::Value;
 
 use super::{get, json, metric};
@@ -82,6 +83,7 @@ fn a_gateway_tells_of_its_members_where_keys_are_and_what_happened() {
     // A key of three bytes, one of which must be encoded: the command `ring` says the same.
     let place = json(admin, "/api/where?x=y&key=a%26+");
     assert_eq!(place["key"], "a& ");
+    assert_eq!(place["slot"], slot_of(b"a& ").number());
     let ran = memvault(&["ring", "--cluster", &cluster.list, "--key", "a& ", "--json"]);
     let nodes = place["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), 3);
@@ -253,22 +255,20 @@ fn nodes_are_asked_only_while_somebody_looks() {
 }
 
 #[test]
-fn the_circle_is_told_in_parts() {
+fn the_circle_is_told_slot_by_slot() {
     let members = Members::start();
     let ring = json(members.admin[0], "/api/ring");
     let leaders = ring["leaders"].as_array().expect("a list");
     assert_eq!(
         (ring["nodes"].as_array().map(Vec::len), leaders.len()),
-        (Some(3), 2880)
+        (Some(3), 16_384)
     );
-    // Virtual nodes may be narrower than a part; most are not.
-    let agree = (0..300).filter(|key| {
+    for key in 0..300 {
         let place = json(members.admin[0], &format!("/api/where?key=k{key}"));
-        let position = place["position"].as_f64().expect("a fraction");
-        let leader = &leaders[(position * 2880.0) as usize];
-        place["nodes"][0] == ring["nodes"][leader.as_u64().expect("a place") as usize]
-    });
-    assert!(agree.count() > 200);
+        let leader = &leaders[place["slot"].as_u64().expect("a slot") as usize];
+        let leader = &ring["nodes"][leader.as_u64().expect("a place") as usize];
+        assert_eq!(place["nodes"][0], *leader, "k{key}");
+    }
 }
 
 #[test]

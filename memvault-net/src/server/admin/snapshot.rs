@@ -62,7 +62,7 @@ pub(super) struct Seen {
 }
 
 impl Snapshot {
-    /// Looks at the server. O(virtual nodes of the ring).
+    /// Looks at the server. O(slots).
     pub(super) fn take(clients: &Clients, events: &BTreeMap<&'static str, u64>) -> Self {
         Self {
             uptime: clients.started_at.elapsed(),
@@ -88,8 +88,9 @@ impl Cluster {
         let reports = driver.peers();
         driver.inspect(|node| {
             let (document, ring) = (node.document(), node.ring());
-            let shares: BTreeMap<_, _> = ring
-                .shares(document.replicas.into())
+            let shares: BTreeMap<_, _> = node
+                .slots()
+                .shares(ring)
                 .into_iter()
                 .filter_map(|share| Some((ring.node_id(share.node)?, share)))
                 .collect();

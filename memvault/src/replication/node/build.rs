@@ -21,9 +21,6 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if Config::bad_weights(config.members.iter()) {
         return Err(ConfigError::BadMember(WEIGHTS.into()));
     }
-    if !config.floor_buckets.is_power_of_two() {
-        return Err(ConfigError::FloorBuckets(config.floor_buckets));
-    }
     if config.plain_redis {
         check_plain(config)?;
     }
@@ -56,7 +53,7 @@ pub(super) fn build_context(
 }
 
 fn place(document: &Document, peers: &Peers) -> Result<Placement, ConfigError> {
-    let placement = Placement::new(document, |id| peers.index_of(id));
+    let placement = Placement::new(document, &peers.numbers(), None);
     placement.map_err(|Misplaced { id, error }| match error {
         RingError::DuplicateNode => ConfigError::DuplicateMember(id),
         error => ConfigError::BadMember(alloc::format!("{id}: {error}")),

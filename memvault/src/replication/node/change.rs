@@ -199,7 +199,7 @@ impl Node {
     fn is_established(&self) -> bool {
         let peers = &self.cx.peers;
         let follows = |node| peers.follows(node);
-        let mut lists = self.cx.placement.joint_lists.iter();
+        let mut lists = self.cx.placement.joint_lists().iter();
         lists.all(|list| list.is_quorum_of_present(list.filter(follows)))
             && self
                 .cx
@@ -222,7 +222,7 @@ impl Node {
         let mut gainers = self
             .cx
             .placement
-            .joint_lists
+            .joint_lists()
             .iter()
             .flat_map(|list| list.gainers());
         gainers.all(|node| has_gained(&node))

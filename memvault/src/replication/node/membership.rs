@@ -53,7 +53,11 @@ impl Node {
     pub(super) fn follow(&mut self, now: Now, document: Document) {
         let before = self.cx.document.clone();
         self.cx.peers.follow(&self.cx.config, &document);
-        let placement = Placement::new(&document, |id| self.cx.peers.index_of(id));
+        let placement = Placement::new(
+            &document,
+            &self.cx.peers.numbers(),
+            Some(&self.cx.placement),
+        );
         let Ok(placement) = placement else {
             // It was looked at before; only a process that has seen 65 535 nodes comes here.
             self.cx.peers.follow(&self.cx.config, &before);
@@ -132,7 +136,7 @@ impl Node {
             || self
                 .cx
                 .placement
-                .joint_lists
+                .joint_lists()
                 .iter()
                 .any(|list| list.gains(member.me));
         member.gains = None;

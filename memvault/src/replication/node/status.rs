@@ -9,8 +9,8 @@ use super::super::document::Document;
 use super::super::message::{NodeState, Progress};
 use super::super::replica::Replica;
 use super::Node;
-use crate::hash::token;
 use crate::ring::{NodeIndex, Ring};
+use crate::slot::{SlotTable, slot_of};
 use crate::store::{Entries, EntryRef};
 use crate::time::Duration;
 use crate::version::Version;
@@ -184,10 +184,16 @@ impl Node {
         self.coordinator.unfinished() + leader
     }
 
-    /// Where keys go at present.
+    /// The ring that decides where slots go at present.
     #[must_use]
     pub fn ring(&self) -> &Ring {
-        &self.cx.placement.current
+        self.cx.placement.ring()
+    }
+
+    /// Which nodes hold each slot at present, by their numbers on the [ring](Self::ring).
+    #[must_use]
+    pub fn slots(&self) -> &SlotTable {
+        self.cx.placement.slots()
     }
 
     /// The member list and the change of it that is under way.
@@ -251,10 +257,10 @@ impl Node {
         self.member.as_ref().map(|member| member.replica.changes())
     }
 
-    /// What a member holds of `key`, and the floor of its bucket.
+    /// What a member holds of `key`, and the floor of its slot.
     pub(crate) fn held(&self, key: &[u8]) -> Option<(Option<EntryRef<'_>>, Version)> {
         let replica = &self.member.as_ref()?.replica;
-        Some((replica.entries.peek(key), replica.floors.at(token(key))))
+        Some((replica.entries.peek(key), replica.floors.at(slot_of(key))))
     }
 }
 

@@ -7,7 +7,7 @@ mod link;
 mod pace;
 mod view;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -253,6 +253,16 @@ impl Peers {
         let mut numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
         let found = numbered.find(|(_, peer)| peer.id == id);
         found.map(|(node, _)| node)
+    }
+
+    /// The numbers of all, by id. O(members · log members).
+    pub(super) fn numbers(&self) -> BTreeMap<&str, NodeIndex> {
+        let numbers = (0..=u16::MAX).map(NodeIndex);
+        self.peers
+            .iter()
+            .map(|peer| &*peer.id)
+            .zip(numbers)
+            .collect()
     }
 
     pub(super) fn peer(&self, node: NodeIndex) -> Option<&Peer> {

@@ -10,6 +10,7 @@ use super::super::replica::Replica;
 use super::{Purpose, Source, Staged, WarmUp};
 use crate::hash::token;
 use crate::ring::NodeIndex;
+use crate::slot::slot_of;
 use crate::time::{Duration, Instant};
 use crate::version::{Hlc, Version};
 
@@ -147,16 +148,16 @@ impl WarmUp {
         from: NodeIndex,
         pulled: &PulledEntry,
     ) {
-        let replicas = cx.preference(&pulled.key);
-        let is_mine = |me| match self.purpose {
-            Purpose::Gain => replicas.gains(me),
-            Purpose::WarmUp | Purpose::CatchUp { .. } => replicas.contains(me),
-        };
-        if !cx.me.is_some_and(is_mine) || !cx.observe(now, pulled.entry.version) {
+        let slot = slot_of(&pulled.key);
+        let replicas = *cx.placement.at(slot);
+        if !self.purpose.concerns(cx, &replicas) || !cx.observe(now, pulled.entry.version) {
             return;
         }
         let catches_up = self.catches_up();
-        let staged = self.staged.entry(token(&pulled.key)).or_default();
+        let staged = self.staged.entry(token(&pulled.key)).or_insert(Staged {
+            slot,
+            ..Staged::default()
+        });
         let who = replicas.set_of(from);
         if catches_up {
             staged.holders = staged.holders.or(who);
@@ -209,7 +210,7 @@ impl WarmUp {
         }
         let held = replica.entries.peek(key).map(|held| held.meta);
         let version = held.and_then(|meta| meta.version).unwrap_or(Version::ZERO);
-        if held.is_some() && replica.floors.at(token) <= version {
+        if held.is_some() && replica.floors.at(slot_of(key)) <= version {
             replica.mark(key, false);
             self.staged.remove(&token);
             self.written.remove(&token);

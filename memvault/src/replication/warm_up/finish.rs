@@ -1,19 +1,19 @@
 //! The end of a warm-up: what stays of the entries that were fetched or written meanwhile, and what counts as
 //! forgotten from then on.
 
-use alloc::vec::Vec;
+use alloc::collections::BTreeSet;
 
 use super::super::Now;
 use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::event::Event;
 use super::super::floors::Floors;
-use super::super::preference::{Preference, ReplicaSet};
 use super::super::replica::Replica;
 use super::super::rules::Rule;
-use super::{Purpose, Stage, WarmUp};
-use crate::hash::{Token, token};
+use super::{Purpose, Stage, Staged, WarmUp};
+use crate::hash::token;
 use crate::ring::NodeIndex;
+use crate::slot::{Slot, slot_of};
 use crate::store::EntryRef;
 use crate::version::Version;
 
@@ -32,15 +32,9 @@ impl WarmUp {
 
     /// Takes over what the sources have forgotten, where this node fetched keys.
     fn take_floors(&self, cx: &Context, replica: &mut Replica) {
-        // In a large cluster it takes long to find out which buckets are concerned.
-        if self.have_forgotten_nothing() {
-            return;
-        }
-        let touched = buckets_of(cx, replica, &self.lists);
-        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
-            let bucket = *bucket as usize;
-            if touched.get(bucket).copied().unwrap_or(false) {
-                replica.raise_floor(bucket, *floor);
+        for (slot, floor) in self.sources.values().flat_map(|source| &source.floors) {
+            if self.purpose.concerns(cx, cx.placement.at(*slot)) {
+                replica.raise_floor(*slot, *floor);
             }
         }
     }
@@ -50,22 +44,27 @@ impl WarmUp {
         if self.have_forgotten_nothing() {
             return;
         }
-        let mut highest = Floors::new(replica.floors.last_bucket() + 1);
-        for (bucket, floor) in self.sources.values().flat_map(|source| &source.floors) {
-            highest.raise_bucket(*bucket as usize, *floor);
+        let mut highest = Floors::new();
+        for (slot, floor) in self.sources.values().flat_map(|source| &source.floors) {
+            highest.raise(*slot, *floor);
         }
         let mut cursor = 0;
         while let Some((held, next)) = replica.entries.scan(cursor) {
             cursor = next;
             let version = held.meta.version.unwrap_or(Version::ZERO);
-            // Asked first, as most entries are above it and who holds a key takes a walk on the ring.
-            let token = token(held.key);
-            if highest.at(token) <= version {
+            // Asked first, as most entries are above it.
+            let slot = slot_of(held.key);
+            if highest.at(slot) <= version {
                 continue;
             }
-            let replicas = cx.preference(held.key);
+            let replicas = cx.placement.at(slot);
             let done = replicas.filter(|node| self.is_done(node));
-            if self.may_have_gone(replica, (token, &replicas, done), version) {
+            let staged = self.staged_of(held.key);
+            if self.may_have_gone(
+                slot,
+                replicas.members(done.without(staged.holders)),
+                version,
+            ) {
                 let key = Bytes::from(held.key);
                 replica.forget(now, &key);
             }
@@ -73,18 +72,19 @@ impl WarmUp {
         self.take_floors(cx, replica);
     }
 
-    /// Whether one of the sources that are `done` and do not hold a key has forgotten something newer than
-    /// `version` in its bucket.
+    /// Whether one of the sources that do not hold a key has forgotten something newer than `version` in its slot.
     fn may_have_gone(
         &self,
-        replica: &Replica,
-        (token, replicas, done): (Token, &Preference, ReplicaSet),
+        slot: Slot,
+        mut others: impl Iterator<Item = NodeIndex>,
         version: Version,
     ) -> bool {
-        let staged = self.staged.get(&token).copied().unwrap_or_default();
-        replicas
-            .members(done.without(staged.holders))
-            .any(|node| self.floor_of(replica, node, token) > version)
+        others.any(|node| self.floor_of(node, slot) > version)
+    }
+
+    /// What the sources said of a key.
+    fn staged_of(&self, key: &[u8]) -> Staged {
+        self.staged.get(&token(key)).copied().unwrap_or_default()
     }
 
     /// Decides on every entry, takes over what the sources have forgotten, and begins to serve.
@@ -113,7 +113,7 @@ impl WarmUp {
                 }
             }
         }
-        self.note_missed(cx, replica);
+        self.note_missed(cx);
         if cx.rules.keep(Rule::WarmUpTakesFloors) {
             self.take_floors(cx, replica);
         }
@@ -124,13 +124,13 @@ impl WarmUp {
     }
 
     /// Remembers which sources lack what another one holds: who led that write may have died since.
-    fn note_missed(&self, cx: &mut Context, replica: &Replica) {
-        for (token, staged) in &self.staged {
-            let replicas = cx.placement.at(*token);
+    fn note_missed(&self, cx: &mut Context) {
+        for staged in self.staged.values() {
+            let replicas = *cx.placement.at(staged.slot);
             let others = replicas.filter(|node| cx.me != Some(node) && self.is_done(node));
             for node in replicas.members(others.without(staged.current)) {
                 let holds_older = !replicas.set_of(node).and(staged.holders).is_empty();
-                if holds_older || self.floor_of(replica, node, *token) < staged.newest {
+                if holds_older || self.floor_of(node, staged.slot) < staged.newest {
                     cx.peers.note_missed(node, staged.newest);
                 }
             }
@@ -138,32 +138,33 @@ impl WarmUp {
     }
 
     /// The highest version that a source may have forgotten.
-    fn floor_of(&self, replica: &Replica, node: NodeIndex, token: Token) -> Version {
-        let bucket = u32::try_from(replica.floors.bucket(token)).unwrap_or(u32::MAX);
+    fn floor_of(&self, node: NodeIndex, slot: Slot) -> Version {
         let source = self.sources.get(&node);
-        let floor = source.and_then(|source| source.floors.get(&bucket));
+        let floor = source.and_then(|source| source.floors.get(&slot));
         floor.copied().unwrap_or(Version::ZERO)
     }
 
     fn judge(&self, cx: &Context, replica: &Replica, held: &EntryRef<'_>) -> Judgement {
         let version = held.meta.version.unwrap_or(Version::ZERO);
-        let (token, replicas) = (token(held.key), cx.preference(held.key));
+        let slot = slot_of(held.key);
+        let replicas = cx.placement.at(slot);
         let others = replicas.filter(|node| cx.me != Some(node));
         let done = replicas.filter(|node| self.is_done(node)).and(others);
-        if !self.suffices(cx, &replicas, done) {
+        if !self.suffices(cx, replicas, done) {
             return if version <= self.boot_floor {
                 Judgement::Doubt
             } else {
                 Judgement::Keep
             };
         }
-        let staged = self.staged.get(&token).copied().unwrap_or_default();
-        let own_floor = replica.floors.at(token);
-        let is_old = |floors: &Floors| floors.at(token) == own_floor;
+        let staged = self.staged_of(held.key);
+        let own_floor = replica.floors.at(slot);
+        let is_old = |floors: &Floors| floors.at(slot) == own_floor;
         let own_floor_allows = !held.meta.unconfirmed
             || own_floor <= version
             || self.floors_before.as_ref().is_some_and(is_old);
-        let certain = !self.may_have_gone(replica, (token, &replicas, done), version);
+        let others = replicas.members(done.without(staged.holders));
+        let certain = !self.may_have_gone(slot, others, version);
         let certain = certain || !cx.rules.keep(Rule::WarmUpDropsUncertain);
         if certain && own_floor_allows {
             Judgement::Keep
@@ -176,40 +177,11 @@ impl WarmUp {
 
     /// Where it started with too few sources, this node may have forgotten anything up to its start.
     fn raise_floors_of_degraded(&self, cx: &Context, replica: &mut Replica, progress: &[Stage]) {
-        let degraded: Vec<_> = self
-            .lists
-            .iter()
-            .zip(progress)
-            .filter(|(_, stage)| **stage == Stage::Degraded)
-            .map(|(list, _)| *list)
-            .collect();
-        let touched = buckets_of(cx, replica, &degraded);
-        for (bucket, _) in touched.iter().enumerate().filter(|(_, is)| **is) {
-            replica.raise_floor(bucket, self.boot_floor);
+        let lists = self.lists.iter().zip(progress);
+        let degraded = lists.filter(|(_, stage)| **stage == Stage::Degraded);
+        let degraded: BTreeSet<_> = degraded.map(|(list, _)| *list).collect();
+        for slot in Slot::all().filter(|slot| degraded.contains(cx.placement.at(*slot))) {
+            replica.raise_floor(slot, self.boot_floor);
         }
     }
-}
-
-/// The buckets in which there are keys with one of these preference lists, which are sorted.
-fn buckets_of(cx: &Context, replica: &Replica, lists: &[Preference]) -> Vec<bool> {
-    let mut touched = alloc::vec![false; replica.floors.last_bucket() + 1];
-    let mut touch = |from: usize, to: usize| {
-        for is in touched.iter_mut().take(to + 1).skip(from) {
-            *is = true;
-        }
-    };
-    // The first segment begins behind the last token and goes round through zero.
-    let (mut from, mut wraps, mut is_first) = (0, false, true);
-    for (end, list) in cx.placement.segments() {
-        let to = replica.floors.bucket(end);
-        if lists.binary_search(&list).is_ok() {
-            touch(from, to);
-            wraps |= is_first;
-        }
-        (from, is_first) = (to, false);
-    }
-    if wraps {
-        touch(from, replica.floors.last_bucket());
-    }
-    touched
 }

@@ -27,6 +27,7 @@ use super::rules::Rule;
 use super::throttle::Throttle;
 use crate::hash::{Token, token};
 use crate::ring::NodeIndex;
+use crate::slot::Slot;
 use crate::store::EntryRef;
 use crate::time::{Duration, Instant, Timestamp};
 use crate::version::{Hlc, Version};
@@ -40,6 +41,16 @@ enum Purpose {
     CatchUp { since: u64 },
     /// The keys that this node will hold after the change of members, and does not yet.
     Gain,
+}
+
+impl Purpose {
+    /// Whether the keys with this preference list are fetched.
+    fn concerns(self, cx: &Context, list: &Preference) -> bool {
+        cx.me.is_some_and(|me| match self {
+            Self::Gain => list.gains(me),
+            Self::WarmUp | Self::CatchUp { .. } => list.contains(me),
+        })
+    }
 }
 
 /// One warm-up or catching-up.
@@ -56,7 +67,7 @@ pub(super) struct WarmUp {
     staged: HashMap<Token, Staged, RandomState>,
     /// Tokens of keys that were written meanwhile, before the sources agreed on them.
     written: BTreeSet<Token>,
-    /// The distinct preference lists that this node is on. Invariant: sorted.
+    /// The distinct preference lists that this node is on.
     lists: Vec<Preference>,
     /// Those who take keys of these lists over.
     gainers: BTreeSet<NodeIndex>,
@@ -77,7 +88,7 @@ struct Source {
     asked: Option<(u64, Instant)>,
     last_asked: Instant,
     retry_at: Instant,
-    floors: BTreeMap<u32, Version>,
+    floors: BTreeMap<Slot, Version>,
     /// Of how many entries it has looked at how many.
     looked_at: u64,
     total: u64,
@@ -86,6 +97,7 @@ struct Source {
 /// What the sources said of one key.
 #[derive(Clone, Copy, Debug, Default)]
 struct Staged {
+    slot: Slot,
     holders: ReplicaSet,
     /// A source held it without being certain of it.
     doubtful: bool,
@@ -350,12 +362,8 @@ fn hasher(now: Now) -> RandomState {
     RandomState::with_seeds(started, wall, 3, 4)
 }
 
-/// The distinct preference lists that this node is on, or for which it takes keys over, sorted.
+/// The distinct preference lists that this node is on, or for which it takes keys over.
 fn own_lists(cx: &Context, purpose: Purpose) -> Vec<Preference> {
-    let Some(me) = cx.me else { return Vec::new() };
-    let is_own = |list: &Preference| match purpose {
-        Purpose::Gain => list.gains(me),
-        Purpose::WarmUp | Purpose::CatchUp { .. } => list.contains(me),
-    };
-    cx.placement.lists(is_own)
+    let lists = cx.placement.lists().iter().copied();
+    lists.filter(|list| purpose.concerns(cx, list)).collect()
 }

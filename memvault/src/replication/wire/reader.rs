@@ -12,6 +12,7 @@ use super::super::message::{
 };
 use super::{HELLO, WireError, kind, state};
 use crate::resp::Args;
+use crate::slot::Slot;
 use crate::time::Timestamp;
 use crate::version::{VERSION_LEN, Version};
 
@@ -386,7 +387,8 @@ fn pull_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<PullRe
     let (looked_at, total) = (header.u32()?, header.u32()?);
     let mut floors = Vec::new();
     for _ in 0..header.u32()? {
-        floors.push((header.u32()?, header.version()?));
+        let slot = Slot::new(header.u16()?).ok_or(WireError::BadValue)?;
+        floors.push((slot, header.version()?));
     }
     let mut entries = Vec::new();
     for _ in 0..header.u32()? {

@@ -354,8 +354,8 @@ impl<'a> Parts<'a> {
         self.u32(*looked_at);
         self.u32(*total);
         self.u32(u32::try_from(floors.len()).unwrap_or(u32::MAX));
-        for (bucket, floor) in floors {
-            self.u32(*bucket);
+        for (slot, floor) in floors {
+            self.u16(slot.number());
             self.version(*floor);
         }
         self.u32(u32::try_from(entries.len()).unwrap_or(u32::MAX));

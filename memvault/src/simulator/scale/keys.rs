@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::hash;
 use crate::ring::{NodeIndex, Ring, RingError};
+use crate::slot::{SlotTable, slot_of};
 
 /// What [`share_keys`] has counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,19 +43,20 @@ pub fn share_keys(nodes: usize, replicas: usize, keys: u64) -> Result<Shares, Ri
     }
     let mut grown = ring.clone();
     let newcomer = grown.add(&node_name(nodes), 1)?;
+    let [now, then] = [&ring, &grown].map(|ring| SlotTable::new(ring, replicas));
     let (mut leads, mut holds) = (vec![0; nodes], vec![0; nodes]);
     let (mut leaders_moved, mut copies_moved) = (0, 0);
     for number in 0..keys {
-        let token = hash::token(format!("key:{number:012}").as_bytes());
-        for (place, node) in ring.replicas_of_token(token, replicas).enumerate() {
-            count(&mut holds, node);
+        let slot = slot_of(format!("key:{number:012}").as_bytes());
+        for (place, node) in now.replicas(slot).iter().enumerate() {
+            count(&mut holds, *node);
             if place == 0 {
-                count(&mut leads, node);
+                count(&mut leads, *node);
             }
         }
         // Only keys of the newcomer move: those it leads, and those it takes a copy of.
-        let mut after = grown.replicas_of_token(token, replicas);
-        match after.position(|node| node == newcomer) {
+        let after = then.replicas(slot);
+        match after.iter().position(|node| *node == newcomer) {
             Some(0) => (leaders_moved, copies_moved) = (leaders_moved + 1, copies_moved + 1),
             Some(_) => copies_moved += 1,
             None => {}

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::super::event::Event;
 use super::super::process::{Process, member_id, member_number, process_name};
-use super::super::workload::key_name;
 use super::World;
 use super::links::RESET_MAX;
 use super::load::AFTERMATH;
 use crate::replication::{Change, Document, Levels, Member, Node, NodeState, Request};
+use crate::slot::slot_of;
 use crate::time::{Duration, Instant};
 
 /// The operator leaves at least so many.
@@ -110,8 +110,9 @@ impl World<'_> {
             .iter()
             .find_map(|process| process.node.as_ref());
         let leader = alive.and_then(|node| {
-            let mut replicas = node.ring().replicas(&key_name(key), self.scenario.replicas);
-            replicas.find_map(|index| member_number(&node.address(index)).filter(is_alive))
+            let slot = slot_of(&self.scenario.key_name(key));
+            let mut replicas = node.slots().replicas(slot).iter();
+            replicas.find_map(|index| member_number(&node.address(*index)).filter(is_alive))
         });
         if let Some(leader) = leader {
             self.crash_member(leader);

@@ -69,7 +69,8 @@ pub fn run(scenario: &Scenario) -> Report {
 #[must_use]
 pub fn run_checking(scenario: &Scenario, promises: Promises) -> Report {
     let (mut report, _) = World::new(scenario, promises, None).run();
-    let trace = report.violations.first().and_then(Trace::of);
+    let trace = report.violations.first();
+    let trace = trace.and_then(|violation| Trace::of(scenario, violation));
     if trace.is_some() {
         (_, report.trace) = World::new(scenario, promises, trace).run();
     }

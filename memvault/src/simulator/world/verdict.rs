@@ -9,9 +9,9 @@ use super::super::history::{self, Act, Record};
 use super::super::process::member_id;
 use super::super::report::Report;
 use super::super::violation::Promise;
-use super::super::workload::key_name;
 use super::World;
 use crate::replication::{Node, NodeState};
+use crate::slot::slot_of;
 use crate::time::Instant;
 use crate::version::Version;
 
@@ -100,7 +100,7 @@ impl World<'_> {
     /// All replicas of a key have come to agree.
     fn check_convergence(&mut self) {
         for key in 0..self.scenario.all_keys() {
-            if let Some(what) = self.disagreement(&key_name(key)) {
+            if let Some(what) = self.disagreement(&self.scenario.key_name(key)) {
                 self.violate(Promise::Convergence, Some(key), what);
             }
         }
@@ -143,8 +143,8 @@ impl World<'_> {
         let Some((_, number, node)) = processes.max_by_key(|(epoch, ..)| *epoch) else {
             return Vec::new();
         };
-        let replicas = node.ring().replicas(key, self.scenario.replicas);
-        replicas.map(|index| self.member(number, index)).collect()
+        let replicas = node.slots().replicas(slot_of(key)).iter();
+        replicas.map(|index| self.member(number, *index)).collect()
     }
 
     fn is_member(&self, number: usize) -> bool {

@@ -24,7 +24,7 @@ function sector([from, to], [low, high]) {
     `L${words2(at(end, low))}A${low} ${low} 0 ${large} 0 ${words2(at(from, low))}Z`;
 }
 
-// One path for each node: all the parts that it leads.
+// One path for each node: all the slots that it leads.
 function pathsOf({ nodes, leaders }) {
   const paths = nodes.map(() => []);
   let start = 0;
@@ -112,8 +112,9 @@ function label(node, place, fraction, rank) {
 
 function needle(found) {
   if (!found) return [];
-  const [x1, y1] = at(found.position, 163);
-  const [x2, y2] = at(found.position, 197);
+  const position = (found.slot + 0.5) / circle.leaders.length;
+  const [x1, y1] = at(position, 163);
+  const [x2, y2] = at(position, 197);
   return [draw("line", { class: "needle", x1, y1, x2, y2 }), draw("circle", { class: "tip", cx: x1, cy: y1, r: 4 })];
 }
 

@@ -68,5 +68,5 @@ function paintWhere(view) {
     list.append(make("li", {}, `${rank + 1}. `, ...(node ? [badge(places[rank]), " "] : []), make("strong", {}, id), " ",
       make("span", { class: state.kind }, `${state.symbol} ${state.word}${role}`)));
   });
-  setPlace([make("p", {}, "The key ", make("code", {}, found.key), " is on these nodes, its leader first:"), list]);
+  setPlace([make("p", {}, "The key ", make("code", {}, found.key), ` is in slot ${found.slot} and on these nodes, its leader first:`), list]);
 }
