@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput};
 use fastrand::Rng;
-use memvault::command::{Condition, Data, Expiry, Set, SetReply};
+use memvault::command::Data;
 use memvault::resp::Protocol;
 use memvault::store::{Config, Store};
 use memvault::time::Timestamp;
@@ -51,13 +51,11 @@ fn execute(store: &mut Store, command: &Data<'_>, out: &mut Vec<u8>) {
 }
 
 const fn set(key: &[u8]) -> Data<'_> {
-    Data::Set(Set {
+    Data::Set {
         key,
         value: &VALUE,
-        expiry: Expiry::None,
-        condition: Condition::Always,
-        reply: SetReply::Done,
-    })
+        expire_at: None,
+    }
 }
 
 /// `key:` and eleven digits.

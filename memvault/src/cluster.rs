@@ -21,7 +21,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use crate::command::{
-    CommandError, Data, Edit, ExpiryForm, Membership, SetReply, SettingError, range,
+    CommandError, Data, Expiry, Membership, Present, Read, Reply, Sees, Set, SettingError, Update,
 };
 use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
 use crate::replication::{
@@ -107,25 +107,9 @@ impl<C> Requests<C> {
 pub struct Waiting<C> {
     /// The client, as the driver named it.
     pub client: C,
-    form: Form,
+    /// What the client asked of one key, if it only read.
+    read: Option<Read>,
     protocol: Protocol,
-}
-
-/// How an answer becomes a reply.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    /// As it is.
-    Plain,
-    /// 1 if it was done, 0 if not.
-    Flag,
-    /// The length of the value.
-    Length,
-    /// A part of the value, from its first to its last byte.
-    Range(i64, i64),
-    /// The type of the value.
-    Type,
-    /// When the key expires.
-    Expiry(ExpiryForm),
 }
 
 impl<C> Waiting<C> {
@@ -133,41 +117,29 @@ impl<C> Waiting<C> {
     ///
     /// [`Connection::complete`]: crate::connection::Connection::complete
     pub fn encode(&self, now: Timestamp, outcome: &Outcome, out: &mut Vec<u8>) {
-        let answer = match outcome {
-            Ok(answer) => answer,
-            Err(failure) => return encode::error_fmt(out, format_args!("{failure}")),
-        };
-        match (answer, self.form) {
-            (Answer::Done, Form::Flag) => encode::integer(out, 1),
-            (Answer::NotDone, Form::Flag) => encode::integer(out, 0),
-            (Answer::Done, _) => encode::ok(out),
-            // No command asks for a lease.
-            (Answer::NotDone | Answer::Leased(_), _) => encode::null(out, self.protocol),
-            (Answer::Value(value), Form::Length) => {
-                encode::integer(out, value.as_ref().map_or(0, |value| value.len() as i64));
-            }
-            (Answer::Value(value), Form::Range(start, end)) => {
-                let value = value.as_deref().unwrap_or(&[]);
-                encode::bulk(out, range(value, start, end));
-            }
-            (Answer::Refused(reason), _) => CommandError::Edit(*reason).encode(out),
-            (Answer::Value(value), _) => self.value(value.as_ref(), out),
-            (Answer::Values(values), _) => self.values(values, out),
-            (Answer::Count(count), Form::Type) => {
-                encode::simple(out, if *count > 0 { b"string" } else { b"none" });
-            }
-            (Answer::Count(count), _) => encode::integer(out, *count),
-            (Answer::Expiry(expiry), form) => {
-                let Form::Expiry(form) = form else { return };
-                encode::integer(out, form.number(now, *expiry));
-            }
+        match outcome {
+            Ok(Answer::Values(values)) => self.values(values, out),
+            Ok(answer) => self.reply(now, answer).encode(self.protocol, out),
+            Err(failure) => encode::error_fmt(out, format_args!("{failure}")),
         }
     }
 
-    fn value(&self, value: Option<&Bytes>, out: &mut Vec<u8>) {
-        match value {
-            Some(value) => encode::bulk(out, value),
-            None => encode::null(out, self.protocol),
+    /// The reply to a command on one key, or one that counts.
+    fn reply<'a>(&self, now: Timestamp, answer: &'a Answer) -> Reply<&'a [u8]> {
+        let read = |present: Option<Present<'a>>| match self.read {
+            Some(read) => read.reply(present, now),
+            None => Reply::Value(present.map(|found| found.value)),
+        };
+        let there = |value, expire_at| Present { value, expire_at };
+        match (answer, self.read) {
+            (Answer::Value(value), _) => read(value.as_deref().map(|value| there(value, None))),
+            (Answer::Expiry(expiry), _) => read(expiry.map(|at| there(&[], at))),
+            (Answer::Count(count), Some(_)) => read((*count > 0).then(|| there(&[], None))),
+            (Answer::Count(count), None) => Reply::Integer(*count),
+            (Answer::Done | Answer::Values(_), _) => Reply::Done,
+            // No command asks for a lease.
+            (Answer::NotDone | Answer::Leased(_), _) => Reply::NotDone,
+            (Answer::Refused(reason), _) => Reply::Refused(*reason),
         }
     }
 
@@ -182,7 +154,7 @@ impl<C> Waiting<C> {
         }
         encode::array(out, values.len());
         for value in values {
-            self.value(value.as_ref(), out);
+            Reply::Value(value.as_ref()).encode(self.protocol, out);
         }
     }
 }
@@ -224,7 +196,7 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
     }
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
-        let Some((request, form)) = request(&call.command) else {
+        let Some(request) = request(&call.command) else {
             // Nothing else is told without asking others.
             encode::bulk(out, self.members().as_bytes());
             return Execution::Done;
@@ -232,7 +204,10 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
         let id = self.requests.fresh_id();
         let waiting = Waiting {
             client: self.client.clone(),
-            form,
+            read: match call.command {
+                Data::Read { read, .. } => Some(read),
+                _ => None,
+            },
             protocol: call.protocol,
         };
         self.requests.waiting.insert(id, waiting);
@@ -378,68 +353,53 @@ const fn link_name(peer: &PeerStatus) -> &'static str {
     }
 }
 
-/// The request that a command becomes, and the form of its reply; `None` for the state of the members, which the node
-/// tells alone.
-fn request(command: &Data<'_>) -> Option<(Request, Form)> {
+/// The request that a command becomes; `None` for the state of the members, which the node tells alone.
+fn request(command: &Data<'_>) -> Option<Request> {
     let many = |keys: Args<'_>| keys.iter().map(Bytes::from).collect();
     Some(match *command {
-        Data::Get(key) => (Request::Get(key.into()), Form::Plain),
-        Data::Length(key) => (Request::Get(key.into()), Form::Length),
-        Data::GetMany(keys) => (Request::GetMany(many(keys)), Form::Plain),
-        Data::Set(set) => {
-            let request = Request::Set {
-                key: set.key.into(),
-                value: set.value.into(),
-                expiry: set.expiry,
-                condition: set.condition,
-                return_old: set.reply == SetReply::Former,
-            };
-            let form = match set.reply {
-                SetReply::Flag => Form::Flag,
-                SetReply::Done | SetReply::Former => Form::Plain,
-            };
-            (request, form)
+        Data::Get(key) => Request::Get(key.into()),
+        Data::Set {
+            key,
+            value,
+            expire_at,
+        } => {
+            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
+            let update = Update::Set(Set {
+                expiry,
+                ..Set::new(value.into())
+            });
+            let key = key.into();
+            Request::Update { key, update }
         }
+        Data::Read { key, read } => match read.sees() {
+            Sees::Value => Request::Get(key.into()),
+            Sees::Presence => Request::Exists([Bytes::from(key)].into()),
+            Sees::Expiry => Request::Expiry(key.into()),
+        },
+        Data::Update { key, update } => {
+            let (key, update) = (key.into(), update.map(Bytes::from));
+            Request::Update { key, update }
+        }
+        Data::GetMany(keys) => Request::GetMany(many(keys)),
         Data::SetMany(pairs) => {
             let keys = pairs.iter().step_by(2);
             let values = pairs.iter().skip(1).step_by(2);
             let pairs = keys
                 .zip(values)
                 .map(|(key, value)| (key.into(), value.into()));
-            (Request::SetMany(pairs.collect()), Form::Plain)
+            Request::SetMany(pairs.collect())
         }
-        Data::Delete(keys) => (Request::Delete(many(keys)), Form::Plain),
-        Data::Exists(keys) => (Request::Exists(many(keys)), Form::Plain),
-        Data::Type(key) => (Request::Exists([Bytes::from(key)].into()), Form::Type),
-        Data::Expiry { key, form } => (Request::Expiry(key.into()), Form::Expiry(form)),
-        Data::Expire { key, at, condition } => {
-            let (key, at) = (key.into(), Some(at));
-            (Request::Expire { key, at, condition }, Form::Plain)
-        }
-        Data::Persist(key) => {
-            let (key, at) = (key.into(), None);
-            let condition = Default::default();
-            (Request::Expire { key, at, condition }, Form::Plain)
-        }
-        Data::Flush => (Request::Flush, Form::Plain),
-        Data::Count => (Request::Count, Form::Plain),
-        Data::GetDelete(key) => (Request::GetAndDelete(key.into()), Form::Plain),
-        Data::GetExpire { key, at } => {
-            let key = key.into();
-            (Request::GetAndExpire { key, at }, Form::Plain)
-        }
-        Data::GetRange { key, start, end } => (Request::Get(key.into()), Form::Range(start, end)),
-        Data::Edit { key, edit, max_len } => {
-            let (key, edit) = (key.into(), shared(edit));
-            (Request::Edit { key, edit, max_len }, Form::Plain)
-        }
+        Data::Delete(keys) => Request::Delete(many(keys)),
+        Data::Exists(keys) => Request::Exists(many(keys)),
+        Data::Flush => Request::Flush,
+        Data::Count => Request::Count,
         Data::Membership(membership) => return change(membership),
     })
 }
 
 /// The request for a change of the members.
-fn change(membership: Membership<'_>) -> Option<(Request, Form)> {
-    let request = match membership {
+fn change(membership: Membership<'_>) -> Option<Request> {
+    Some(match membership {
         Membership::Status => return None,
         Membership::Add {
             id,
@@ -451,18 +411,5 @@ fn change(membership: Membership<'_>) -> Option<(Request, Form)> {
             address: address.into(),
         }),
         Membership::Remove(id) => Request::RemoveMember(id.into()),
-    };
-    Some((request, Form::Plain))
-}
-
-/// The edit with bytes that outlive the command.
-fn shared(edit: Edit<&[u8]>) -> Edit<Bytes> {
-    match edit {
-        Edit::Add(amount) => Edit::Add(amount),
-        Edit::Append(bytes) => Edit::Append(bytes.into()),
-        Edit::Overwrite { offset, bytes } => Edit::Overwrite {
-            offset,
-            bytes: bytes.into(),
-        },
-    }
+    })
 }

@@ -1,5 +1,6 @@
 //! Two processes with one id, starts that change, clocks that are wrong: what one member makes of it.
 
+use memvault::command::Update;
 use memvault::replication::{
     Action, Answer, Body, Config, Event, Failure, Hello, Level, Levels, Link, Member, Message,
     Node, NodeState, Now, ReadReply, Request, Role, TurnReply,
@@ -413,7 +414,10 @@ fn a_replica_that_claims_a_version_of_the_future_cannot_hinder_a_change() {
         read: Level::Quorum,
     };
     let now = client.time();
-    let change = Request::GetAndDelete(b"k"[..].into());
+    let change = Request::Update {
+        key: b"k"[..].into(),
+        update: Update::GetDelete,
+    };
     client.node.handle_request(now, 1, change, quorum);
     client.drain();
     let turn = |_, body: &Body| {

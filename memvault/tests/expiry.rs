@@ -1,6 +1,6 @@
 //! Entries past their time do not stay, although nobody asks for them: in a store, and in every member of a cluster.
 
-use memvault::command::{Condition, Data, Expiry, Set, SetReply};
+use memvault::command::{Condition, Data, Expiry};
 use memvault::connection::Facts;
 use memvault::replication::{Answer, Level, Request};
 use memvault::resp::Protocol;
@@ -22,15 +22,11 @@ fn store(max_bytes: Option<usize>) -> Store {
 /// Sets a key `millis` after the start, to expire so much later.
 fn set(store: &mut Store, millis: u64, key: &str, value: &[u8], ttl: Option<u64>) {
     let now = START + millis;
-    let set = Data::Set(Set {
+    let set = Data::Set {
         key: key.as_bytes(),
         value,
-        expiry: ttl.map_or(Expiry::None, |ttl| {
-            Expiry::At(Timestamp::from_millis(now + ttl))
-        }),
-        condition: Condition::Always,
-        reply: SetReply::Done,
-    });
+        expire_at: ttl.map(|ttl| Timestamp::from_millis(now + ttl)),
+    };
     let mut out = Vec::new();
     store.execute(Timestamp::from_millis(now), Protocol::Resp2, &set, &mut out);
     assert_eq!(out, b"+OK\r\n");

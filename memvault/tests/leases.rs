@@ -1,7 +1,7 @@
 //! A cache in front of a database: what is loaded is filled in, unless the key was written meanwhile.
 
 use crate::cluster::{Cluster, MISS, at, bytes, get, set, value};
-use memvault::command::Edit;
+use memvault::command::{Edit, Update};
 use memvault::replication::{Answer, Lease, Level, Levels, Outcome, Request};
 use memvault::store::Entries;
 use memvault::time::Duration;
@@ -53,10 +53,12 @@ fn what_is_loaded_is_filled_in_and_then_found() {
 
 #[test]
 fn whatever_is_written_after_the_lease_keeps_the_fill_out() {
-    let add = Request::Edit {
+    let add = Request::Update {
         key: bytes("row"),
-        edit: Edit::Add(7),
-        max_len: 64,
+        update: Update::Edit {
+            edit: Edit::Add(7),
+            max_len: 64,
+        },
     };
     for (write, then) in [
         (set("row", "newer"), value("newer")),

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use memvault::command::{Condition, Data, Expiry, Set, SetReply};
+use memvault::command::Data;
 use memvault::resp::Protocol;
 use memvault::store::{Config, Store};
 use memvault::time::Timestamp;
@@ -134,15 +134,11 @@ fn execute(store: &mut Store, command: &Command, now: u64, out: &mut Vec<u8>) {
     let key = key(*number);
     let data = match command {
         Command::Get(_) => Data::Get(&key),
-        Command::Set(_, ttl) => Data::Set(Set {
+        Command::Set(_, ttl) => Data::Set {
             key: &key,
             value: &VALUE,
-            expiry: ttl.map_or(Expiry::None, |ttl| {
-                Expiry::At(Timestamp::from_millis(now + 1 + ttl))
-            }),
-            condition: Condition::Always,
-            reply: SetReply::Done,
-        }),
+            expire_at: ttl.map(|ttl| Timestamp::from_millis(now + 1 + ttl)),
+        },
     };
     store.execute(Timestamp::from_millis(now), Protocol::Resp2, &data, out);
 }

@@ -1,12 +1,14 @@
-//! Commands that make a new value of the present one: `INCR`, `APPEND`, `SETRANGE`.
-//!
-//! One pure function, so that a node alone and a cluster cannot differ.
+//! [`Edit`]: a command that makes a new value of the present one: `INCR`, `APPEND`, `SETRANGE` and their kin.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::error::CommandError;
 use super::number::integer;
+use super::parse::{Given, Parsed};
+use super::reply::{Reply, ReplyKind};
+use super::update::{Words, words};
 
 /// What becomes of a value; `B` holds bytes, borrowed from a client or shared between nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub struct Edited {
     /// The new value; `None` leaves the key as it is.
     pub value: Option<Vec<u8>>,
     /// The answer: the sum, or the length of the value in bytes.
-    pub number: i64,
+    pub reply: Reply<Vec<u8>>,
 }
 
 /// Why a value cannot be edited. Nothing was changed.
@@ -58,10 +60,10 @@ impl<B: AsRef<[u8]>> Edit<B> {
     ///
     /// # Examples
     /// ```
-    /// use memvault::command::Edit;
+    /// use memvault::command::{Edit, Reply};
     ///
     /// let edited = Edit::<&[u8]>::Add(2).apply(Some(b"40"), 64).expect("a number");
-    /// assert_eq!((edited.value.as_deref(), edited.number), (Some(&b"42"[..]), 42));
+    /// assert_eq!((edited.value.as_deref(), edited.reply), (Some(&b"42"[..]), Reply::Integer(42)));
     /// ```
     pub fn apply(&self, present: Option<&[u8]>, max_len: usize) -> Result<Edited, EditError> {
         let before = present.unwrap_or(&[]);
@@ -73,13 +75,13 @@ impl<B: AsRef<[u8]>> Edit<B> {
                 let sum = number.checked_add(*amount).ok_or(EditError::Overflow)?;
                 Ok(Edited {
                     value: Some(sum.to_string().into_bytes()),
-                    number: sum,
+                    reply: Reply::Integer(sum),
                 })
             }
             Self::Append(bytes) => joined(before, before.len(), bytes.as_ref(), max_len),
             Self::Overwrite { bytes, .. } if bytes.as_ref().is_empty() => Ok(Edited {
                 value: None,
-                number: before.len() as i64,
+                reply: Reply::Integer(before.len() as i64),
             }),
             Self::Overwrite { offset, bytes } => joined(before, *offset, bytes.as_ref(), max_len),
         }
@@ -114,33 +116,92 @@ fn joined(before: &[u8], offset: usize, bytes: &[u8], limit: usize) -> Result<Ed
     value.extend_from_slice(bytes);
     value.extend_from_slice(before.get(end..).unwrap_or(&[]));
     Ok(Edited {
-        number: value.len() as i64,
+        reply: Reply::Integer(value.len() as i64),
         value: Some(value),
     })
 }
 
-/// The part of `value` from `start` to `end`, both included; negative numbers count from its end
-/// (`GETRANGE`).
-#[must_use]
-pub(crate) fn range(value: &[u8], start: i64, end: i64) -> &[u8] {
-    if start < 0 && end < 0 && start > end {
-        return &[];
-    }
-    let len = value.len() as i64;
-    let from_start = |at: i64| {
-        if at < 0 {
-            (len.saturating_add(at)).max(0)
-        } else {
-            at
+impl<B> Edit<B> {
+    pub(super) fn map<C>(self, bytes: impl FnOnce(B) -> C) -> Edit<C> {
+        match self {
+            Self::Add(amount) => Edit::Add(amount),
+            Self::Append(brought) => Edit::Append(bytes(brought)),
+            Self::Overwrite {
+                offset,
+                bytes: brought,
+            } => Edit::Overwrite {
+                offset,
+                bytes: bytes(brought),
+            },
         }
-    };
-    let (start, end) = (from_start(start), from_start(end).min(len - 1));
-    let bounds = usize::try_from(start)
-        .ok()
-        .zip(usize::try_from(end.saturating_add(1)).ok());
-    bounds
-        .and_then(|(start, end)| value.get(start..end))
-        .unwrap_or(&[])
+    }
+
+    pub(super) const fn brought(&self) -> Option<&B> {
+        match self {
+            Self::Append(bytes) | Self::Overwrite { bytes, .. } => Some(bytes),
+            Self::Add(_) => None,
+        }
+    }
+
+    pub(super) const fn reply_kind(&self) -> ReplyKind {
+        match self {
+            Self::Add(_) | Self::Append(_) | Self::Overwrite { .. } => ReplyKind::Integer,
+        }
+    }
+
+    /// Whether the answer is the new value.
+    #[must_use]
+    pub const fn answers_with_value(&self) -> bool {
+        matches!(self, Self::Add(_))
+    }
+}
+
+impl<B: AsRef<[u8]>> Edit<B> {
+    pub(super) fn words<'a>(&'a self, key: &'a [u8]) -> Words<'a> {
+        match self {
+            Self::Add(amount) => words("INCRBY", key).and(amount.to_string().into_bytes()),
+            Self::Append(bytes) => words("APPEND", key).and(bytes.as_ref()),
+            Self::Overwrite { offset, bytes } => {
+                let words = words("SETRANGE", key).and(offset.to_string().into_bytes());
+                words.and(bytes.as_ref())
+            }
+        }
+    }
+}
+
+/// `INCR`.
+pub(super) fn incr<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    given.edit(Edit::Add(1))
+}
+
+/// `DECR`.
+pub(super) fn decr<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    given.edit(Edit::Add(-1))
+}
+
+/// `INCRBY`.
+pub(super) fn incr_by<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    given.edit(Edit::Add(given.integer(2)?))
+}
+
+/// `DECRBY`.
+pub(super) fn decr_by<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    let opposite = given.integer(2)?.checked_neg();
+    given.edit(Edit::Add(opposite.ok_or(CommandError::DecrementOverflow)?))
+}
+
+/// `APPEND`.
+pub(super) fn append<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    given.edit(Edit::Append(given.get(2)))
+}
+
+/// `SETRANGE`.
+pub(super) fn set_range<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    let offset = usize::try_from(given.integer(2)?);
+    given.edit(Edit::Overwrite {
+        offset: offset.map_err(|_| CommandError::NegativeOffset)?,
+        bytes: given.get(3),
+    })
 }
 
 impl fmt::Display for EditError {

@@ -27,6 +27,12 @@ pub enum CommandError<'a> {
     NotInCluster,
     /// Too many arguments, or too few.
     Arity(&'static str),
+    /// `COMMAND GETKEYS` of a command that there is not.
+    NoSuchCommand,
+    /// The same of one with too many arguments, or too few.
+    ArityOfOther,
+    /// The same of one that has no keys.
+    NoKeys,
     /// An option that does not exist, or not beside the others.
     Syntax,
     /// A number was expected.
@@ -224,6 +230,9 @@ impl CommandError<'_> {
 
     const fn constant(&self) -> &'static str {
         match self {
+            Self::NoSuchCommand => "ERR Invalid command specified",
+            Self::ArityOfOther => "ERR Invalid number of arguments specified for command",
+            Self::NoKeys => "ERR The command has no key arguments",
             Self::NotAnInteger => "ERR value is not an integer or out of range",
             Self::DecrementOverflow => "ERR decrement would overflow",
             Self::NegativeOffset => "ERR offset is out of range",

@@ -1,4 +1,4 @@
-//! What commands that set keys or expiries depend on.
+//! Expiries: how commands give them, what they depend on, and how replies tell them.
 
 use crate::time::Timestamp;
 
@@ -58,3 +58,53 @@ impl ExpireCondition {
         }
     }
 }
+
+impl ExpireCondition {
+    /// The options that say so.
+    pub(super) const fn words(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Always => &[],
+            Self::IfNone => &[b"NX"],
+            Self::IfSome => &[b"XX"],
+            Self::IfLater => &[b"GT"],
+            Self::IfEarlier => &[b"LT"],
+            Self::IfSomeEarlier => &[b"XX", b"LT"],
+        }
+    }
+}
+
+/// How a command says when a key expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryForm {
+    /// In milliseconds, not in seconds.
+    pub millis: bool,
+    /// As a Unix time, not as the time that is left.
+    pub absolute: bool,
+}
+
+impl ExpiryForm {
+    /// The number in a reply: `expiry` is `None` if there is no such key, `Some(None)` if it never expires.
+    #[must_use]
+    pub fn number(self, now: Timestamp, expiry: Option<Option<Timestamp>>) -> i64 {
+        let at = match expiry {
+            None => return NO_SUCH_KEY,
+            Some(None) => return NEVER,
+            Some(Some(at)) => at,
+        };
+        let millis = if self.absolute {
+            at.as_millis()
+        } else {
+            at.as_millis().saturating_sub(now.as_millis())
+        };
+        let number = if self.millis {
+            millis
+        } else {
+            // To the nearest second, as Redis rounds.
+            millis.saturating_add(500) / 1000
+        };
+        i64::try_from(number).unwrap_or(i64::MAX)
+    }
+}
+
+const NO_SUCH_KEY: i64 = -2;
+const NEVER: i64 = -1;

@@ -1,8 +1,9 @@
 //! Commands of clients: a table of what there is, and a parser from arguments to what has to be done.
 //!
 //! ```text
-//! Args --lookup(name)--> Spec --takes(len)--> Data::parse or Session::parse
-//!                        table                on keys       on connection and node
+//! Args --lookup(name)--> Spec --takes(len)--> parse --> Data: on keys,  Session: on connection and node
+//!                        table                           |
+//!                                                        +--> Update::decide, Read::reply: what it means for one key
 //! ```
 //!
 //! Place: between [`resp`](crate::resp), which knows no command, and [`store`](crate::store), which knows
@@ -12,29 +13,43 @@
 mod data;
 mod edit;
 mod error;
+mod expire;
 mod expiry;
 mod glob;
 mod membership;
+mod names;
 mod number;
 mod options;
 mod owned;
+mod parse;
+mod read;
+mod reply;
 mod scatter;
 mod session;
+mod set;
+mod spec;
 mod table;
+mod update;
 
-pub use data::{Context, Data, ExpiryForm, Set, SetReply};
+pub use data::{Context, Data};
 pub use edit::{Edit, EditError, Edited};
 pub use error::{CommandError, SettingError};
-pub use expiry::{Condition, ExpireCondition, Expiry};
+pub use expiry::{Condition, ExpireCondition, Expiry, ExpiryForm};
+pub use membership::Membership;
+pub use names::lookup;
 pub use owned::OwnedArgs;
+pub use parse::Given;
+pub use read::{Read, Sees};
+pub use reply::{Reply, ReplyKind};
 pub(crate) use scatter::number as number_of_reply;
 pub use scatter::{Gather, Part, Placement, place};
-pub use session::{Client, Config, Describe, Hello, Session, Subcommand, subcommands};
-pub use table::{Flags, Group, KeyPositions, Name, Spec, all, lookup};
+pub use session::{Client, Config, Describe, Filter, Hello, Session, Subcommand, subcommands};
+pub use set::{Set, SetReply};
+pub use spec::{Access, Categories, Flags, Group, KeyPositions, Spec};
+pub use table::{Name, all};
+pub use update::{Change, Decision, NewValue, Present, Told, Update, Words};
 
-pub(crate) use edit::range;
 pub(crate) use glob::matches;
-pub use membership::Membership;
 pub(crate) use number::memory;
 
 use crate::resp::Args;
@@ -47,6 +62,9 @@ pub enum Command<'a> {
     /// On the connection or on the node: for a [`Connection`](crate::connection::Connection).
     Session(Session<'a>),
 }
+
+/// What a parser gives back.
+pub type Parsed<'a> = Result<Command<'a>, CommandError<'a>>;
 
 impl<'a> Command<'a> {
     /// Parses the arguments of a command, of which the first is its name.
@@ -96,11 +114,24 @@ impl<'a> Command<'a> {
         args: &Args<'a>,
         context: &Context,
     ) -> Result<Self, CommandError<'a>> {
-        if let Some(data) = Data::parse(spec, args, context)? {
-            return Ok(Self::Data(data));
+        match (spec.id, args.len()) {
+            (Name::Get, _) => Ok(Data::Get(args.get(1).unwrap_or(&[])).into()),
+            (Name::Set, 3) => {
+                let (key, value) = (args.get(1).unwrap_or(&[]), args.get(2).unwrap_or(&[]));
+                context.check_key(key)?;
+                let expire_at = None;
+                Ok(Data::Set {
+                    key,
+                    value,
+                    expire_at,
+                }
+                .into())
+            }
+            _ => (spec.parse)(&Given {
+                spec,
+                args,
+                context,
+            }),
         }
-        Session::parse(spec, args)?
-            .map(Self::Session)
-            .ok_or(CommandError::Unknown(*args))
     }
 }

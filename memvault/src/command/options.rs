@@ -1,9 +1,10 @@
-//! The options of `SET` and of `EXPIRE`.
+//! The options of `SET`, `GETEX` and `EXPIRE`.
 
-use super::data::{Context, Data, ExpiryForm, Set, SetReply};
+use super::data::Context;
 use super::error::CommandError;
-use super::expiry::{Condition, ExpireCondition, Expiry};
+use super::expiry::{Condition, ExpireCondition, Expiry, ExpiryForm};
 use super::number::integer;
+use super::set::{Set, SetReply};
 use crate::resp::Args;
 use crate::time::Timestamp;
 
@@ -18,10 +19,10 @@ enum SetOption {
 
 /// Reads what follows key and value of a `SET`.
 pub(super) fn set_options<'a>(
-    mut set: Set<'a>,
+    mut set: Set<&'a [u8]>,
     args: &Args<'a>,
     context: &Context,
-) -> Result<Set<'a>, CommandError<'a>> {
+) -> Result<Set<&'a [u8]>, CommandError<'a>> {
     let mut options = args.from(3).iter();
     let mut time: Option<(ExpiryForm, &[u8])> = None;
     while let Some(option) = options.next() {
@@ -69,12 +70,11 @@ fn set_option(word: &[u8]) -> Option<SetOption> {
     })
 }
 
-/// Reads what follows the key of a `GETEX`: one expiry, `PERSIST`, or nothing.
+/// Reads what follows the key of a `GETEX`: an expiry, or `PERSIST` as none; `None` if nothing follows.
 pub(super) fn get_expire<'a>(
     args: &Args<'a>,
     context: &Context,
-) -> Result<Data<'a>, CommandError<'a>> {
-    let key = args.get(1).unwrap_or(&[]);
+) -> Result<Option<Option<Timestamp>>, CommandError<'a>> {
     let mut options = args.from(2).iter();
     let mut found: Option<Option<(ExpiryForm, &[u8])>> = None;
     while let Some(option) = options.next() {
@@ -90,12 +90,11 @@ pub(super) fn get_expire<'a>(
             _ => return Err(CommandError::Syntax),
         };
     }
-    let at = match found {
-        None => return Ok(Data::Get(key)),
-        Some(None) => None,
-        Some(Some((form, number))) => Some(expiry(number, form, "getex", context)?),
-    };
-    Ok(Data::GetExpire { key, at })
+    Ok(match found {
+        Some(Some((form, number))) => Some(Some(expiry(number, form, "getex", context)?)),
+        Some(None) => Some(None),
+        None => None,
+    })
 }
 
 /// Reads when a value that is being set expires; it must be a positive number.

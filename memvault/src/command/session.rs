@@ -2,7 +2,9 @@
 
 use super::error::CommandError;
 use super::number::integer;
-use super::table::{Name, Spec};
+use super::parse::{Given, Parsed};
+use super::spec::takes;
+use super::table::Name;
 use crate::resp::{Args, Protocol};
 
 /// A command on the connection itself, or on the node as a whole.
@@ -81,66 +83,93 @@ pub enum Describe<'a> {
     /// How many commands there are.
     Count,
     /// Their names.
-    List,
+    List(Filter<'a>),
     /// Arity, flags and key positions of these; of all if none is named.
     Info(Args<'a>),
     /// The documentation of these; of all if none is named.
     Docs(Args<'a>),
+    /// The keys among the arguments of this command.
+    Keys(Args<'a>),
+    /// The same, and what happens to them.
+    KeysAndFlags(Args<'a>),
 }
 
-impl<'a> Session<'a> {
-    /// Parses the arguments of a command of the table; `None` if it is one on keys.
-    ///
-    /// # Errors
-    /// If an option or a subcommand does not exist, or a number is none.
-    pub fn parse(spec: &'static Spec, args: &Args<'a>) -> Result<Option<Self>, CommandError<'a>> {
-        let first = args.get(1).unwrap_or(&[]);
-        Ok(Some(match spec.id {
-            Name::Ping if args.len() > 2 => return Err(CommandError::Arity(spec.name)),
-            Name::Ping => Self::Ping(args.get(1)),
-            Name::Echo => Self::Echo(first),
-            Name::Hello => Self::Hello(hello(args)?),
-            Name::Auth => match args.len() {
-                2 => return Err(CommandError::NoPassword),
-                3 if first == DEFAULT_USER => Self::Auth,
-                3 => return Err(CommandError::WrongPassword),
-                _ => return Err(CommandError::Syntax),
-            },
-            Name::Select => match integer(first) {
-                Some(0) => Self::Select,
-                Some(number) if i32::try_from(number).is_ok() => {
-                    return Err(CommandError::DatabaseIndex);
-                }
-                Some(_) => return Err(CommandError::NotAnIndex),
-                None => return Err(CommandError::NotAnInteger),
-            },
-            Name::Client | Name::Config | Name::Command if asks_for_help(args) => {
-                match args.len() {
-                    2 => Self::Help(spec.id),
-                    _ => return Err(CommandError::Arity(help_of(spec.id))),
-                }
-            }
-            Name::Client => Self::Client(client(args)?),
-            Name::Info => Self::Info(args.from(1)),
-            Name::Config => Self::Config(config(args)?),
-            Name::Consistency => match (args.get(1), args.get(2), args.len()) {
-                (None, ..) => Self::Consistency(None),
-                (Some(write), Some(read), 3) => Self::Consistency(Some((write, read))),
-                _ => return Err(CommandError::Consistency),
-            },
-            Name::Command => Self::Command(describe(args)?),
-            Name::Quit => Self::Quit,
-            Name::Reset => Self::Reset,
-            _ => return Ok(None),
-        }))
+/// Of which commands `COMMAND LIST` tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Filter<'a> {
+    /// All of them.
+    All,
+    /// Those of a category, without its `@`.
+    Category(&'a [u8]),
+    /// Those whose names match this.
+    Pattern(&'a [u8]),
+    /// None: they would be of a module, and there are none of these.
+    None,
+}
+
+/// `PING`.
+pub(super) fn ping<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    if given.args.len() > 2 {
+        return Err(CommandError::Arity(given.spec.name));
     }
+    Ok(Session::Ping(given.args.get(1)).into())
+}
+
+/// `ECHO`.
+pub(super) fn echo<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    Ok(Session::Echo(given.get(1)).into())
+}
+
+/// `AUTH`.
+pub(super) fn auth<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    match given.args.len() {
+        2 => Err(CommandError::NoPassword),
+        3 if given.get(1) == DEFAULT_USER => Ok(Session::Auth.into()),
+        3 => Err(CommandError::WrongPassword),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+/// `SELECT`.
+pub(super) fn select<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    match given.integer(1)? {
+        0 => Ok(Session::Select.into()),
+        number if i32::try_from(number).is_ok() => Err(CommandError::DatabaseIndex),
+        _ => Err(CommandError::NotAnIndex),
+    }
+}
+
+/// `INFO`.
+pub(super) fn info<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    Ok(Session::Info(given.args.from(1)).into())
+}
+
+/// `CONSISTENCY`.
+pub(super) fn consistency<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    let args = given.args;
+    match (args.get(1), args.get(2), args.len()) {
+        (None, ..) => Ok(Session::Consistency(None).into()),
+        (Some(write), Some(read), 3) => Ok(Session::Consistency(Some((write, read))).into()),
+        _ => Err(CommandError::Consistency),
+    }
+}
+
+/// `QUIT`.
+pub(super) fn quit<'a>(_: &Given<'_, 'a>) -> Parsed<'a> {
+    Ok(Session::Quit.into())
+}
+
+/// `RESET`.
+pub(super) fn reset<'a>(_: &Given<'_, 'a>) -> Parsed<'a> {
+    Ok(Session::Reset.into())
 }
 
 /// The one user there is; no password is asked for.
 const DEFAULT_USER: &[u8] = b"default";
 
-fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
-    let mut hello = Hello::default();
+/// `HELLO`.
+pub(super) fn hello<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    let (mut hello, args) = (Hello::default(), given.args);
     if let Some(version) = args.get(1) {
         let version = integer(version).ok_or(CommandError::VersionNotAnInteger)?;
         let protocol = Protocol::from_version(version).ok_or(CommandError::UnsupportedVersion)?;
@@ -161,12 +190,17 @@ fn hello<'a>(args: &Args<'a>) -> Result<Hello<'a>, CommandError<'a>> {
             return Err(CommandError::HelloOption(option));
         }
     }
-    Ok(hello)
+    Ok(Session::Hello(hello).into())
 }
 
-fn asks_for_help(args: &Args<'_>) -> bool {
-    let name = args.get(1);
-    name.is_some_and(|name| name.eq_ignore_ascii_case(b"help"))
+/// The answer to `HELP` of a command that has subcommands, if that is asked.
+fn help<'a>(given: &Given<'_, 'a>) -> Option<Parsed<'a>> {
+    let command = given.spec.id;
+    let asked = given.get(1).eq_ignore_ascii_case(b"help");
+    asked.then(|| match given.args.len() {
+        2 => Ok(Session::Help(command).into()),
+        _ => Err(CommandError::Arity(help_of(command))),
+    })
 }
 
 /// The full name of the subcommand that tells the others.
@@ -251,9 +285,14 @@ static CONFIG: [Subcommand; 4] = [
     part("config|help", 2, "", "Prints this help"),
 ];
 
-static COMMAND: [Subcommand; 5] = [
+static COMMAND: [Subcommand; 7] = [
     part("command|count", 2, "", "Counts the commands there are"),
-    part("command|list", -2, "", "Lists the commands there are"),
+    part(
+        "command|list",
+        -2,
+        "[FILTERBY MODULE|ACLCAT|PATTERN value]",
+        "Lists the commands there are",
+    ),
     part(
         "command|info",
         -2,
@@ -261,6 +300,18 @@ static COMMAND: [Subcommand; 5] = [
         "Tells arity, flags and keys of commands",
     ),
     part("command|docs", -2, "[name ...]", "Describes commands"),
+    part(
+        "command|getkeys",
+        -3,
+        "command [argument ...]",
+        "Tells which of the arguments are keys",
+    ),
+    part(
+        "command|getkeysandflags",
+        -3,
+        "command [argument ...]",
+        "Tells which of the arguments are keys, and what happens to them",
+    ),
     part("command|help", 2, "", "Prints this help"),
 ];
 
@@ -268,7 +319,7 @@ static COMMAND: [Subcommand; 5] = [
 fn subcommand<'a>(
     args: &Args<'a>,
     command: &'static str,
-    table: &[Subcommand],
+    table: &'static [Subcommand],
 ) -> Result<usize, CommandError<'a>> {
     let name = args.get(1).unwrap_or(&[]);
     let of = |full: &'static str| full.split_once('|').map_or(full, |(_, own)| own);
@@ -276,24 +327,19 @@ fn subcommand<'a>(
         .iter()
         .position(|part| of(part.name).as_bytes().eq_ignore_ascii_case(name))
         .ok_or(CommandError::UnknownSubcommand { command, name })?;
-    let Subcommand {
-        name: full, arity, ..
-    } = table[found];
-    let arity = isize::from(arity);
-    let len = isize::try_from(args.len()).unwrap_or(isize::MAX);
-    if if arity < 0 {
-        len < -arity
-    } else {
-        len != arity
-    } {
-        return Err(CommandError::Arity(full));
+    if !takes(table[found].arity, args.len()) {
+        return Err(CommandError::Arity(table[found].name));
     }
     Ok(found)
 }
 
-fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
-    let third = args.get(2).unwrap_or(&[]);
-    Ok(match subcommand(args, "CLIENT", &CLIENT)? {
+/// `CLIENT`.
+pub(super) fn client<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    if let Some(help) = help(given) {
+        return help;
+    }
+    let third = given.get(2);
+    let client = match subcommand(given.args, "CLIENT", &CLIENT)? {
         0 => Client::Id,
         1 => Client::Info,
         2 => Client::Name,
@@ -301,12 +347,13 @@ fn client<'a>(args: &Args<'a>) -> Result<Client<'a>, CommandError<'a>> {
             check_name(third)?;
             Client::SetName(third)
         }
-        4 => client_info(third, args.get(3).unwrap_or(&[]))?,
+        4 => client_info(third, given.get(3))?,
         _ if third.eq_ignore_ascii_case(b"on") || third.eq_ignore_ascii_case(b"off") => {
             Client::NoEffect
         }
         _ => return Err(CommandError::Syntax),
-    })
+    };
+    Ok(Session::Client(client).into())
 }
 
 fn client_info<'a>(option: &'a [u8], value: &'a [u8]) -> Result<Client<'a>, CommandError<'a>> {
@@ -344,24 +391,51 @@ fn check_word<'a>(
 /// Most bytes of a name that a connection keeps.
 const LONGEST_WORD: usize = 1024;
 
-fn config<'a>(args: &Args<'a>) -> Result<Config<'a>, CommandError<'a>> {
-    Ok(match subcommand(args, "CONFIG", &CONFIG)? {
+/// `CONFIG`.
+pub(super) fn config<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    if let Some(help) = help(given) {
+        return help;
+    }
+    let args = given.args;
+    let config = match subcommand(args, "CONFIG", &CONFIG)? {
         0 => Config::Get(args.from(2)),
         1 if !args.len().is_multiple_of(2) => return Err(CommandError::Syntax),
         1 => Config::Set(args.from(2)),
         _ => Config::ResetStatistics,
-    })
+    };
+    Ok(Session::Config(config).into())
 }
 
-fn describe<'a>(args: &Args<'a>) -> Result<Describe<'a>, CommandError<'a>> {
+/// `COMMAND`.
+pub(super) fn command<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    let args = given.args;
     if args.len() < 2 {
-        return Ok(Describe::Info(args.from(1)));
+        return Ok(Session::Command(Describe::Info(args.from(1))).into());
     }
-    Ok(match subcommand(args, "COMMAND", &COMMAND)? {
+    if let Some(help) = help(given) {
+        return help;
+    }
+    let describe = match subcommand(args, "COMMAND", &COMMAND)? {
         0 => Describe::Count,
-        1 if args.len() > 2 => return Err(CommandError::Syntax),
-        1 => Describe::List,
+        1 => Describe::List(filter(&args.from(2))?),
         2 => Describe::Info(args.from(2)),
-        _ => Describe::Docs(args.from(2)),
-    })
+        3 => Describe::Docs(args.from(2)),
+        4 => Describe::Keys(args.from(2)),
+        _ => Describe::KeysAndFlags(args.from(2)),
+    };
+    Ok(Session::Command(describe).into())
+}
+
+/// What follows `COMMAND LIST`.
+fn filter<'a>(args: &Args<'a>) -> Result<Filter<'a>, CommandError<'a>> {
+    let word = |at| args.get(at).unwrap_or(&[]);
+    let is = |expected: &str| word(1).eq_ignore_ascii_case(expected.as_bytes());
+    match args.len() {
+        0 => Ok(Filter::All),
+        3 if !word(0).eq_ignore_ascii_case(b"filterby") => Err(CommandError::Syntax),
+        3 if is("module") => Ok(Filter::None),
+        3 if is("aclcat") => Ok(Filter::Category(word(2))),
+        3 if is("pattern") => Ok(Filter::Pattern(word(2))),
+        _ => Err(CommandError::Syntax),
+    }
 }

@@ -38,7 +38,7 @@ impl<const ORDERED: bool> Engine for Deferring<ORDERED> {
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
         let key = call.command.keys().next().unwrap_or(&[]).to_vec();
-        let writes = matches!(call.command, Data::Set(_));
+        let writes = matches!(call.command, Data::Set { .. });
         if !ORDERED {
             let mixes =
                 |(_, other, wrote): &(u64, Vec<u8>, bool)| *other == key && *wrote != writes;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::config::{Member, NoVersions};
 use super::entry::Bytes;
-use crate::command::{Condition, Edit, EditError, ExpireCondition, Expiry};
+use crate::command::{Condition, EditError, Expiry, Update};
 use crate::consistency::Level;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -39,32 +39,14 @@ pub enum Request {
     Exists(Vec<Bytes>),
     /// When a key expires: [`Answer::Expiry`].
     Expiry(Bytes),
-    /// Sets or removes a key's expiry: [`Answer::Count`] 1 if done, 0 if not.
-    Expire {
+    /// Changes a key, by what is there: see [`Update`]. The answer is that of its
+    /// [decision](Update::decide): [`Answer::Done`], [`NotDone`](Answer::NotDone), [`Count`](Answer::Count),
+    /// [`Value`](Answer::Value) or [`Refused`](Answer::Refused).
+    Update {
         /// The key.
         key: Bytes,
-        /// When it expires; `None` for never. A time in the past deletes it.
-        at: Option<Timestamp>,
-        /// On which present expiry this depends.
-        condition: ExpireCondition,
-    },
-    /// Makes a new value of the present one: [`Answer::Count`] of the result, or [`Answer::Refused`].
-    Edit {
-        /// The key.
-        key: Bytes,
-        /// What becomes of the value.
-        edit: Edit<Bytes>,
-        /// Longest value that may come of it, in bytes.
-        max_len: usize,
-    },
-    /// Deletes a key and answers with its value: [`Answer::Value`].
-    GetAndDelete(Bytes),
-    /// Changes a key's expiry and answers with its value: [`Answer::Value`].
-    GetAndExpire {
-        /// The key.
-        key: Bytes,
-        /// When it expires; `None` for never. A time in the past deletes it.
-        at: Option<Timestamp>,
+        /// What becomes of it.
+        update: Update<Bytes>,
     },
     /// The value of a key, or leave to fill it in: [`Answer::Value`] if there is one, else [`Answer::Leased`].
     ///
@@ -103,10 +85,7 @@ impl Request {
             Self::Get(key)
             | Self::Set { key, .. }
             | Self::Expiry(key)
-            | Self::Expire { key, .. }
-            | Self::Edit { key, .. }
-            | Self::GetAndDelete(key)
-            | Self::GetAndExpire { key, .. }
+            | Self::Update { key, .. }
             | Self::Lease(key)
             | Self::Fill { key, .. } => Some(key),
             Self::Flush | Self::Count | Self::AddMember(_) | Self::RemoveMember(_) => None,
@@ -123,12 +102,8 @@ impl Request {
                 pairs.map(|(key, value)| key.len() + value.len()).sum()
             }
             Self::Set { key, value, .. } | Self::Fill { key, value, .. } => key.len() + value.len(),
-            Self::Edit { key, edit, .. } => {
-                let bytes = match edit {
-                    Edit::Add(_) => 0,
-                    Edit::Append(bytes) | Edit::Overwrite { bytes, .. } => bytes.len(),
-                };
-                key.len() + bytes
+            Self::Update { key, update } => {
+                key.len() + update.brought().map_or(0, |bytes| bytes.len())
             }
             _ => self.first_key().map_or(0, |key| key.len()),
         }

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::process::levels;
 use super::violation::{Promise, Violation};
 use super::world::World;
-use crate::command::{Condition, Edit, Expiry};
+use crate::command::{Condition, Edit, Expiry, Update};
 use crate::replication::{Answer, Bytes, Failure, Level, Outcome, Request};
 use crate::time::{Duration, Instant};
 
@@ -216,10 +216,12 @@ fn request(kind: Kind, key: u64, client: usize) -> Request {
     };
     let key = Bytes::from(name.into_bytes());
     match kind {
-        Kind::Increment => Request::Edit {
+        Kind::Increment => Request::Update {
             key,
-            edit: Edit::Add(1),
-            max_len: MAX_LEN,
+            update: Update::Edit {
+                edit: Edit::Add(1),
+                max_len: MAX_LEN,
+            },
         },
         Kind::Look => Request::Get(key),
         Kind::Lock => Request::Set {

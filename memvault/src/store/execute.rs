@@ -8,7 +8,7 @@ use ahash::RandomState;
 use super::budget::Config;
 use super::entries::Entries;
 use super::statistics::Statistics;
-use crate::command::{CommandError, Data};
+use crate::command::{CommandError, Data, Read};
 use crate::lru::Index;
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
@@ -76,7 +76,11 @@ impl<S: BuildHasher> Store<S> {
         self.entries.set_now(now);
         match command {
             Data::Get(key) => self.get(now, protocol, key, out),
-            Data::Set(set) => self.set(now, protocol, set, out),
+            Data::Set {
+                key,
+                value,
+                expire_at,
+            } => self.set(now, (key, value, *expire_at), out),
             _ => self.execute_rarer(now, protocol, command, out),
         }
     }
@@ -89,40 +93,21 @@ impl<S: BuildHasher> Store<S> {
         out: &mut Vec<u8>,
     ) {
         match *command {
-            Data::Get(key) => self.get(now, protocol, key, out),
-            Data::Set(ref set) => self.set(now, protocol, set, out),
+            Data::Get(key) => self.read(now, protocol, (key, Read::Value), out),
+            Data::Set {
+                key,
+                value,
+                expire_at,
+            } => self.set(now, (key, value, expire_at), out),
+            Data::Read { key, read } => self.read(now, protocol, (key, read), out),
+            Data::Update { key, ref update } => self.update(now, protocol, (key, update), out),
             Data::GetMany(keys) => self.get_many(now, protocol, keys, out),
             Data::SetMany(pairs) => self.set_many(now, pairs, out),
-            Data::GetExpire { key, at } => self.get_expire(now, protocol, key, at, out),
-            Data::GetRange { key, start, end } => self.get_range(now, key, start, end, out),
-            Data::Edit { key, edit, max_len } => {
-                self.edit(now, key, (edit, max_len), out);
-            }
-            Data::GetDelete(key) => {
-                self.get(now, protocol, key, out);
-                self.entries.remove(key);
-            }
             Data::Delete(keys) => encode::integer(out, self.delete(now, keys)),
             Data::Exists(keys) => {
-                let there = keys.iter().filter(|key| self.read(now, key).is_some());
+                let there = keys.iter().filter(|key| self.find(now, key).is_some());
                 encode::integer(out, there.count() as i64);
             }
-            Data::Type(key) => match self.read(now, key) {
-                Some(_) => encode::simple(out, b"string"),
-                None => encode::simple(out, b"none"),
-            },
-            Data::Length(key) => {
-                let found = self.read(now, key);
-                let len = found.map_or(0, |index| self.entries.value(index).len());
-                encode::integer(out, len as i64);
-            }
-            Data::Expiry { key, form } => {
-                let found = self.read(now, key);
-                let expiry = found.map(|index| self.entries.expire_at(index));
-                encode::integer(out, form.number(now, expiry));
-            }
-            Data::Expire { key, at, condition } => self.expire(now, key, at, condition, out),
-            Data::Persist(key) => self.persist(now, key, out),
             Data::Count => encode::integer(out, self.entries.len() as i64),
             Data::Flush => {
                 self.entries.clear();
@@ -149,14 +134,19 @@ impl<S: BuildHasher> Store<S> {
 
     /// Finds the entry of `key` for a reader: it counts as a hit or a miss.
     #[inline]
-    pub(super) fn read(&mut self, now: Timestamp, key: &[u8]) -> Option<Index> {
+    pub(super) fn find(&mut self, now: Timestamp, key: &[u8]) -> Option<Index> {
         let index = self.look_up(now, key).index;
-        if index.is_some() {
+        self.count_read(index.is_some());
+        index
+    }
+
+    #[inline]
+    pub(super) const fn count_read(&mut self, is_hit: bool) {
+        if is_hit {
             self.statistics.hits += 1;
         } else {
             self.statistics.misses += 1;
         }
-        index
     }
 
     fn delete(&mut self, now: Timestamp, keys: Args<'_>) -> i64 {

@@ -10,6 +10,8 @@ mod expiry;
 mod leaving;
 mod packed;
 mod reclaim;
+#[cfg(test)]
+mod short_ways;
 mod statistics;
 mod values;
 

@@ -6,11 +6,13 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
-use crate::command::{CommandError, Condition, Data, Edit, Edited, Expiry, Set, SetReply, range};
+use crate::command::{Change, CommandError, Data, Decision, Present, Read, Reply, Told, Update};
+use crate::lru::Index;
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
 
 impl<S: BuildHasher> Store<S> {
+    /// The short way of [`Read::Value`].
     #[inline]
     pub(super) fn get(
         &mut self,
@@ -19,7 +21,7 @@ impl<S: BuildHasher> Store<S> {
         key: &[u8],
         out: &mut Vec<u8>,
     ) {
-        match self.read(now, key) {
+        match self.find(now, key) {
             Some(index) => {
                 self.entries.promote(index);
                 encode::bulk(out, self.entries.value(index));
@@ -28,51 +30,113 @@ impl<S: BuildHasher> Store<S> {
         }
     }
 
-    pub(super) fn get_range(
+    /// The short way of an [`Update::Set`]; a value whose time is over is not stored at all.
+    #[inline]
+    pub(super) fn set(
         &mut self,
         now: Timestamp,
-        key: &[u8],
-        start: i64,
-        end: i64,
+        (key, value, expire_at): (&[u8], &[u8], Option<Timestamp>),
         out: &mut Vec<u8>,
     ) {
-        let found = self.read(now, key);
-        if let Some(index) = found {
-            self.entries.promote(index);
+        let found = self.look_up(now, key);
+        if expire_at.is_some_and(|at| at <= now) {
+            if let Some(index) = found.index {
+                self.entries.remove_at(index);
+            }
+            return encode::ok(out);
         }
-        let value = found.map_or(&[][..], |index| self.entries.value(index));
-        encode::bulk(out, range(value, start, end));
+        match self.put(now, &found, key, value, &Meta::expiring(expire_at)) {
+            Ok(()) => encode::ok(out),
+            Err(reason) => CommandError::TooLarge(reason).encode(out),
+        }
     }
 
-    /// Makes a new value of the present one; its expiry stays.
-    pub(super) fn edit(
+    /// Reads one key; who gets a value makes the entry the newest.
+    pub(super) fn read(
         &mut self,
         now: Timestamp,
-        key: &[u8],
-        (edit, max_len): (Edit<&[u8]>, usize),
+        protocol: Protocol,
+        (key, read): (&[u8], Read),
         out: &mut Vec<u8>,
     ) {
-        let Found { hash, mut index } = self.look_up(now, key);
-        if let Some(found) = &mut index {
+        let found = self.find(now, key);
+        let reply = read.reply(found.map(|index| self.present(index)), now);
+        let gives_value = matches!(reply, Reply::Value(_));
+        reply.encode(protocol, out);
+        if let (Some(index), true) = (found, gives_value) {
+            self.entries.promote(index);
+        }
+    }
+
+    /// Changes one key. A reply with what was there counts as a hit or a miss.
+    pub(super) fn update(
+        &mut self,
+        now: Timestamp,
+        protocol: Protocol,
+        (key, update): (&[u8], &Update<&[u8]>),
+        out: &mut Vec<u8>,
+    ) {
+        let mut found = self.look_up(now, key);
+        if let (Some(index), Update::Edit { edit, max_len }) = (&mut found.index, update) {
             // The new value is made beside the present one, and then packed: one copy more than what is stored.
-            let len = edit.len_after(self.entries.value(*found).len());
+            let len = edit.len_after(self.entries.value(*index).len());
             let statistics = &mut self.statistics;
             let count = &mut |gone: EntryRef<'_>| statistics.count_gone(now, &gone);
-            *found = self.entries.make_way(*found, len.min(max_len), count);
+            *index = self.entries.make_way(*index, len.min(*max_len), count);
         }
-        let present = index.map(|index| self.entries.value(index));
-        let Edited { value, number } = match edit.apply(present, max_len) {
-            Ok(edited) => edited,
-            Err(reason) => return CommandError::Edit(reason).encode(out),
-        };
-        if let Some(value) = value {
-            let meta = Meta::expiring(index.and_then(|index| self.entries.expire_at(index)));
-            let put = self.put(now, &Found { hash, index }, key, &value, &meta);
-            if let Err(reason) = put {
-                return CommandError::TooLarge(reason).encode(out);
+        let present = found.index.map(|index| self.present(index));
+        let Decision { change, reply } = update.decide(present, now);
+        let is_read = matches!(reply, Reply::Value(None | Some(Told::Present)));
+        let start = out.len();
+        let value = present.map_or(&[][..], |found| found.value);
+        reply.map(|told| told.bytes(value)).encode(protocol, out);
+        if is_read {
+            self.count_read(found.index.is_some());
+            if let Some(index) = found.index {
+                self.entries.promote(index);
             }
         }
-        encode::integer(out, number);
+        if let Err(reason) = self.apply(now, &found, (key, update), change) {
+            out.truncate(start);
+            CommandError::TooLarge(reason).encode(out);
+        }
+    }
+
+    /// Changes the entry of a key that has been looked up.
+    fn apply(
+        &mut self,
+        now: Timestamp,
+        found: &Found,
+        (key, update): (&[u8], &Update<&[u8]>),
+        change: Change,
+    ) -> Result<(), TooLarge> {
+        match (change, found.index) {
+            (Change::Put { value, expire_at }, _) => {
+                let value = value.bytes(update.brought().copied().unwrap_or(&[]));
+                self.put(now, found, key, value, &Meta::expiring(expire_at))
+            }
+            (Change::Expire(at), Some(index)) => {
+                let statistics = &mut self.statistics;
+                let count = &mut |gone: EntryRef<'_>| statistics.count_gone(now, &gone);
+                self.entries.set_meta_at(index, &Meta::expiring(at), count)
+            }
+            (Change::Remove, Some(index)) => {
+                self.entries.remove_at(index);
+                Ok(())
+            }
+            (change, _) => {
+                debug_assert_eq!(change, Change::Keep, "there is nothing to change");
+                Ok(())
+            }
+        }
+    }
+
+    /// What there is of an entry that has been looked up.
+    fn present(&self, index: Index) -> Present<'_> {
+        Present {
+            value: self.entries.value(index),
+            expire_at: self.entries.expire_at(index),
+        }
     }
 
     pub(super) fn get_many(
@@ -91,75 +155,6 @@ impl<S: BuildHasher> Store<S> {
                 return CommandError::ReplyTooLong { limit }.encode(out);
             }
         }
-    }
-
-    #[inline]
-    pub(super) fn set(
-        &mut self,
-        now: Timestamp,
-        protocol: Protocol,
-        set: &Set<'_>,
-        out: &mut Vec<u8>,
-    ) {
-        let found = self.look_up(now, set.key);
-        if set.condition == Condition::Always && set.reply == SetReply::Done {
-            match self.store(now, set, &found) {
-                Ok(()) => encode::ok(out),
-                Err(reason) => CommandError::TooLarge(reason).encode(out),
-            }
-        } else {
-            self.set_if(now, protocol, set, &found, out);
-        }
-    }
-
-    fn set_if(
-        &mut self,
-        now: Timestamp,
-        protocol: Protocol,
-        set: &Set<'_>,
-        found: &Found,
-        out: &mut Vec<u8>,
-    ) {
-        let start = out.len();
-        let holds = match set.condition {
-            Condition::Always => true,
-            Condition::IfAbsent => found.index.is_none(),
-            Condition::IfPresent => found.index.is_some(),
-        };
-        match (set.reply, holds) {
-            (SetReply::Done, true) => encode::ok(out),
-            (SetReply::Done, false) => encode::null(out, protocol),
-            (SetReply::Flag, _) => encode::integer(out, i64::from(holds)),
-            (SetReply::Former, _) => match found.index {
-                Some(index) => encode::bulk(out, self.entries.value(index)),
-                None => encode::null(out, protocol),
-            },
-        }
-        if set.reply == SetReply::Former {
-            let (hits, misses) = (&mut self.statistics.hits, &mut self.statistics.misses);
-            *(if found.index.is_some() { hits } else { misses }) += 1;
-        }
-        if holds && let Err(reason) = self.store(now, set, found) {
-            out.truncate(start);
-            CommandError::TooLarge(reason).encode(out);
-        }
-    }
-
-    /// Stores the value of a `SET` whose conditions hold; a value whose time is over is not stored at all.
-    #[inline]
-    fn store(&mut self, now: Timestamp, set: &Set<'_>, found: &Found) -> Result<(), TooLarge> {
-        let expire_at = match set.expiry {
-            Expiry::None => None,
-            Expiry::Keep => found.index.and_then(|index| self.entries.expire_at(index)),
-            Expiry::At(at) => Some(at),
-        };
-        if expire_at.is_some_and(|at| at <= now) {
-            if let Some(index) = found.index {
-                self.entries.remove_at(index);
-            }
-            return Ok(());
-        }
-        self.put(now, found, set.key, set.value, &Meta::expiring(expire_at))
     }
 
     /// Stores an entry whose key has been looked up, and counts what goes for it.

@@ -217,7 +217,7 @@ fn help_lists_the_subcommands() {
         ("CONFIG", 9, "+SET setting value [setting value ...]\r\n"),
         (
             "Command",
-            11,
+            15,
             "+COUNT\r\n+    Counts the commands there are.\r\n",
         ),
     ] {
@@ -368,13 +368,62 @@ fn the_table_of_commands_is_told_to_whoever_asks() {
     );
     assert_eq!(
         replies_to(&mut store, NOW, "COMMAND INFO get nosuch\r\n"),
-        "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*0\r\n*0\r\n*0\r\n*0\r\n$-1\r\n"
+        "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n\
+         *3\r\n+@read\r\n+@string\r\n+@fast\r\n*0\r\n\
+         *1\r\n*6\r\n$5\r\nflags\r\n*2\r\n+RO\r\n+access\r\n\
+         $12\r\nbegin_search\r\n*4\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n*2\r\n$5\r\nindex\r\n:1\r\n\
+         $9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n\
+         *6\r\n$7\r\nlastkey\r\n:0\r\n$7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n*0\r\n$-1\r\n"
     );
     let docs = replies_to(&mut store, NOW, "COMMAND DOCS ttl\r\n");
     assert!(
-        docs.starts_with("*2\r\n$3\r\nttl\r\n*6\r\n$7\r\nsummary\r\n"),
+        docs.starts_with("*2\r\n$3\r\nttl\r\n*8\r\n$7\r\nsummary\r\n"),
         "{docs}"
     );
+}
+
+#[test]
+fn the_table_tells_commands_by_category_and_the_keys_of_each() {
+    let mut store = store();
+    for (command, reply) in [
+        (
+            "COMMAND LIST FILTERBY PATTERN p*ire",
+            "*1\r\n$7\r\npexpire\r\n",
+        ),
+        ("COMMAND LIST FILTERBY MODULE x", "*0\r\n"),
+        (
+            "COMMAND LIST FILTERBY ACLCAT admin",
+            "*2\r\n$6\r\nconfig\r\n$16\r\nmemvault.cluster\r\n",
+        ),
+        ("COMMAND LIST FILTERBY ACLCAT", "-ERR syntax error\r\n"),
+        (
+            "COMMAND GETKEYS MSET a 1 b 2",
+            "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+        ),
+        (
+            "COMMAND GETKEYS PING",
+            "-ERR The command has no key arguments\r\n",
+        ),
+        (
+            "COMMAND GETKEYS NOSUCH k",
+            "-ERR Invalid command specified\r\n",
+        ),
+        (
+            "COMMAND GETKEYS GET",
+            "-ERR Invalid number of arguments specified for command\r\n",
+        ),
+        (
+            "COMMAND GETKEYSANDFLAGS SET k v",
+            "*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+OW\r\n+update\r\n",
+        ),
+        (
+            "COMMAND GETKEYSANDFLAGS SET k v NX GET",
+            "*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n",
+        ),
+    ] {
+        let replied = replies_to(&mut store, NOW, &format!("{command}\r\n"));
+        assert_eq!(replied, reply, "{command}");
+    }
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Engine for ByMail {
             call.args.len() - 1,
             call.command.keys().count()
                 * match call.command {
-                    Data::SetMany(_) | Data::Set(_) => 2,
+                    Data::SetMany(_) | Data::Set { .. } => 2,
                     _ => 1,
                 },
             "arguments and command are the same"

@@ -2,7 +2,7 @@
 
 mod world;
 
-use memvault::command::{Condition, Edit, ExpireCondition};
+use memvault::command::{Condition, Edit, ExpireCondition, Update};
 use memvault::replication::{
     Answer, ConfigError, DownReason, Event, Failure, Level, Levels, Node, Now, Request, Role,
 };
@@ -67,10 +67,9 @@ fn expiries_and_conditions_are_the_servers_own_and_all_replicas_follow_the_first
         value("1")
     );
     let in_an_hour = Timestamp::from_millis(EPOCH_MS + 3_600_000);
-    let expire = |at, condition| Request::Expire {
+    let expire = |at, condition| Request::Update {
         key: bytes("k"),
-        at,
-        condition,
+        update: Update::Expire { at, condition },
     };
     let at = Some(in_an_hour);
     assert_eq!(
@@ -106,11 +105,12 @@ fn expiries_and_conditions_are_the_servers_own_and_all_replicas_follow_the_first
 #[test]
 fn numbers_are_added_up_by_the_leader_and_copied_to_the_others() {
     let mut world = World::new(3);
-    let edit = |edit| Request::Edit {
+    let update = |update| Request::Update {
         key: bytes("n"),
-        edit,
-        max_len: 1 << 20,
+        update,
     };
+    let max_len = 1 << 20;
+    let edit = |edit| update(Update::Edit { edit, max_len });
     assert_eq!(world.ask(edit(Edit::Add(40))), Ok(Answer::Count(40)));
     assert_eq!(world.ask(edit(Edit::Add(-2))), Ok(Answer::Count(38)));
     world.run(1);
@@ -133,12 +133,10 @@ fn numbers_are_added_up_by_the_leader_and_copied_to_the_others() {
     assert_eq!(world.ask(edit(overwrite)), Ok(Answer::Count(3)));
     world.run(1);
     assert_eq!(world.held("n"), vec![Some("39!".to_owned()); 3]);
-    let expire = Request::GetAndExpire {
-        key: bytes("n"),
-        at: Some(Timestamp::from_millis(EPOCH_MS + 3_600_000)),
-    };
+    let at = Some(Timestamp::from_millis(EPOCH_MS + 3_600_000));
+    let expire = update(Update::GetExpire { at });
     assert_eq!(world.ask(expire), value("39!"));
-    assert_eq!(world.ask(Request::GetAndDelete(bytes("n"))), value("39!"));
+    assert_eq!(world.ask(update(Update::GetDelete)), value("39!"));
     world.run(1);
     assert_eq!(world.held("n"), vec![None; 3]);
 }

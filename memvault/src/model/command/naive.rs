@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use super::written::{assert_survives, owned};
 use crate::command::{
-    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, ExpiryForm, Session, Set,
-    SetReply,
+    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, ExpiryForm, Read, Session,
+    Set, SetReply, Update,
 };
 use crate::time::Timestamp;
 
@@ -63,7 +63,15 @@ impl Naive {
             Data::GetMany(keys) => {
                 Reply::Values(keys.iter().map(|key| value(map.get(key))).collect())
             }
-            Data::Set(ref set) => self.set(now, set),
+            Data::Set {
+                key,
+                value,
+                expire_at,
+            } => {
+                let expiry = expire_at.map_or(Expiry::None, Expiry::At);
+                let set = Set::new(value);
+                self.set(now, key, &Set { expiry, ..set })
+            }
             Data::SetMany(pairs) => {
                 let pairs: Vec<_> = pairs.iter().collect();
                 for pair in pairs.chunks_exact(2) {
@@ -71,28 +79,22 @@ impl Naive {
                 }
                 Reply::Ok
             }
-            Data::GetDelete(key) => Reply::Value(map.remove(key).map(|(value, _)| value)),
-            Data::GetExpire { key, at } => Reply::Value(self.get_expire(now, key, at)),
-            Data::GetRange { key, start, end } => {
-                Reply::Value(Some(part(value(map.get(key)), start, end)))
-            }
-            Data::Edit { key, ref edit, .. } => self.edit(key, edit),
+            Data::Update { key, ref update } => self.update(now, key, update),
+            Data::Read { key, read } => match read {
+                Read::Value => Reply::Value(value(map.get(key))),
+                Read::Range { start, end } => {
+                    Reply::Value(Some(part(value(map.get(key)), start, end)))
+                }
+                Read::Length => Reply::Integer(value(map.get(key)).map_or(0, |v| v.len() as i64)),
+                Read::Type => Reply::Simple(if map.contains_key(key) {
+                    "string"
+                } else {
+                    "none"
+                }),
+                Read::Expiry(form) => Reply::Integer(expiry(now, form, map.get(key))),
+            },
             Data::Delete(keys) => count(keys.iter().filter_map(|key| map.remove(key))),
             Data::Exists(keys) => count(keys.iter().filter_map(|key| map.get(key))),
-            Data::Expiry { key, form } => Reply::Integer(expiry(now, form, map.get(key))),
-            Data::Expire { key, at, condition } => {
-                Reply::Integer(self.expire(now, key, at.as_millis(), condition).into())
-            }
-            Data::Persist(key) => {
-                let taken = map.get_mut(key).and_then(|(_, at)| at.take());
-                Reply::Integer(taken.is_some().into())
-            }
-            Data::Type(key) => Reply::Simple(if map.contains_key(key) {
-                "string"
-            } else {
-                "none"
-            }),
-            Data::Length(key) => Reply::Integer(value(map.get(key)).map_or(0, |v| v.len() as i64)),
             Data::Count => Reply::Integer(map.len() as i64),
             Data::Membership(_) => {
                 Reply::Error("ERR this node is not a member of a cluster (--cluster)")
@@ -104,8 +106,25 @@ impl Naive {
         }
     }
 
-    fn set(&mut self, now: u64, set: &Set<'_>) -> Reply {
-        let old = self.0.get(set.key).cloned();
+    fn update(&mut self, now: u64, key: &[u8], update: &Update<&[u8]>) -> Reply {
+        match update {
+            Update::Set(set) => self.set(now, key, set),
+            Update::Edit { edit, .. } => self.edit(key, edit),
+            Update::GetDelete => Reply::Value(self.0.remove(key).map(|(value, _)| value)),
+            Update::GetExpire { at } => Reply::Value(self.get_expire(now, key, *at)),
+            Update::Expire {
+                at: Some(at),
+                condition,
+            } => Reply::Integer(self.expire(now, key, at.as_millis(), *condition).into()),
+            Update::Expire { at: None, .. } => {
+                let taken = self.0.get_mut(key).and_then(|(_, at)| at.take());
+                Reply::Integer(taken.is_some().into())
+            }
+        }
+    }
+
+    fn set(&mut self, now: u64, key: &[u8], set: &Set<&[u8]>) -> Reply {
+        let old = self.0.get(key).cloned();
         let holds = match set.condition {
             Condition::Always => true,
             Condition::IfAbsent => old.is_none(),
@@ -118,9 +137,9 @@ impl Naive {
                 Expiry::Keep => old_expiry,
                 Expiry::At(at) => Some(at.as_millis()),
             };
-            self.0.remove(set.key);
+            self.0.remove(key);
             if at.is_none_or(|at| at > now) {
-                self.0.insert(set.key.to_vec(), (set.value.to_vec(), at));
+                self.0.insert(key.to_vec(), (set.value.to_vec(), at));
             }
         }
         match set.reply {

@@ -4,10 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::command::{
-    Command, Condition, Context, Data, Edit, ExpireCondition, Expiry, Membership, OwnedArgs, Set,
-    SetReply,
-};
+use crate::command::{Command, Context, Data, Expiry, Membership, OwnedArgs, Read, Set, Update};
 use crate::time::Timestamp;
 
 pub(super) fn owned(words: &[Vec<u8>]) -> OwnedArgs {
@@ -32,88 +29,60 @@ pub(super) fn assert_survives(data: &Data<'_>, context: &Context) {
     }
 }
 
-fn name(data: &Data<'_>) -> &'static [u8] {
+fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
+    let plain = |name: &[u8]| {
+        let keys = data.keys().map(<[u8]>::to_vec);
+        core::iter::once(name.to_vec()).chain(keys).collect()
+    };
     match data {
-        Data::Get(_) => b"GET",
-        Data::GetMany(_) => b"MGET",
-        Data::Set(Set { reply, .. }) if *reply == SetReply::Flag => b"SETNX",
-        Data::Set(_) => b"SET",
-        Data::SetMany(_) => b"MSET",
-        Data::GetDelete(_) => b"GETDEL",
-        Data::Delete(_) => b"DEL",
-        Data::Exists(_) => b"EXISTS",
-        Data::Expiry { form, .. } => match (form.millis, form.absolute) {
-            (false, false) => b"TTL",
-            (true, false) => b"PTTL",
-            (false, true) => b"EXPIRETIME",
-            (true, true) => b"PEXPIRETIME",
-        },
-        Data::Expire { .. } => b"PEXPIREAT",
-        Data::Persist(_) => b"PERSIST",
-        Data::Type(_) => b"TYPE",
-        Data::Length(_) => b"STRLEN",
-        Data::GetExpire { .. } => b"GETEX",
-        Data::GetRange { .. } => b"GETRANGE",
-        Data::Edit { edit, .. } => match edit {
-            Edit::Add(_) => b"INCRBY",
-            Edit::Append(_) => b"APPEND",
-            Edit::Overwrite { .. } => b"SETRANGE",
-        },
-        Data::Count => b"DBSIZE",
-        Data::Flush => b"FLUSHALL",
-        Data::Membership(_) => b"MEMVAULT.CLUSTER",
+        Data::Get(_) => plain(b"GET"),
+        Data::GetMany(_) => plain(b"MGET"),
+        Data::Delete(_) => plain(b"DEL"),
+        Data::Exists(_) => plain(b"EXISTS"),
+        Data::Count => plain(b"DBSIZE"),
+        Data::Flush => plain(b"FLUSHALL"),
+        Data::Set {
+            key,
+            value,
+            expire_at,
+        } => {
+            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
+            let set = Set::new(*value);
+            of_update(key, &Update::Set(Set { expiry, ..set }))
+        }
+        Data::Update { key, update } => of_update(key, update),
+        Data::SetMany(pairs) => {
+            let name = core::iter::once(b"MSET".to_vec());
+            name.chain(pairs.iter().map(<[u8]>::to_vec)).collect()
+        }
+        Data::Read { read, .. } => {
+            let mut words: Vec<Vec<u8>> = plain(match read {
+                Read::Value => b"GET",
+                Read::Range { .. } => b"GETRANGE",
+                Read::Length => b"STRLEN",
+                Read::Type => b"TYPE",
+                Read::Expiry(form) => match (form.millis, form.absolute) {
+                    (false, false) => b"TTL",
+                    (true, false) => b"PTTL",
+                    (false, true) => b"EXPIRETIME",
+                    (true, true) => b"PEXPIRETIME",
+                },
+            });
+            if let Read::Range { start, end } = read {
+                words.extend([start, end].map(|at| at.to_string().into_bytes()));
+            }
+            words
+        }
+        Data::Membership(membership) => {
+            let mut words = vec![b"MEMVAULT.CLUSTER".to_vec()];
+            write_membership(membership, |word| words.push(word.to_vec()));
+            words
+        }
     }
 }
 
-fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
-    let mut words = vec![name(data).to_vec()];
-    let mut add = |word: &[u8]| words.push(word.to_vec());
-    match data {
-        Data::SetMany(pairs) => pairs.iter().for_each(add),
-        Data::Set(set) => write_set(set, add),
-        Data::Expire { key, at, condition } => {
-            add(key);
-            add(at.as_millis().to_string().as_bytes());
-            let options: &[&[u8]] = match condition {
-                ExpireCondition::Always => &[],
-                ExpireCondition::IfNone => &[b"NX"],
-                ExpireCondition::IfSome => &[b"XX"],
-                ExpireCondition::IfLater => &[b"GT"],
-                ExpireCondition::IfEarlier => &[b"LT"],
-                ExpireCondition::IfSomeEarlier => &[b"LT", b"XX"],
-            };
-            options.iter().copied().for_each(add);
-        }
-        Data::GetExpire { key, at } => {
-            add(key);
-            match at {
-                Some(at) => {
-                    add(b"PXAT");
-                    add(at.as_millis().to_string().as_bytes());
-                }
-                None => add(b"PERSIST"),
-            }
-        }
-        Data::GetRange { key, start, end } => {
-            add(key);
-            add(start.to_string().as_bytes());
-            add(end.to_string().as_bytes());
-        }
-        Data::Edit { key, edit, .. } => {
-            add(key);
-            match edit {
-                Edit::Add(amount) => add(amount.to_string().as_bytes()),
-                Edit::Append(bytes) => add(bytes),
-                Edit::Overwrite { offset, bytes } => {
-                    add(offset.to_string().as_bytes());
-                    add(bytes);
-                }
-            }
-        }
-        Data::Membership(membership) => write_membership(membership, add),
-        _ => data.keys().for_each(add),
-    }
-    words
+fn of_update(key: &[u8], update: &Update<&[u8]>) -> Vec<Vec<u8>> {
+    update.words(key).iter().map(<[u8]>::to_vec).collect()
 }
 
 fn write_membership(membership: &Membership<'_>, mut add: impl FnMut(&[u8])) {
@@ -133,29 +102,5 @@ fn write_membership(membership: &Membership<'_>, mut add: impl FnMut(&[u8])) {
             add(address.as_bytes());
             add(weight.to_string().as_bytes());
         }
-    }
-}
-
-fn write_set(set: &Set<'_>, mut add: impl FnMut(&[u8])) {
-    add(set.key);
-    add(set.value);
-    if set.reply == SetReply::Flag {
-        return;
-    }
-    match set.condition {
-        Condition::Always => {}
-        Condition::IfAbsent => add(b"NX"),
-        Condition::IfPresent => add(b"XX"),
-    }
-    match set.expiry {
-        Expiry::None => {}
-        Expiry::Keep => add(b"KEEPTTL"),
-        Expiry::At(at) => {
-            add(b"PXAT");
-            add(at.as_millis().to_string().as_bytes());
-        }
-    }
-    if set.reply == SetReply::Former {
-        add(b"GET");
     }
 }

@@ -9,10 +9,8 @@ use super::super::action::Action;
 use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::request::{Answer, Failure, Outcome, Request};
-use super::super::update::Update;
 use super::Task;
-use crate::command::{Condition, Expiry};
-use crate::time::Timestamp;
+use crate::command::{Set, SetReply, Update};
 
 /// One request, as far as it has come.
 struct Job {
@@ -142,13 +140,21 @@ fn split(what: Request) -> (Gather, Tasks) {
             expiry,
             condition,
             return_old,
-        } => one(key, set(value, expiry, condition, return_old)),
-        Request::Expire { key, at, condition } => {
-            one(key, Task::Update(Update::Expire { at, condition }))
+        } => {
+            let reply = if return_old {
+                SetReply::Former
+            } else {
+                SetReply::Done
+            };
+            let set = Set {
+                value,
+                expiry,
+                condition,
+                reply,
+            };
+            one(key, task(Update::Set(set)))
         }
-        Request::Edit { key, edit, max_len } => {
-            one(key, Task::Update(Update::Edit { edit, max_len }))
-        }
+        Request::Update { key, update } => one(key, task(update)),
         Request::Lease(key) => one(key, Task::Lease),
         Request::Fill {
             key,
@@ -163,8 +169,6 @@ fn split(what: Request) -> (Gather, Tasks) {
                 lease,
             },
         ),
-        Request::GetAndDelete(key) => one(key, Task::Update(Update::Delete)),
-        Request::GetAndExpire { key, at } => one(key, Task::Update(Update::GetAndExpire { at })),
         Request::GetMany(keys) => (
             Gather::Values(vec![None; keys.len()]),
             Tasks::Each(keys.into_iter(), Task::Get),
@@ -243,21 +247,16 @@ impl Tasks {
     }
 }
 
-/// A SET that depends on nothing is one write; any other has to read first.
-fn set(value: Bytes, expiry: Expiry, condition: Condition, return_old: bool) -> Task {
-    let blind = condition == Condition::Always && !return_old;
-    let expire_at: Option<Option<Timestamp>> = match expiry {
-        Expiry::None => Some(None),
-        Expiry::At(at) => Some(Some(at)),
-        Expiry::Keep => None,
-    };
-    match expire_at {
-        Some(expire_at) if blind => Task::Set { value, expire_at },
-        _ => Task::Update(Update::Set {
-            value,
-            expiry,
-            condition,
-            return_old,
-        }),
+/// A SET that depends on nothing is one write; any other change has to read first.
+fn task(update: Update<Bytes>) -> Task {
+    match update {
+        Update::Set(set) => match set.blind() {
+            Some(expire_at) => Task::Set {
+                value: set.value,
+                expire_at,
+            },
+            None => Task::Update(Update::Set(set)),
+        },
+        update => Task::Update(update),
     }
 }

@@ -8,7 +8,6 @@ use super::super::entry::Bytes;
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::{Answer, Failure, Lease};
 use super::super::rules::Rule;
-use super::super::update::Update;
 use super::admission::{Leave, Pending};
 use super::plain::PlainPhase;
 use super::read::{Found, ReadPhase};
@@ -17,6 +16,7 @@ use super::turn::{Ticket, TurnPhase};
 use super::update::Attempts;
 use super::write::{Change, WritePhase};
 use super::{Coordinator, Levels, Step, Timer};
+use crate::command::Update;
 use crate::ring::NodeIndex;
 use crate::time::{Instant, Timestamp};
 
@@ -31,7 +31,7 @@ pub(super) enum Task {
         expire_at: Option<Timestamp>,
     },
     Delete,
-    Update(Update),
+    Update(Update<Bytes>),
     /// The value, or leave to fill it in.
     Lease,
     Fill {
@@ -46,7 +46,7 @@ impl Task {
     pub(super) fn value_len(&self) -> usize {
         match self {
             Self::Set { value, .. } | Self::Fill { value, .. } => value.len(),
-            Self::Update(update) => update.value_len(),
+            Self::Update(update) => update.brought().map_or(0, |bytes| bytes.len()),
             Self::Get | Self::Exists | Self::Expiry | Self::Delete | Self::Lease => 0,
         }
     }

@@ -15,10 +15,9 @@ use super::super::entry::Bytes;
 use super::super::plain::{PlainCommand, PlainQuestion, PlainRefusal};
 use super::super::preference::ReplicaSet;
 use super::super::request::{Answer, Failure, Lease};
-use super::super::update::Update;
 use super::operation::{Operation, Phase, Task};
 use super::{Coordinator, Step, join_id};
-use crate::command::{Condition, Edit, ExpireCondition, Expiry};
+use crate::command::{Condition, ExpireCondition, Expiry, Set, SetReply, Update};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
@@ -213,15 +212,15 @@ impl Operation {
         }
         if let Phase::Plain(plain) = &self.phase
             && plain.reach == Reach::OneThenAll
-            && took_effect(&plain.command, &answer)
+            && let Some(effect) = effect(&plain.command, &answer)
         {
-            self.copy_effect(cx, from, effect(&plain.command, &answer));
+            self.copy_effect(cx, from, &effect);
         }
         Ok(answer)
     }
 
     /// Has the other replicas do what `done_by` did. Nobody waits for their answers.
-    fn copy_effect(&self, cx: &mut Context, done_by: NodeIndex, effect: PlainCommand) {
+    fn copy_effect(&self, cx: &mut Context, done_by: NodeIndex, effect: &PlainCommand) {
         let others = self.replicas.nodes().iter();
         for node in others.filter(|node| **node != done_by) {
             if cx.peers.is_up(*node) {
@@ -248,104 +247,78 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
         Task::Exists => PlainCommand::Exists(key),
         Task::Expiry => PlainCommand::Expiry(key),
         Task::Delete => PlainCommand::Delete(key),
-        Task::Set { value, expire_at } => PlainCommand::Set {
-            key,
-            value,
-            expiry: expire_at.map_or(Expiry::None, Expiry::At),
-            condition: Condition::Always,
-            return_old: false,
-        },
+        Task::Set { value, expire_at } => {
+            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
+            let set = Set::new(value);
+            let update = Update::Set(Set { expiry, ..set });
+            PlainCommand::Update { key, update }
+        }
         // The best that can be had without versions: it replaces nothing.
         Task::Fill {
             value, expire_at, ..
-        } => PlainCommand::Set {
-            key,
-            value,
-            expiry: expire_at.map_or(Expiry::None, Expiry::At),
-            condition: Condition::IfAbsent,
-            return_old: false,
-        },
-        Task::Update(Update::Set {
-            value,
-            expiry,
-            condition,
-            return_old,
-        }) => PlainCommand::Set {
-            key,
-            value,
-            expiry,
-            condition,
-            return_old,
-        },
-        Task::Update(Update::Expire { at, condition }) => {
-            PlainCommand::Expire { key, at, condition }
+        } => {
+            let update = Update::Set(Set {
+                expiry: expire_at.map_or(Expiry::None, Expiry::At),
+                condition: Condition::IfAbsent,
+                ..Set::new(value)
+            });
+            PlainCommand::Update { key, update }
         }
-        Task::Update(Update::Edit { edit, .. }) => PlainCommand::Edit { key, edit },
-        Task::Update(Update::Delete) => PlainCommand::GetAndDelete(key),
-        Task::Update(Update::GetAndExpire { at }) => PlainCommand::GetAndExpire { key, at },
+        Task::Update(update) => PlainCommand::Update { key, update },
     }
 }
 
-const fn reach(command: &PlainCommand) -> Reach {
+fn reach(command: &PlainCommand) -> Reach {
     match command {
         PlainCommand::Get(_) | PlainCommand::Exists(_) | PlainCommand::Expiry(_) => Reach::One,
-        PlainCommand::Set {
-            condition: Condition::IfAbsent | Condition::IfPresent,
-            ..
-        } => Reach::OneThenAll,
-        PlainCommand::Expire {
-            condition: ExpireCondition::Always,
-            ..
-        } => Reach::All,
-        PlainCommand::Expire { .. } | PlainCommand::Edit { .. } => Reach::OneThenAll,
-        PlainCommand::Set { .. }
+        PlainCommand::Update { update, .. } if update.depends_on_present() => Reach::OneThenAll,
+        PlainCommand::Update { .. }
         | PlainCommand::Delete(_)
-        | PlainCommand::GetAndDelete(_)
-        | PlainCommand::GetAndExpire { .. }
         | PlainCommand::Flush
         | PlainCommand::Count => Reach::All,
     }
 }
 
-/// Whether a command with a condition changed anything at the node that answered this.
-const fn took_effect(command: &PlainCommand, answer: &Answer) -> bool {
-    match (command, answer) {
-        (PlainCommand::Set { condition, .. }, Answer::Value(former)) => {
-            matches!(condition, Condition::IfPresent) == former.is_some()
+/// The command that leaves the other replicas as the first one is now, which gave this answer; `None` if that changed
+/// nothing.
+fn effect(command: &PlainCommand, answer: &Answer) -> Option<PlainCommand> {
+    let PlainCommand::Update { key, update } = command else {
+        return None;
+    };
+    let update = match (update, answer) {
+        (Update::Set(set), Answer::Done | Answer::Count(1)) => Update::Set(set.clone()),
+        (Update::Set(set), Answer::Value(former)) => {
+            let wants_some = set.condition == Condition::IfPresent;
+            (wants_some == former.is_some()).then(|| Update::Set(set.clone()))?
         }
-        (PlainCommand::Edit { .. }, _) | (_, Answer::Done | Answer::Count(1)) => true,
-        _ => false,
-    }
+        (Update::Edit { edit, .. }, answer) if edit.answers_with_value() => Update::Set(Set {
+            expiry: Expiry::Keep,
+            ..Set::new(value_of(answer)?)
+        }),
+        (Update::Edit { .. }, _) => update.clone(),
+        (Update::Expire { at, .. }, Answer::Count(1)) => Update::Expire {
+            at: *at,
+            condition: ExpireCondition::Always,
+        },
+        _ => return None,
+    };
+    let update = match update {
+        Update::Set(set) => Update::Set(Set {
+            condition: Condition::Always,
+            reply: SetReply::Done,
+            ..set
+        }),
+        update => update,
+    };
+    let key = Bytes::clone(key);
+    Some(PlainCommand::Update { key, update })
 }
 
-/// The command that leaves the other replicas as the first one, which gave this answer, is now.
-fn effect(command: &PlainCommand, answer: &Answer) -> PlainCommand {
-    if let PlainCommand::Edit {
-        key,
-        edit: Edit::Add(_),
-    } = command
-        && let Answer::Count(sum) = answer
-    {
-        return PlainCommand::Set {
-            key: Bytes::clone(key),
-            value: sum.to_string().into_bytes().into(),
-            expiry: Expiry::Keep,
-            condition: Condition::Always,
-            return_old: false,
-        };
+/// The value that an answer tells.
+fn value_of(answer: &Answer) -> Option<Bytes> {
+    match answer {
+        Answer::Count(number) => Some(number.to_string().into_bytes().into()),
+        Answer::Value(value) => value.clone(),
+        _ => None,
     }
-    let mut effect = command.clone();
-    match &mut effect {
-        PlainCommand::Set {
-            condition,
-            return_old,
-            ..
-        } => {
-            *condition = Condition::Always;
-            *return_old = false;
-        }
-        PlainCommand::Expire { condition, .. } => *condition = ExpireCondition::Always,
-        _ => {}
-    }
-    effect
 }

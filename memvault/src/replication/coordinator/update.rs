@@ -15,13 +15,15 @@ use alloc::vec::Vec;
 
 use super::super::Now;
 use super::super::context::Context;
+use super::super::entry::Bytes;
 use super::super::request::{Answer, Failure};
 use super::super::rules::Rule;
-use super::super::update::{Decision, Update};
+use super::super::update::{Verdict, verdict};
 use super::operation::{AsksFor, Operation, Phase, Task};
 use super::read::Found;
 use super::write::Change;
 use super::{Coordinator, Step};
+use crate::command::Update;
 use crate::version::Version;
 
 /// What an operation that changes a value has tried so far.
@@ -68,17 +70,17 @@ impl Operation {
         timers: &mut Coordinator,
         now: Now,
         id: u64,
-        update: &Update,
+        update: &Update<Bytes>,
         found: Found,
     ) -> Step {
-        let decision = match self.attempts.fate(&found) {
+        let verdict = match self.attempts.fate(&found) {
             Fate::Unknown => return Step::Done(Err(Failure::Indeterminate)),
-            Fate::Done(answer) => Decision::Answer(answer),
-            Fate::NotDone => update.decide(found.entry.as_ref(), now.wall),
+            Fate::Done(answer) => Verdict::Answer(answer),
+            Fate::NotDone => verdict(update, found.entry.as_ref(), now.wall),
         };
-        match decision {
-            Decision::Answer(answer) => self.confirm(cx, timers, now, id, found, answer),
-            Decision::Write {
+        match verdict {
+            Verdict::Answer(answer) => self.confirm(cx, timers, now, id, found, answer),
+            Verdict::Write {
                 value,
                 expire_at,
                 answer,

@@ -21,9 +21,8 @@ use alloc::string::String;
 
 use super::entry::Bytes;
 use super::request::Answer;
-use crate::command::{Condition, Edit, ExpireCondition, Expiry};
+use crate::command::Update;
 use crate::resp::DecodeError;
-use crate::time::Timestamp;
 pub use link::PlainLink;
 
 /// What a coordinator asks of a node that speaks plain Redis.
@@ -46,43 +45,12 @@ pub enum PlainCommand {
     Exists(Bytes),
     /// `PTTL`.
     Expiry(Bytes),
-    /// `SET`.
-    Set {
+    /// A change of one key, in its [words](Update::words).
+    Update {
         /// The key.
         key: Bytes,
-        /// The new value.
-        value: Bytes,
-        /// When it expires.
-        expiry: Expiry,
-        /// Whether the key must be there or must not.
-        condition: Condition,
-        /// Whether to answer with the former value.
-        return_old: bool,
-    },
-    /// `PEXPIREAT`, `PERSIST`.
-    Expire {
-        /// The key.
-        key: Bytes,
-        /// When it expires; `None` for never.
-        at: Option<Timestamp>,
-        /// On which present expiry this depends.
-        condition: ExpireCondition,
-    },
-    /// `INCRBY`, `APPEND`, `SETRANGE`.
-    Edit {
-        /// The key.
-        key: Bytes,
-        /// What becomes of the value.
-        edit: Edit<Bytes>,
-    },
-    /// `GETDEL`.
-    GetAndDelete(Bytes),
-    /// `GETEX`.
-    GetAndExpire {
-        /// The key.
-        key: Bytes,
-        /// When it expires; `None` for never.
-        at: Option<Timestamp>,
+        /// What becomes of it.
+        update: Update<Bytes>,
     },
     /// `DEL`.
     Delete(Bytes),
