@@ -302,13 +302,13 @@ static COMMAND: [Subcommand; 7] = [
     part("command|docs", -2, "[name ...]", "Describes commands"),
     part(
         "command|getkeys",
-        -3,
+        -4,
         "command [argument ...]",
         "Tells which of the arguments are keys",
     ),
     part(
         "command|getkeysandflags",
-        -3,
+        -4,
         "command [argument ...]",
         "Tells which of the arguments are keys, and what happens to them",
     ),

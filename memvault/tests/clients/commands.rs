@@ -401,7 +401,7 @@ fn the_table_tells_commands_by_category_and_the_keys_of_each() {
             "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
         ),
         (
-            "COMMAND GETKEYS PING",
+            "COMMAND GETKEYS ECHO k",
             "-ERR The command has no key arguments\r\n",
         ),
         (
@@ -409,7 +409,7 @@ fn the_table_tells_commands_by_category_and_the_keys_of_each() {
             "-ERR Invalid command specified\r\n",
         ),
         (
-            "COMMAND GETKEYS GET",
+            "COMMAND GETKEYS GET a b",
             "-ERR Invalid number of arguments specified for command\r\n",
         ),
         (
