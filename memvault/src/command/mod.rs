@@ -16,6 +16,7 @@ mod error;
 mod expire;
 mod expiry;
 mod glob;
+mod long_double;
 mod membership;
 mod names;
 mod number;
