@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::error::CommandError;
+use super::long_double::LongDouble;
 use super::number::integer;
 use super::parse::{Given, Parsed};
 use super::reply::{Reply, ReplyKind};
@@ -15,6 +16,8 @@ use super::update::{Words, words};
 pub enum Edit<B> {
     /// Adds to the number that it is; none counts as 0 (`INCR`, `DECR`, `INCRBY`, `DECRBY`).
     Add(i64),
+    /// Adds a number with a point, in decimal digits, to the one that it is; none counts as 0 (`INCRBYFLOAT`).
+    AddFloat(B),
     /// Appends bytes (`APPEND`).
     Append(B),
     /// Writes bytes over those from `offset` on, with zeros where nothing was before (`SETRANGE`).
@@ -43,6 +46,10 @@ pub enum EditError {
     NotAnInteger,
     /// The sum would not be one.
     Overflow,
+    /// The value, or what is added, is no decimal number.
+    NotAFloat,
+    /// The sum would not be finite.
+    NotFinite,
     /// The value would be too long.
     TooLong {
         /// Its length in bytes.
@@ -78,6 +85,7 @@ impl<B: AsRef<[u8]>> Edit<B> {
                     reply: Reply::Integer(sum),
                 })
             }
+            Self::AddFloat(amount) => add_float(present, amount.as_ref(), max_len),
             Self::Append(bytes) => joined(before, before.len(), bytes.as_ref(), max_len),
             Self::Overwrite { bytes, .. } if bytes.as_ref().is_empty() => Ok(Edited {
                 value: None,
@@ -93,6 +101,7 @@ impl<B: AsRef<[u8]>> Edit<B> {
     pub(crate) fn len_after(&self, len: usize) -> usize {
         match self {
             Self::Add(_) => len.max(LONGEST_NUMBER),
+            Self::AddFloat(_) => len.max(LONGEST_FLOAT),
             Self::Append(bytes) => len.saturating_add(bytes.as_ref().len()),
             Self::Overwrite { offset, bytes } => {
                 len.max(offset.saturating_add(bytes.as_ref().len()))
@@ -103,6 +112,23 @@ impl<B: AsRef<[u8]>> Edit<B> {
 
 /// Digits and sign of the longest number.
 const LONGEST_NUMBER: usize = 20;
+/// Sign and digits of the largest number with a point.
+const LONGEST_FLOAT: usize = 4934;
+
+fn add_float(present: Option<&[u8]>, amount: &[u8], limit: usize) -> Result<Edited, EditError> {
+    let read = |text| LongDouble::read(text).ok_or(EditError::NotAFloat);
+    let (number, amount) = (read(present.unwrap_or(b"0"))?, read(amount)?);
+    let sum = number.plus(amount).ok_or(EditError::NotFinite)?;
+    let value = sum.write().into_bytes();
+    let len = value.len();
+    if len > limit {
+        return Err(EditError::TooLong { len, limit });
+    }
+    Ok(Edited {
+        reply: Reply::Value(Some(value.clone())),
+        value: Some(value),
+    })
+}
 
 /// `before` with `bytes` from `offset` on.
 fn joined(before: &[u8], offset: usize, bytes: &[u8], limit: usize) -> Result<Edited, EditError> {
@@ -125,6 +151,7 @@ impl<B> Edit<B> {
     pub(super) fn map<C>(self, bytes: impl FnOnce(B) -> C) -> Edit<C> {
         match self {
             Self::Add(amount) => Edit::Add(amount),
+            Self::AddFloat(amount) => Edit::AddFloat(bytes(amount)),
             Self::Append(brought) => Edit::Append(bytes(brought)),
             Self::Overwrite {
                 offset,
@@ -138,13 +165,16 @@ impl<B> Edit<B> {
 
     pub(super) const fn brought(&self) -> Option<&B> {
         match self {
-            Self::Append(bytes) | Self::Overwrite { bytes, .. } => Some(bytes),
+            Self::AddFloat(bytes) | Self::Append(bytes) | Self::Overwrite { bytes, .. } => {
+                Some(bytes)
+            }
             Self::Add(_) => None,
         }
     }
 
     pub(super) const fn reply_kind(&self) -> ReplyKind {
         match self {
+            Self::AddFloat(_) => ReplyKind::Value,
             Self::Add(_) | Self::Append(_) | Self::Overwrite { .. } => ReplyKind::Integer,
         }
     }
@@ -152,7 +182,7 @@ impl<B> Edit<B> {
     /// Whether the answer is the new value.
     #[must_use]
     pub const fn answers_with_value(&self) -> bool {
-        matches!(self, Self::Add(_))
+        matches!(self, Self::Add(_) | Self::AddFloat(_))
     }
 }
 
@@ -160,6 +190,7 @@ impl<B: AsRef<[u8]>> Edit<B> {
     pub(super) fn words<'a>(&'a self, key: &'a [u8]) -> Words<'a> {
         match self {
             Self::Add(amount) => words("INCRBY", key).and(amount.to_string().into_bytes()),
+            Self::AddFloat(amount) => words("INCRBYFLOAT", key).and(amount.as_ref()),
             Self::Append(bytes) => words("APPEND", key).and(bytes.as_ref()),
             Self::Overwrite { offset, bytes } => {
                 let words = words("SETRANGE", key).and(offset.to_string().into_bytes());
@@ -190,6 +221,14 @@ pub(super) fn decr_by<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
     given.edit(Edit::Add(opposite.ok_or(CommandError::DecrementOverflow)?))
 }
 
+/// `INCRBYFLOAT`.
+pub(super) fn incr_by_float<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
+    match LongDouble::read(given.get(2)) {
+        Some(_) => given.edit(Edit::AddFloat(given.get(2))),
+        None => Err(CommandError::Edit(EditError::NotAFloat)),
+    }
+}
+
 /// `APPEND`.
 pub(super) fn append<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
     given.edit(Edit::Append(given.get(2)))
@@ -209,6 +248,8 @@ impl fmt::Display for EditError {
         match self {
             Self::NotAnInteger => f.write_str("value is not an integer or out of range"),
             Self::Overflow => f.write_str("increment or decrement would overflow"),
+            Self::NotAFloat => f.write_str("value is not a valid float"),
+            Self::NotFinite => f.write_str("increment would produce NaN or Infinity"),
             Self::TooLong { len, limit } => write!(
                 f,
                 "value of {len} bytes: the limit is {limit} bytes (--max-value)"

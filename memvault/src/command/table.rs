@@ -180,6 +180,10 @@ table! {
         STORE.and(FAST), Categories::STRING, one(CHANGES);
         String "1.0.0" "O(1)"
         "Adds a number to the one that a key holds";
+    IncrByFloat "incrbyfloat" 3 "key number" => edit::incr_by_float;
+        STORE.and(FAST), Categories::STRING, one(CHANGES);
+        String "2.6.0" "O(1)"
+        "Adds a number with a point to the one that a key holds";
     Info "info" -1 "[section ...]" => session::info;
         ANY_TIME, Categories::DANGEROUS, KeyPositions::NONE;
         Server "1.0.0" "O(n), n being the number of fields"

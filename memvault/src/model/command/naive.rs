@@ -182,6 +182,8 @@ impl Naive {
                 return Reply::Integer(sum);
             }
             Edit::Append(bytes) => value.extend_from_slice(bytes),
+            // redis-server is its model.
+            Edit::AddFloat(_) => panic!("{edit:?} is not among the names"),
             Edit::Overwrite { bytes: b"", .. } => return Reply::Integer(value.len() as i64),
             Edit::Overwrite { offset, bytes } => {
                 value.resize(value.len().max(offset + bytes.len()), 0);
