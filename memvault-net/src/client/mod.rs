@@ -27,7 +27,7 @@
 //! ```
 //!
 //! When nodes fail, others take over without an error; see [`Error`] for what is left to the caller. Dropping
-//! a future abandons its answer, not its effect.
+//! a future abandons its answer, not its effect; of many keys those that were not begun are left out.
 
 mod builder;
 mod error;
