@@ -165,6 +165,9 @@ def random_command(chance):
     def offset():
         return chance.choice([b"0", b"1", b"3", b"-1", b"-3", b"99", b"-99", b"x"])
 
+    def fraction():
+        return chance.choice([b"0.1", b"-2.5e3", b"1e17", b"7", b"x", b"3.00000000000000000007"])
+
     value = chance.choice([b"", b"x", b"y", b"long value", b"7"])
     return chance.choice([
         lambda: [b"GET", key()],
@@ -184,6 +187,7 @@ def random_command(chance):
         lambda: [chance.choice([b"GETDEL", b"STRLEN", b"EXPIRETIME", b"PEXPIRETIME"]), key()],
         lambda: [chance.choice([b"INCR", b"DECR"]), key()],
         lambda: [chance.choice([b"INCRBY", b"DECRBY"]), key(), number()],
+        lambda: [b"INCRBYFLOAT", key(), fraction()],
         lambda: [b"APPEND", key(), value],
         lambda: [b"SETRANGE", key(), chance.choice([b"0", b"1", b"7", b"-1", b"x"]), value],
         lambda: [chance.choice([b"GETRANGE", b"SUBSTR"]), key(), offset(), offset()],

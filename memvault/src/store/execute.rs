@@ -85,6 +85,8 @@ impl<S: BuildHasher> Store<S> {
         }
     }
 
+    /// Apart, so that the frame of the many does not weigh on GET and SET.
+    #[inline(never)]
     fn execute_rarer(
         &mut self,
         now: Timestamp,
