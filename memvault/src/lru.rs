@@ -7,7 +7,7 @@
 //! Place: over [`Arena`] and [`List`]; under [`Cache`](crate::cache::Cache) and
 //! [`Entries`](crate::store::Entries). Knows recency and what it takes itself, not what an entry is: who
 //! calls supplies hashes and comparisons, and decides what goes.
-//! Cost: all operations O(1) on average, but for growth, which is O(n) and amortised; 8 bytes of links
+//! Cost: all operations O(1) on average, but for growth of the index, which is O(n) and amortised; 8 bytes of links
 //! per entry, and 5.7 to 11.4 of index.
 //! Limits: grows only in [`grow_within`](Lru::grow_within), never by itself. Should a comparison or a
 //! rehash panic, nothing has changed yet.
@@ -196,7 +196,7 @@ impl<E> Lru<E> {
     }
 
     /// Makes room for one more entry if arena and index, together, need no more than `room` bytes for it
-    /// in addition, where each slot takes `beside` bytes elsewhere. Both grow in steps that amortise;
+    /// in addition, where each slot takes `beside` bytes elsewhere. The index doubles, the arena grows by a piece;
     /// never beyond `most` entries in the arena.
     pub(crate) fn grow_within(
         &mut self,
@@ -224,6 +224,12 @@ impl<E> Lru<E> {
             self.nodes.reserve_exact(slots);
         }
         true
+    }
+
+    /// Gives back pieces of the arena that have become empty. Returns whether it did. Amortised over removals, O(1).
+    #[inline]
+    pub(crate) fn trim(&mut self) -> bool {
+        self.nodes.trim()
     }
 
     /// Gives memory back: shrinks the arena to so many slots, or as many as it takes, and the index to
@@ -290,11 +296,13 @@ impl<E> Lru<E> {
         if self.nodes.len() < capacity {
             return Some(0);
         }
-        let doubled = capacity
-            .max(FEWEST_SLOTS)
+        // Twice as many up to a whole piece, and then piece by piece, which copies nothing.
+        let piece = Arena::<Node<E>>::PIECE;
+        let wanted = (capacity.max(FEWEST_SLOTS))
+            .min(piece - capacity % piece)
             .min(most.saturating_sub(capacity).max(1));
-        let step = doubled.min(affordable);
-        (step == doubled || step > capacity / 16).then_some(step)
+        let step = wanted.min(affordable);
+        (step == wanted || step > capacity.min(piece) / 16).then_some(step)
     }
 }
 

@@ -10,23 +10,25 @@
 //! Expiry is decided at access, by the entry's own time; this says where it is worth to look for entries that nobody
 //! asks for. Weighed against each other: a blind sweep of a few slots per insertion costs a cache miss for each of the
 //! living, and finds one dead among a hundred too late; a wheel of lists takes 8 bytes per entry, and a miss for each
-//! neighbour when a TTL changes; a queue of hints grows with each write that is overwritten. Bounds take half a byte
-//! per slot, and none before the first TTL. A bound may be too low, never too high: an insertion lowers those above its
-//! slot, mostly by one comparison, and a removal leaves them, so that a visit to a block may find nothing; it then
-//! [sets](Soonest::settle) them right. A write with a TTL causes one removal or one vain visit, and one more where an
-//! entry moves into a gap: whoever visits up to [`VISITS_PER_INSERTION`] blocks with each insertion keeps up with any
-//! load, and is through with a burst of dead after half as many insertions. As nobody looks before `next`, it costs
-//! nothing where nothing is due, and dead entries go before any living one is evicted.
+//! neighbour when a TTL changes; a queue of hints grows with each write that is overwritten. Bounds take half a
+//! byte per slot, and none before the first TTL; blocks of 8 would take a byte, and gain nothing that can be measured.
+//! A bound of a block may be too low, never too high:
+//! an insertion lowers those above its slot, mostly by one comparison, and a removal leaves them, so that a visit to a
+//! block may find nothing; it then [sets](Soonest::settle) them right. A write with a TTL causes one removal or one vain
+//! visit, and one more where an entry moves into a gap: whoever visits up to [`VISITS_PER_INSERTION`] blocks with each
+//! insertion keeps up with any load, and is through with a burst of dead after half as many insertions. As nobody looks
+//! before `next`, it costs nothing where nothing is due, and dead entries go before any living one is evicted.
 //!
 //! Place: beside the arena of an [`Lru`](crate::lru::Lru), in a [`Cache`](crate::cache::Cache) and in
 //! [`Entries`](crate::store::Entries), which read the expiries themselves. Times are plain numbers.
 //! Cost: [`note`](Soonest::note) one comparison, at most one per level; a visit one per slot of the block and, per
-//! level, one per child. Levels: log 16 of the slots.
+//! level, one per child. Levels: log 16 of the blocks.
 
-use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::Range;
 
+use crate::arena::Arena;
 use crate::lru::Index;
 
 /// The time of what does not expire.
@@ -44,32 +46,27 @@ pub(crate) const VAIN_VISITS_PER_PURGE: usize = 1024;
 /// Bytes charged for each slot of an arena whose entries expire: what is allocated is less.
 pub(crate) const BYTES_PER_SLOT: usize = 1;
 
-/// Slots of a block, and children of a bound: as many as two cache lines hold.
-const FAN_OUT: usize = 16;
+/// Slots of a block.
+const BLOCK: usize = 16;
 
-/// Levels of bounds above the most blocks that there can be.
-const MAX_LEVELS: usize = 7;
+/// Children of a bound: as many as two cache lines hold.
+const FAN_OUT: usize = 16;
 
 /// Lower bounds of expiries by block of slots.
 #[derive(Clone, Debug)]
 pub(crate) struct Soonest {
-    /// Level after level, that of the blocks first. Invariant: none is above the expiry of an entry below it.
-    bounds: Vec<u64>,
-    /// Blocks that have a bound of their own; 0 if one bound does for all.
-    blocks: usize,
-    /// Invariant: not above any bound.
+    /// The bounds of the blocks, those of each [`FAN_OUT`] of these, and so on; no level if one bound does for all.
+    /// Invariant: none of a block is above the expiry of an entry in it, and each other is the least of those below.
+    levels: Vec<Arena<u64>>,
+    /// Invariant: the least of the highest level, or not above any expiry.
     next: u64,
 }
-
-/// The part of the bounds that each level takes.
-type Levels = ([Range<usize>; MAX_LEVELS], usize);
 
 impl Soonest {
     /// Nothing expires; allocates nothing.
     pub(crate) const fn new() -> Self {
         Self {
-            bounds: Vec::new(),
-            blocks: 0,
+            levels: Vec::new(),
             next: NEVER,
         }
     }
@@ -83,45 +80,58 @@ impl Soonest {
     /// Takes note that the entry in a slot expires at `at`; [`NEVER`] is none.
     #[inline]
     pub(crate) fn note(&mut self, index: Index, at: u64) {
-        let mut child = index.position() as usize / FAN_OUT;
-        let (mut start, mut len) = (0, self.blocks);
-        while len > 0 {
-            let Some(bound) = self.bounds.get_mut(start + child) else {
+        let mut child = index.position() / BLOCK as u32;
+        for level in &mut self.levels {
+            let Some(bound) = level.get_mut(child) else {
                 break;
             };
             if *bound <= at {
                 return;
             }
             *bound = at;
-            child /= FAN_OUT;
-            (start, len) = (start + len, len_above(len));
+            child /= FAN_OUT as u32;
         }
         self.next = self.next.min(at);
     }
 
-    /// Suits the bounds to an arena of so many slots. O(slots / 16), with the growth of the arena.
+    /// Suits the bounds to an arena of so many slots. O(1) for each slot that there are more or fewer.
     pub(crate) fn fit(&mut self, slots: usize) {
-        let blocks = match slots.div_ceil(FAN_OUT) {
-            0 | 1 => 0,
-            blocks => blocks,
-        };
-        if blocks == self.blocks {
+        let blocks = slots.div_ceil(BLOCK);
+        let (mut len, mut depth) = (if blocks > 1 { blocks } else { 0 }, 0);
+        while len > 0 {
+            self.fit_level(depth, len);
+            (len, depth) = (len_above(len), depth + 1);
+        }
+        self.levels.truncate(depth);
+        if let Some(top) = self.levels.last() {
+            self.next = least(top.group(0, FAN_OUT));
+        }
+    }
+
+    /// Makes a level so long; the one below is already.
+    fn fit_level(&mut self, depth: usize, len: usize) {
+        if let Some(level) = self.levels.get_mut(depth) {
+            let before = level.len();
+            level.resize(len, NEVER);
+            if len < before && depth > 0 {
+                self.raise(depth, len - 1);
+            }
             return;
         }
-        let (mut total, mut len) = (0, blocks);
-        while len > 0 {
-            (total, len) = (total + len, len_above(len));
+        let mut level = Arena::new();
+        level.resize(len, NEVER);
+        self.levels.push(level);
+        if depth == 0 {
+            self.levels[0][Index::new(0)] = self.next;
+        } else {
+            (0..len).for_each(|at| self.raise(depth, at));
         }
-        let mut bounds = vec![NEVER; total];
-        let kept = self.blocks.min(blocks);
-        bounds[..kept].copy_from_slice(&self.bounds[..kept]);
-        if let Some(first) = bounds.first_mut()
-            && self.blocks == 0
-        {
-            *first = self.next;
-        }
-        (self.bounds, self.blocks) = (bounds, blocks);
-        self.raise_all();
+    }
+
+    /// Sets a bound to the least of those below.
+    fn raise(&mut self, depth: usize, at: usize) {
+        let bound = least(self.levels[depth - 1].group(at * FAN_OUT, FAN_OUT));
+        self.levels[depth][Index::new(at as u32)] = bound;
     }
 
     /// The slots of a block in which something may be due at `now`; they may be more than the arena has.
@@ -129,75 +139,43 @@ impl Soonest {
         if self.next > now {
             return None;
         }
-        let (levels, count) = self.levels();
         let mut child = 0;
-        for (depth, level) in levels[..count].iter().rev().enumerate() {
-            let bounds = &self.bounds[level.clone()];
-            let first = if depth == 0 { 0 } else { child * FAN_OUT };
-            let last = bounds.len().min(first + FAN_OUT);
-            child = first + bounds[first..last].iter().position(|&at| at <= now)?;
+        for level in self.levels.iter().rev() {
+            let first = child * FAN_OUT;
+            let bounds = level.group(first, FAN_OUT);
+            child = first + bounds.iter().position(|&at| at <= now)?;
         }
-        let start = (child * FAN_OUT) as u32;
-        Some(start..start.saturating_add(FAN_OUT as u32))
+        let start = (child * BLOCK) as u32;
+        Some(start..start.saturating_add(BLOCK as u32))
     }
 
     /// Sets the bound of the block that begins with slot `start` to the soonest expiry in it, and those above to suit.
     pub(crate) fn settle(&mut self, start: u32, soonest: u64) {
-        let (levels, count) = self.levels();
-        let (mut child, mut bound) = (start as usize / FAN_OUT, soonest);
-        for level in &levels[..count] {
-            let bounds = &mut self.bounds[level.clone()];
-            if core::mem::replace(&mut bounds[child], bound) == bound {
+        let (mut child, mut bound) = (start as usize / BLOCK, soonest);
+        for level in &mut self.levels {
+            let place = &mut level[Index::new(child as u32)];
+            if mem::replace(place, bound) == bound {
                 return;
             }
             child /= FAN_OUT;
-            let first = child * FAN_OUT;
-            bound = least(&bounds[first..bounds.len().min(first + FAN_OUT)]);
+            bound = least(level.group(child * FAN_OUT, FAN_OUT));
         }
         self.next = bound;
     }
 
-    /// Sets the bounds above the blocks right.
-    fn raise_all(&mut self) {
-        let (levels, count) = self.levels();
-        for pair in levels[..count].windows(2) {
-            let (below, above) = self.bounds.split_at_mut(pair[1].start);
-            for (bound, children) in above.iter_mut().zip(below[pair[0].clone()].chunks(FAN_OUT)) {
-                *bound = least(children);
-            }
-        }
-        if let Some(top) = levels[..count].last() {
-            self.next = least(&self.bounds[top.clone()]);
-        }
-    }
-
-    fn levels(&self) -> Levels {
-        let mut levels = [const { 0..0 }; MAX_LEVELS];
-        let (mut start, mut len, mut count) = (0, self.blocks, 0);
-        while len > 0 {
-            levels[count] = start..start + len;
-            (start, len, count) = (start + len, len_above(len), count + 1);
-        }
-        (levels, count)
-    }
-
     /// Bytes allocated.
     #[cfg(any(test, fuzzing))]
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bounds.capacity() * size_of::<u64>()
+    pub(crate) fn bytes(&self) -> usize {
+        self.levels.iter().map(Arena::bytes).sum()
     }
 
     /// Panics if the entry in a slot, which expires at `at`, could be overlooked.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn check(&self, index: Index, at: u64) {
-        let (levels, count) = self.levels();
-        let mut child = index.position() as usize / FAN_OUT;
-        for level in &levels[..count] {
-            assert!(
-                self.bounds[level.clone()][child] <= at,
-                "a bound is too high"
-            );
-            child /= FAN_OUT;
+        let mut child = index.position() / BLOCK as u32;
+        for level in &self.levels {
+            assert!(level[Index::new(child)] <= at, "a bound is too high");
+            child /= FAN_OUT as u32;
         }
         assert!(self.next <= at, "the lowest bound is too high");
     }
@@ -262,11 +240,11 @@ mod tests {
                     soonest.check(Index::new(slot as u32), at);
                 }
                 let visits = purge(&mut soonest, &mut slots, now);
-                assert!(visits <= count.div_ceil(FAN_OUT));
+                assert!(visits <= count.div_ceil(BLOCK));
                 assert!(slots.iter().all(|&at| at > now), "the dead are found");
                 assert!(soonest.next() > now);
             }
-            assert!(count <= FAN_OUT || soonest.bytes() <= count * BYTES_PER_SLOT);
+            assert!(count <= BLOCK || soonest.bytes() <= count * BYTES_PER_SLOT);
         }
     }
 

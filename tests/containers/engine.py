@@ -93,9 +93,9 @@ class Stack:
         file = os.path.join(REPOSITORY, "compose.yml")
         return run(*compose_program(), "-p", self.name, "-f", file, *words, env=environment)
 
-    def up(self):
-        """Starts it."""
-        self.compose("up", "-d")
+    def up(self, *services):
+        """Starts all of it, or these."""
+        self.compose("up", "-d", *services)
 
     def down(self):
         """Ends it, and leaves nothing behind but what it logged."""

@@ -1,4 +1,4 @@
-"""A node in a container of the size that compose.yml gives it, under values of all sizes."""
+"""A node alone, and members, in containers of the size that compose.yml gives them, under values of all sizes."""
 
 import os
 import random
@@ -31,18 +31,38 @@ class Memory(unittest.TestCase):
             "run", "-d", "-m", limit, "--memory-swap", limit, "-e", "MEMVAULT_PROTECTED_MODE=no",
             images.memvault, "serve", "--max-memory", share).strip()
         self.addCleanup(engine.docker, "rm", "-f", container)
-        address = inspect(container, "{{.NetworkSettings.IPAddress}}")
-        engine.eventually("it listens", lambda: connect(address))
+        self.load((inspect(container, "{{.NetworkSettings.IPAddress}}"), 6379))
+        self.assertEqual(inspect(container, ALIVE), "false true 0")
+        self.assertIn("PONG", engine.docker("exec", container, "/memvault", "ping"))
+
+    def test_members_and_a_gateway_of_the_shipped_sizes_survive_it_too(self):
+        images = engine.Images()
+        self.addCleanup(images.remove)
+        images.build()
+        stack = engine.Stack(images)
+        self.addCleanup(stack.down)
+        services = [*"abcdefghij", "gateway"]
+        stack.up(*services)
+        self.load(("127.0.0.1", stack.gateway))
+        for service in services:
+            self.assertEqual(stack.inspect(service, ALIVE), "false true 0", service)
+
+    def load(self, address):
+        """Has clients store values of all sizes; nothing goes wrong for them."""
+        engine.eventually("it serves", lambda: ask(address, b"SET", b"k", b"v") == b"+OK\r\n")
         clients = [Client(address, number) for number in range(CLIENTS)]
         for client in clients:
             client.thread.start()
         for client in clients:
             client.thread.join()
-        self.assertEqual(inspect(container, "{{.State.OOMKilled}} {{.State.Running}}"), "false true")
+        print("stored", sum(client.stored for client in clients))
         for client in clients:
             self.assertEqual(client.wrong, [])
             self.assertGreater(client.stored, 0)
-        self.assertIn("PONG", engine.docker("exec", container, "/memvault", "ping"))
+
+
+ALIVE = "{{.State.OOMKilled}} {{.State.Running}} {{.RestartCount}}"
+"""What tells of a container that was not killed: false true 0."""
 
 
 def shipped_sizes():
@@ -60,8 +80,20 @@ def inspect(container, template):
 
 
 def connect(address):
-    """A connection to the node."""
-    return socket.create_connection((address, 6379), timeout=engine.DEADLINE)
+    """A connection to the server."""
+    return socket.create_connection(address, timeout=engine.DEADLINE)
+
+
+def ask(address, *words):
+    """The first line of the reply to a command."""
+    with connect(address) as connection, connection.makefile("rb") as replies:
+        connection.sendall(command(*words))
+        return replies.readline()
+
+
+def command(*words):
+    """A command as it is sent."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
 class Client:
@@ -94,4 +126,4 @@ class Client:
         size = int(2 ** self.random.uniform(0, 20)) if self.is_even else self.random.randint(1, LARGEST)
         start = self.random.randint(0, LARGEST)
         key, value = b"k%d" % self.random.randrange(KEYS), self.blob[start:start + size]
-        return b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(value), value)
+        return command(b"SET", key, value)

@@ -8,7 +8,7 @@ use super::admin::{self, AdminAddress, AdminFlags};
 use super::cluster::{Coordination, Replicas};
 use super::count;
 use super::duration::positive_duration;
-use super::size::positive_size;
+use super::size::memory_share;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
@@ -42,8 +42,9 @@ pub(crate) struct Up {
     pub(crate) admin: Option<AdminAddress>,
     #[command(flatten)]
     pub(crate) coordination: Coordination,
-    /// Memory of each node for keys and values: 256mb, 1gb [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    /// Memory of each node for keys and values: 256mb, 1gb, or a share of what the container or else
+    /// the machine has, for each: 10% [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = memory_share)]
     pub(crate) max_memory: Option<usize>,
     #[command(flatten)]
     pub(crate) admin_flags: AdminFlags,

@@ -56,6 +56,17 @@ fn set(redis: &mut Redis, keys: std::ops::Range<usize>, value: &str) {
     }
 }
 
+/// What `INFO` and `CONFIG GET` tell is in the second place.
+fn second(reply: Reply) -> String {
+    let Reply::Array(fields) = reply else {
+        panic!("{reply:?}");
+    };
+    let Some(Reply::Bulk(value)) = fields.into_iter().nth(1) else {
+        panic!("there is no value");
+    };
+    String::from_utf8(value).expect("it is a number")
+}
+
 fn assert_gives_back(process: &Process, flush: impl FnOnce()) {
     let before = Resident::of(process).now;
     assert!(before > 60 * MIB, "{before} bytes are in use");
@@ -75,6 +86,30 @@ fn after_a_flush_the_memory_goes_back() {
             assert_eq!(redis.ask(&["DBSIZE"]), Reply::Integer(0));
         });
     }
+}
+
+/// A member has something to do all the time, so that its memory would go back in any case, only later.
+#[test]
+fn the_allocator_of_every_server_gives_back_at_once() {
+    let cluster = Cluster::start(3);
+    for server in cluster.members.iter().chain([&cluster.gateway]) {
+        let environment = fs::read(format!("/proc/{}/environ", server.id())).expect("it runs");
+        let mut variables = environment.split(|byte| *byte == 0);
+        assert!(variables.any(|variable| variable == b"MIMALLOC_PURGE_DELAY=0"));
+    }
+}
+
+#[test]
+fn a_share_of_the_memory_that_there_is_can_be_set() {
+    let (_server, mut redis) = serve("1%");
+    let maxmemory = |redis: &mut Redis| second(redis.ask(&["CONFIG", "GET", "maxmemory"]));
+    let at_start: u64 = maxmemory(&mut redis).parse().expect("it is a number");
+    let done = Reply::Simple(b"OK".to_vec());
+    assert_eq!(redis.ask(&["CONFIG", "SET", "maxmemory", "60%"]), done);
+    let set: u64 = maxmemory(&mut redis).parse().expect("it is a number");
+    assert!(set.abs_diff(60 * at_start) < 100, "{at_start}, {set}");
+    let refused = redis.ask(&["CONFIG", "SET", "maxmemory", "101%"]);
+    assert!(matches!(refused, Reply::Error(_)), "{refused:?}");
 }
 
 #[test]
@@ -108,9 +143,30 @@ fn a_value_that_grows_takes_no_more_than_its_room() {
     assert!(most < bound(64 * MIB), "{} MiB", most / MIB);
 }
 
+/// Tables grow piece by piece, and what is left of larger values makes room.
+#[test]
+fn many_small_keys_take_the_place_of_values_of_all_sizes() {
+    let (server, mut redis) = serve("64mb");
+    churn(&mut redis);
+    for round in 0..400 {
+        let keys = (0..4000).map(|number| format!("{:x}", round * 4000 + number));
+        let pairs = keys.flat_map(|key| [key, "1".to_owned()]);
+        let command: Vec<_> = std::iter::once("MSET".to_owned()).chain(pairs).collect();
+        redis.pipeline(&[command]).expect("it serves");
+    }
+    let most = Resident::of(&server).most;
+    assert!(most < bound(64 * MIB), "{} MiB", most / MIB);
+}
+
 #[test]
 fn values_of_all_sizes_leave_no_holes() {
     let (server, mut redis) = serve("64mb");
+    churn(&mut redis);
+    let most = Resident::of(&server).most;
+    assert!(most < bound(64 * MIB), "{} MiB", most / MIB);
+}
+
+fn churn(redis: &mut Redis) {
     let text = "t".repeat(1 << 20);
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..200 {
@@ -127,6 +183,4 @@ fn values_of_all_sizes_leave_no_holes() {
         let commands: Vec<_> = (0..40).map(|_| command()).collect();
         redis.pipeline(&commands).expect("it serves");
     }
-    let most = Resident::of(&server).most;
-    assert!(most < bound(64 * MIB), "{} MiB", most / MIB);
 }

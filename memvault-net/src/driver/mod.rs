@@ -311,6 +311,12 @@ impl Driver {
         requests.clients.facts(&self.0.node.borrow())
     }
 
+    /// Leaves so much of the budget of entries unused; up to `limit` entries go for it. Returns whether there are more.
+    pub(crate) fn withhold(&self, bytes: usize, limit: usize) -> bool {
+        let now = self.now();
+        self.0.node.borrow_mut().withhold(now, bytes, limit)
+    }
+
     /// How long this node takes to answer what others ask it, to read and to write: one question in 16.
     pub(crate) fn answer_latency(&self) -> Latency {
         self.0.answers.borrow().latency().clone()

@@ -92,6 +92,24 @@ impl Backend {
         }
     }
 
+    /// Leaves so much of the budget of this thread's store unused, and evicts for it, `slice` by `slice`, while there is
+    /// more to evict and `goes_on`. Returns whether there is.
+    pub(super) fn withhold(&self, bytes: usize, slice: usize, goes_on: impl Fn() -> bool) -> bool {
+        let until = |withhold: &mut dyn FnMut() -> bool| loop {
+            let has_more = withhold();
+            if !has_more || !goes_on() {
+                return has_more;
+            }
+        };
+        let of_store =
+            |store: &mut Store<ahash::RandomState>| until(&mut || store.withhold(bytes, slice));
+        match self {
+            Self::Single(store) => of_store(&mut store.borrow_mut()),
+            Self::Shard(shard) => shard.with_store(of_store),
+            Self::Cluster { driver, .. } => until(&mut || driver.withhold(bytes, slice)),
+        }
+    }
+
     /// Returns some memory of what was flushed. Returns whether there is more; a cluster's node sees to it by itself.
     pub(super) fn drop_flushed(&self, limit: usize) -> bool {
         match self {

@@ -100,6 +100,10 @@ impl Host for Clients {
         show("max-output", &self.config.connection.max_output_len);
     }
 
+    fn memory_limit(&self) -> Option<u64> {
+        crate::memory_limit::memory_limit()
+    }
+
     fn reset_statistics(&self) {
         self.tally.all().reset();
     }

@@ -24,6 +24,7 @@ mod client;
 mod clients;
 mod door;
 mod expiry;
+mod governor;
 mod guard;
 mod host;
 mod ledger;
@@ -218,6 +219,7 @@ impl Server {
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
         let _expiring = executor.spawn(expiry::purge_expired(Rc::clone(&clients)));
+        let _governing = executor.spawn(governor::govern(Rc::clone(&clients)));
         let _tidying = executor.spawn(tidy::tidy(Rc::clone(&clients)));
         let (tell, told) = async_channel::bounded(1);
         if let Some(driver) = clients.backend.driver() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::param::clock_ticks_per_second;
+use rustix::param::{clock_ticks_per_second, page_size};
 
 /// Processor time in seconds: of the system for this process, and of its own.
 pub(super) fn cpu() -> Option<(f64, f64)> {
@@ -19,6 +19,12 @@ pub(super) fn resident() -> Option<(u64, u64)> {
         kilobytes(&text, "VmRSS:")? << 10,
         kilobytes(&text, "VmHWM:")? << 10,
     ))
+}
+
+/// Bytes of memory that the process has at present and that no file stands behind. Cheap: one short line.
+pub(super) fn anonymous() -> Option<usize> {
+    let text = fs::read_to_string("/proc/self/statm").ok()?;
+    Some(pages(&text)? * page_size())
 }
 
 /// Name and release of the system, as `uname` gives them.
@@ -45,6 +51,14 @@ fn times(stat: &str) -> Option<(u64, u64)> {
     Some((fields.next()?.parse().ok()?, user))
 }
 
+/// Resident pages without those of files, of `/proc/self/statm`.
+fn pages(statm: &str) -> Option<usize> {
+    let mut fields = statm.split_ascii_whitespace().skip(1);
+    let resident: usize = fields.next()?.parse().ok()?;
+    let of_files: usize = fields.next()?.parse().ok()?;
+    Some(resident.saturating_sub(of_files))
+}
+
 fn kilobytes(status: &str, name: &str) -> Option<u64> {
     let mut lines = status.lines();
     let rest = lines.find_map(|line| line.strip_prefix(name))?;
@@ -67,5 +81,7 @@ mod tests {
         let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
         assert_eq!(kilobytes(status, "VmRSS:"), Some(1024));
         assert_eq!(kilobytes(status, "VmSwap:"), None);
+        assert_eq!(pages("900 300 120 40 0 200 0"), Some(180));
+        assert_eq!(pages("900"), None);
     }
 }

@@ -51,7 +51,7 @@ pub use table::{Name, all};
 pub use update::{Change, Decision, NewValue, Present, Told, Update, Words};
 
 pub(crate) use glob::matches;
-pub(crate) use number::memory;
+pub(crate) use number::{memory, memory_share};
 
 use crate::resp::Args;
 

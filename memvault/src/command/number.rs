@@ -44,6 +44,17 @@ pub(crate) fn memory(text: &[u8]) -> Option<u64> {
     u64::try_from(integer(number)?).ok()?.checked_mul(factor)
 }
 
+/// Reads a share such as `60%` of what there is `all` of: 1 to 100 percent. `None` if it is none, or that is not known.
+#[must_use]
+pub(crate) fn memory_share(text: &[u8], all: impl FnOnce() -> Option<u64>) -> Option<u64> {
+    let percent = integer(text.strip_suffix(b"%")?)?;
+    let percent = u64::try_from(percent).ok()?;
+    let share = u128::from(all()?) * u128::from(percent) / 100;
+    u64::try_from(share)
+        .ok()
+        .filter(|_| (1..=100).contains(&percent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,4 +84,15 @@ mod tests {
     }
 
     use std::string::ToString;
+
+    #[test]
+    fn a_share_is_taken_of_what_is_known() {
+        let of = |all, text: &[u8]| memory_share(text, || all);
+        assert_eq!(of(Some(1000), b"60%"), Some(600));
+        assert_eq!(of(Some(u64::MAX), b"100%"), Some(u64::MAX));
+        for text in [&b"0%"[..], b"101%", b"-1%", b"%", b"60", b"6 %"] {
+            assert_eq!(of(Some(1000), text), None);
+        }
+        assert_eq!(of(None, b"60%"), None);
+    }
 }

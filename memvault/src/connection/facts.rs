@@ -27,6 +27,8 @@ pub struct Facts {
     pub most_bytes_used: usize,
     /// The limit of bytes; `None` means no limit.
     pub max_bytes: Option<usize>,
+    /// Bytes of the limit that may not be used at present, as the process takes too much memory.
+    pub withheld: usize,
     /// The limit of entries; `None` means no limit.
     pub max_entries: Option<usize>,
     /// Whether the keys that belong here are still being fetched.
@@ -50,6 +52,7 @@ impl Facts {
             bytes_used: entries.bytes_used(),
             most_bytes_used: entries.most_bytes_used(),
             max_bytes: entries.config().max_bytes,
+            withheld: entries.withheld(),
             max_entries: entries.config().max_entries,
             is_loading: false,
         }
@@ -64,6 +67,7 @@ impl Facts {
         self.expiry_sum += other.expiry_sum;
         self.bytes_used += other.bytes_used;
         self.most_bytes_used += other.most_bytes_used;
+        self.withheld += other.withheld;
         self.max_bytes = sum(self.max_bytes, other.max_bytes);
         self.max_entries = sum(self.max_entries, other.max_entries);
         self.is_loading |= other.is_loading;
@@ -76,6 +80,7 @@ impl Facts {
                 fields.bytes("used_memory", self.bytes_used as u64);
                 fields.bytes("used_memory_peak", self.most_bytes_used as u64);
                 fields.bytes("maxmemory", self.max_bytes.unwrap_or(0) as u64);
+                fields.field("maxmemory_withheld", self.withheld);
                 if let Some(resident) = fields.number("used_memory_rss") {
                     let used = self.bytes_used.max(1) as f64;
                     let ratio = format_args!("{:.2}", resident as f64 / used);

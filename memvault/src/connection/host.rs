@@ -1,12 +1,13 @@
 //! [`Hosted`]: an [`Engine`] and what its server knows beside it.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
 use super::calls::{ErrorCode, Fault};
 use super::engine::{Call, Engine, Execution};
 use super::info::{Fields, Section};
-use crate::command::{CommandError, Data, Name, SettingError};
+use crate::command::{CommandError, Data, Name, SettingError, memory_share};
 use crate::consistency::Levels;
 use crate::time::Timestamp;
 
@@ -20,6 +21,11 @@ pub trait Host {
 
     /// Sets its counters to zero, for `CONFIG RESETSTAT`.
     fn reset_statistics(&self) {}
+
+    /// Bytes of memory that the process may have, for settings that are a share of it; `None` if it is not known.
+    fn memory_limit(&self) -> Option<u64> {
+        None
+    }
 
     /// As [`Engine::count_call`].
     #[inline]
@@ -90,6 +96,12 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
             .settings(&mut |fixed, _| is_fixed |= fixed == name);
         if is_fixed {
             return Err(SettingError::Immutable);
+        }
+        if name == "maxmemory"
+            && let Some(bytes) = memory_share(value, || self.host.memory_limit())
+        {
+            let bytes = bytes.to_string();
+            return self.engine.change_setting(name, bytes.as_bytes());
         }
         self.engine.change_setting(name, value)
     }

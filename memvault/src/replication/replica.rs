@@ -226,6 +226,13 @@ impl Replica {
         entries.set_limits(max_bytes, max_entries, &mut |gone| parting.remember(&gone));
     }
 
+    /// Leaves so much of the budget unused; up to `limit` entries that have to make room are forgotten. Returns whether
+    /// there are more.
+    pub(super) fn withhold(&mut self, now: Now, bytes: usize, limit: usize) -> bool {
+        let (entries, mut parting) = self.parting(now);
+        entries.withhold(bytes, limit, &mut |gone| parting.remember(&gone))
+    }
+
     /// Removes an entry and remembers its version as forgotten.
     pub(crate) fn forget(&mut self, now: Now, key: &[u8]) {
         let Some(meta) = self.entries.peek(key).map(|held| held.meta) else {

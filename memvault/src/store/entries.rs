@@ -15,9 +15,9 @@ use ahash::RandomState;
 
 use super::budget::{Account, Config, Counted, TooLarge};
 use super::leaving::Leaving;
-use super::packed::{EntryRef, MAX_KEY_LEN, Meta, Packed, total_len};
-use crate::lru::{Index, Lru, MAX_SLOTS};
-use crate::soonest::{BYTES_PER_SLOT, Soonest, VISITS_PER_INSERTION};
+use super::packed::{EntryRef, Meta, Packed, total_len};
+use crate::lru::{Index, Lru};
+use crate::soonest::{Soonest, VISITS_PER_INSERTION};
 use crate::time::Timestamp;
 use crate::version::Version;
 
@@ -46,6 +46,8 @@ pub struct Entries<S = RandomState> {
     most_used: usize,
     /// Invariant: the present entries keep to it.
     pub(super) config: Config,
+    /// Bytes of the budget that may not be used at present.
+    pub(super) withheld: usize,
     hasher: S,
     /// By which entries are past their time.
     pub(super) now: Timestamp,
@@ -69,6 +71,7 @@ impl<S: BuildHasher> Entries<S> {
             account: Account::default(),
             most_used: 0,
             config,
+            withheld: 0,
             hasher,
             now: Timestamp::default(),
             soonest: Soonest::new(),
@@ -165,6 +168,7 @@ impl<S: BuildHasher> Entries<S> {
     ) {
         self.config.max_bytes = max_bytes;
         self.config.max_entries = max_entries;
+        self.withheld = 0;
         let most = max_entries.unwrap_or(usize::MAX);
         while self.len() > most || (self.bytes_used() > self.max_bytes() && !self.is_empty()) {
             self.evict_one(evicted);
@@ -221,7 +225,8 @@ impl<S: BuildHasher> Entries<S> {
     pub fn is_nearly_full(&self) -> bool {
         let over =
             |used: usize, limit: Option<usize>| limit.is_some_and(|limit| used > limit / 4 * 3);
-        over(self.bytes_used(), self.config.max_bytes) || over(self.len(), self.config.max_entries)
+        let max_bytes = self.config.max_bytes.map(|_| self.max_bytes());
+        over(self.bytes_used(), max_bytes) || over(self.len(), self.config.max_entries)
     }
 
     /// The limits in force.
@@ -310,6 +315,7 @@ impl<S: BuildHasher> Entries<S> {
             }
         }
         let class = self.check(key, total_len(key, value, meta), meta)?;
+        self.let_in(class);
         self.leaving.make_way(class);
         let found = self.begin_expiring(found, meta, evicted);
         let index = if let Some(index) = found {
@@ -355,6 +361,7 @@ impl<S: BuildHasher> Entries<S> {
         }
         let EntryRef { key, value, .. } = self.entry(index);
         let class = self.check(key, total_len(key, value, meta), meta)?;
+        self.let_in(class);
         let found = self.begin_expiring(Some(index), meta, evicted);
         let index = self.make_room(found.unwrap_or(index), class, evicted);
         self.forget(index);
@@ -362,21 +369,6 @@ impl<S: BuildHasher> Entries<S> {
         self.take_in(class, meta.counted());
         self.note_expiry(index, meta.expire_at);
         Ok(())
-    }
-
-    /// Evicts others, if there are any, until a copy of `len` bytes has room beside the entry at `index`. Returns where
-    /// the entry is then.
-    ///
-    /// A quarter of the budget is not counted: so much may always be under way, and small copies evict nobody.
-    pub(crate) fn make_way(&mut self, index: Index, len: usize, evicted: Evicted<'_>) -> Index {
-        let counted = self
-            .size_class(len)
-            .saturating_sub(self.max_bytes() / UNCOUNTED);
-        if counted == 0 || self.len() == 1 {
-            return index;
-        }
-        let present = self.size_class(self.lru.entry(index).len());
-        self.make_room(index, present + counted, evicted)
     }
 
     /// Whether such an entry could be stored if all others went.
@@ -392,103 +384,9 @@ impl<S: BuildHasher> Entries<S> {
         let moved_expires_at = moved.and_then(|last| self.expire_at(last));
         self.lru.remove(index, expand(hash), rehash);
         self.note_expiry(index, moved_expires_at);
-    }
-
-    /// The size class of an allocation of `len` bytes, if key and budget allow for it.
-    fn check(&self, key: &[u8], len: usize, meta: &Meta) -> Result<usize, TooLarge> {
-        if key.len() > MAX_KEY_LEN {
-            return Err(TooLarge::Key { len: key.len() });
+        if self.lru.trim() {
+            self.fit_soonest();
         }
-        if self.config.max_entries == Some(0) {
-            return Err(TooLarge::Entries);
-        }
-        let class = self.size_class(len);
-        let limit = self.max_bytes();
-        let beside = if meta.expire_at.is_some() {
-            BYTES_PER_SLOT
-        } else {
-            self.beside()
-        };
-        let needed = class.saturating_add(Lru::<Packed>::smallest_bytes(beside));
-        if needed > limit {
-            return Err(TooLarge::Bytes { needed, limit });
-        }
-        Ok(class)
-    }
-
-    /// Evicts until the entry at `index` can change its allocation to `class` bytes. Returns where the
-    /// entry is then.
-    pub(super) fn make_room(
-        &mut self,
-        mut index: Index,
-        class: usize,
-        evicted: Evicted<'_>,
-    ) -> Index {
-        let old = self.size_class(self.lru.entry(index).len());
-        let over = |this: &Self| this.bytes_used() - old + class > this.max_bytes();
-        while over(self) {
-            let Some(other) = self.victim(Some(index)) else {
-                return self.start_afresh(index);
-            };
-            let last = self.lru.last();
-            self.evict(other, evicted);
-            // The entry itself may have been moved into the gap.
-            index = if Some(index) == last { other } else { index };
-        }
-        index
-    }
-
-    /// Moves the only entry, at `index`, to an arena and an index of the smallest size.
-    fn start_afresh(&mut self, index: Index) -> Index {
-        let hash = expand(self.lru.entry(index).hash());
-        let packed = self.lru.remove(index, hash, rehash);
-        self.lru = Lru::new();
-        self.soonest = Soonest::new();
-        let expire_at = packed.expire_at();
-        let index = self.lru.insert(hash, packed, rehash);
-        self.note_expiry(index, expire_at);
-        index
-    }
-
-    /// Evicts, and grows arena and index, until there is room for one more entry of `class` bytes.
-    fn make_slot(&mut self, class: usize, evicted: Evicted<'_>) {
-        let most = self.config.max_entries.unwrap_or(MAX_SLOTS).min(MAX_SLOTS);
-        loop {
-            let room = self.max_bytes().checked_sub(self.bytes_used() + class);
-            let beside = self.beside();
-            if room.is_some_and(|room| {
-                self.len() < most && self.lru.grow_within(room, most, beside, rehash)
-            }) {
-                return self.fit_soonest();
-            }
-            match self.victim(None) {
-                Some(victim) => self.evict(victim, evicted),
-                // What is in the way is the arena or the index itself, grown for many small entries.
-                None if self.bytes_used() > 0 => self.start_empty(),
-                None => return,
-            }
-        }
-    }
-
-    /// The entry that goes first, if it has to go for one of `class` bytes, and nothing else: then its slot can be
-    /// filled at once.
-    fn victim_to_recycle(&mut self, class: usize) -> Option<Index> {
-        let (used, limit) = (self.bytes_used().saturating_add(class), self.max_bytes());
-        let is_full = used > limit || Some(self.len()) == self.config.max_entries;
-        let victim = if is_full { self.victim(None) } else { None }?;
-        let old = self.size_class(self.lru.entry(victim).len());
-        (used - old <= limit && self.lru.has_spare_place()).then_some(victim)
-    }
-
-    fn evict_one(&mut self, evicted: Evicted<'_>) {
-        if let Some(victim) = self.victim(None) {
-            self.evict(victim, evicted);
-        }
-    }
-
-    pub(super) fn evict(&mut self, index: Index, evicted: Evicted<'_>) {
-        evicted(self.entry(index));
-        self.remove_at(index);
     }
 
     /// Notes that the entry at `index` changed within its allocation.
@@ -507,22 +405,10 @@ impl<S: BuildHasher> Entries<S> {
     }
 
     /// Takes the entry at `index` out of the account.
-    fn forget(&mut self, index: Index) {
+    pub(super) fn forget(&mut self, index: Index) {
         let packed = self.lru.entry(index);
         let (class, counted) = (self.size_class(packed.len()), packed.counted());
         self.account.remove(class, counted);
-    }
-
-    pub(super) fn size_class(&self, len: usize) -> usize {
-        if len == 0 {
-            0
-        } else {
-            (self.config.size_class)(len)
-        }
-    }
-
-    pub(super) fn max_bytes(&self) -> usize {
-        self.config.max_bytes.unwrap_or(usize::MAX)
     }
 
     /// Panics unless the account is the sum of what is stored, within the limits.
@@ -556,14 +442,11 @@ impl<S: BuildHasher> Entries<S> {
     }
 }
 
-/// The share of the budget that a copy may take beyond it.
-const UNCOUNTED: usize = 4;
-
-fn rehash(packed: &Packed) -> u64 {
+pub(super) fn rehash(packed: &Packed) -> u64 {
     expand(packed.hash())
 }
 
 /// Spreads a cached hash over 64 bits: the index takes its tag from the top and its position from below.
-const fn expand(hash: u32) -> u64 {
+pub(super) const fn expand(hash: u32) -> u64 {
     (hash as u64) << 32 | hash as u64
 }

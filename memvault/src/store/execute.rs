@@ -187,6 +187,14 @@ impl<S: BuildHasher> Store<S> {
         self.entries.drop_cleared(limit)
     }
 
+    /// Leaves so much of the budget unused until told otherwise, and evicts up to `limit` entries for it. Returns whether
+    /// there are more to evict. See [`Entries::withhold`].
+    pub fn withhold(&mut self, bytes: usize, limit: usize) -> bool {
+        let (now, statistics) = (self.entries.now, &mut self.statistics);
+        let count = &mut |gone: super::EntryRef<'_>| statistics.count_gone(now, &gone);
+        self.entries.withhold(bytes, limit, count)
+    }
+
     /// Takes note of so many commands.
     pub const fn count_commands(&mut self, commands: u64) {
         self.statistics.commands += commands;

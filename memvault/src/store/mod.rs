@@ -10,6 +10,7 @@ mod expiry;
 mod leaving;
 mod packed;
 mod reclaim;
+mod room;
 #[cfg(test)]
 mod short_ways;
 mod statistics;

@@ -24,6 +24,10 @@ impl Host for Counting {
 
     fn settings(&self, _show: &mut dyn FnMut(&str, &dyn Display)) {}
 
+    fn memory_limit(&self) -> Option<u64> {
+        Some(5000)
+    }
+
     fn reset_statistics(&self) {
         self.0.take();
     }
@@ -84,6 +88,18 @@ fn ask(
     let mut hosted = Hosted { engine, host };
     let (replies, _) = send(connection, &mut hosted, NOW, lines.as_bytes());
     String::from_utf8(replies).expect("text")
+}
+
+#[test]
+fn memory_can_be_a_share_of_what_the_host_knows_of() {
+    let (mut store, host, mut connection) = (store(), Counting::default(), connection());
+    let lines = "CONFIG SET maxmemory 60%\r\nCONFIG GET maxmemory\r\nCONFIG SET maxmemory 0%\r\n";
+    let replies = ask(&mut connection, &mut store, &host, lines);
+    assert!(
+        replies.starts_with("+OK\r\n*2\r\n$9\r\nmaxmemory\r\n$4\r\n3000\r\n-ERR "),
+        "{replies}"
+    );
+    assert!(replies.contains("must be a memory value"), "{replies}");
 }
 
 #[test]

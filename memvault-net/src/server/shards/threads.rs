@@ -23,7 +23,7 @@ use crate::server::listen::{self, Arrival};
 use crate::server::meter::{self, Meter};
 use crate::server::seats::Seats;
 use crate::server::sockets::Sockets;
-use crate::server::{Config, Error, Role, admin, tidy};
+use crate::server::{Config, Error, Role, admin, governor, tidy};
 
 /// Serves clients on as many threads as `config` says, the calling one included, until `shutdown` is done.
 ///
@@ -192,6 +192,8 @@ impl Worker {
         let watching = self.executor.spawn(watching);
         let expiring = expiry::purge_expired(Rc::clone(&self.clients));
         let _expiring = self.executor.spawn(expiring);
+        let governing = governor::govern(Rc::clone(&self.clients));
+        let _governing = self.executor.spawn(governing);
         let _tidying = self.executor.spawn(tidy::tidy(Rc::clone(&self.clients)));
         let (clients, shard) = (Rc::clone(&self.clients), Rc::clone(&self.shard));
         let serving = async move {

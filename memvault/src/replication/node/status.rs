@@ -235,6 +235,13 @@ impl Node {
         true
     }
 
+    /// Leaves so much of a member's budget unused until told otherwise; up to `limit` entries are forgotten for it.
+    /// Returns whether there are more. See [`Entries::withhold`].
+    pub fn withhold(&mut self, now: Now, bytes: usize, limit: usize) -> bool {
+        let member = self.member.as_mut();
+        member.is_some_and(|member| member.replica.withhold(now, bytes, limit))
+    }
+
     /// Whether this node holds `key`, or takes it over.
     pub(crate) fn holds(&self, key: &[u8]) -> bool {
         let list = self.cx.preference(key);

@@ -1,4 +1,4 @@
-//! Resident memory of a node at its limit, under loads that make it grow.
+//! Resident memory of a node at its limit, under loads that make it grow, by themselves and one after the other.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -16,6 +16,9 @@ use crate::report::Report;
 
 /// 1.4 x 256 + 128 + 20 MiB.
 const MOST: f64 = 506.4;
+/// Limits of a node to which loads come one after the other, and what it may take with buffers this small: 1.4 times as
+/// much, and 20 MiB.
+const SIZES: [(&str, f64); 2] = [("256mb", 378.4), ("64mb", 109.6)];
 
 type Load = fn(u16, Instant);
 
@@ -26,6 +29,14 @@ const LOADS: [(&str, Load); 6] = [
     ("PX 300", short_lived),
     ("half-sent requests", half),
     ("unread replies", unread),
+];
+
+/// What the first load leaves behind is in the way of the second.
+const SEQUENCES: [(&str, &[Load]); 4] = [
+    ("churn, then tiny keys", &[churn, tiny]),
+    ("tiny keys, then churn", &[tiny, churn]),
+    ("growth, then tiny keys", &[growth, tiny]),
+    ("churn, tiny keys, PX 300", &[churn, tiny, short_lived]),
 ];
 
 pub(super) fn measure(flags: &Flags, starter: &Starter, report: &mut Report) {
@@ -62,6 +73,47 @@ pub(super) fn measure(flags: &Flags, starter: &Starter, report: &mut Report) {
         f64::from(u8::from(flushed.unwrap_or(false))),
         "",
     );
+    for (size, most) in SIZES {
+        for (name, loads) in SEQUENCES {
+            let name = format!("{size}: {name}");
+            measure_sequence(flags, starter, (&name, size, most), loads, report);
+        }
+    }
+}
+
+/// One load after the other, on a node of its own.
+fn measure_sequence(
+    flags: &Flags,
+    starter: &Starter,
+    (name, size, most): (&str, &str, f64),
+    loads: &[Load],
+    report: &mut Report,
+) {
+    let alone = Alone::start(starter, &["--max-memory", size]);
+    let peak = Peak::start(alone.pid());
+    let mut withheld = 0.0_f64;
+    for load in loads {
+        let seconds = Duration::from_secs(flags.row_seconds);
+        load(alone.port, Instant::now() + seconds);
+        withheld = withheld.max(mib(number(alone.port, "maxmemory_withheld")));
+    }
+    let peak = mib(peak.finish()).round();
+    report.at_most(&format!("{name}: most resident"), most, peak, "MiB");
+    report.note(&format!("{name}: withheld"), withheld.round(), "MiB");
+}
+
+/// A number that `INFO` tells; 0 if it does not.
+fn number(port: u16, name: &str) -> u64 {
+    let info = Wire::connect(port).map(|mut wire| wire.ask(&[b"INFO", b"memory"]));
+    let Ok(Ok(info)) = info else {
+        return 0;
+    };
+    let text = String::from_utf8_lossy(&info.head);
+    let rest = text
+        .split_once(&format!("{name}:"))
+        .map_or("", |(_, rest)| rest);
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
 }
 
 /// Pipelines of what `add` makes, until the time is over; it returns how many commands that is.

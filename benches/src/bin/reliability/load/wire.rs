@@ -77,7 +77,7 @@ impl Wire {
                 if scanned.is_error {
                     return Err(String::from_utf8_lossy(reply).trim().to_owned());
                 }
-                let head = reply[..reply.len().min(32)].to_vec();
+                let head = reply[..reply.len().min(1024)].to_vec();
                 return Ok(Reply {
                     len: reply.len(),
                     head,
