@@ -32,8 +32,6 @@ const WINDOW: u64 = 500_000;
 const IN_TIME: Duration = Duration::from_secs(1);
 /// How long after a load everything is as before.
 const SETTLED: Duration = Duration::from_secs(1);
-/// Of the capacity, in percent, that is to be answered in time under more than that.
-const GOODPUT: u64 = 80;
 
 impl Meter {
     pub(super) fn new(phases: &'static [Phase]) -> Self {
@@ -169,8 +167,8 @@ impl Meter {
         settled * 1000 / u64::try_from(millis).unwrap_or(u64::MAX).max(1)
     }
 
-    /// What is wrong with the whole: goodput that collapses, bystanders that wait for too long.
-    pub(super) fn judge(&mut self, longest: Duration) -> Vec<(Instant, String)> {
+    /// What is wrong with the whole: goodput below so many percent of the capacity, bystanders that wait for too long.
+    pub(super) fn judge(&mut self, least: u64, longest: Duration) -> Vec<(Instant, String)> {
         let mut wrongs = Vec::new();
         for waits in &mut self.waits {
             waits.sort_unstable();
@@ -181,7 +179,7 @@ impl Meter {
             let at = self.began.get(number).copied().unwrap_or_default();
             let goodput = self.goodput(number);
             if matches!(phase.rate, Rate::OfCapacity(percent) if percent > 100)
-                && goodput * 100 < capacity * GOODPUT
+                && goodput * 100 < capacity * least
             {
                 wrongs.push((at, format!(
                     "in the phase {:?} {goodput} requests a second were answered in time, of a capacity of {capacity}",

@@ -81,7 +81,7 @@ impl World<'_> {
             let what = format!("{unanswered} requests of the load were never answered");
             self.violate(Promise::Deadline, None, what);
         }
-        for (at, what) in self.traffic.meter.judge(load.longest) {
+        for (at, what) in self.traffic.meter.judge(load.goodput, load.longest) {
             if self.promises.responsive {
                 let mut violation = self.violation(Promise::Responsiveness, None, what);
                 violation.at = at;
