@@ -216,7 +216,7 @@ pub struct Subcommand {
     pub name: &'static str,
     /// How many arguments it takes, both names included; `-n` means at least `n`.
     pub arity: i8,
-    /// What follows the names, as [`Spec::arguments`] says it.
+    /// What follows the names, as [`Spec::arguments`](super::Spec::arguments) says it.
     pub arguments: &'static str,
     /// What it does, in half a sentence.
     pub summary: &'static str,
