@@ -21,7 +21,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use crate::command::{
-    CommandError, Data, Expiry, Membership, Present, Read, Reply, Sees, Set, SettingError, Update,
+    CommandError, Data, Membership, Present, Read, Reply, Sees, Set, SettingError, Update,
 };
 use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
 use crate::replication::{
@@ -184,12 +184,6 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
     const SLICE_KEYS: usize = SLICE_KEYS;
     /// Replicas may be out of reach.
     const SLICES_FAIL: bool = true;
-
-    /// Beyond twice the keys that may be under way, with values, and a name, the node refuses every request.
-    fn max_arguments(&self) -> usize {
-        let keys = self.node.config().max_requests;
-        keys.saturating_mul(2).saturating_add(1)
-    }
 
     fn max_keys(&self) -> usize {
         self.node.config().max_requests
@@ -363,11 +357,7 @@ fn request(command: &Data<'_>) -> Option<Request> {
             value,
             expire_at,
         } => {
-            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
-            let update = Update::Set(Set {
-                expiry,
-                ..Set::new(value.into())
-            });
+            let update = Update::Set(Set::expiring(value.into(), expire_at));
             let key = key.into();
             Request::Update { key, update }
         }

@@ -6,8 +6,10 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
-// What only the parts above a feature use is not dead.
-#![cfg_attr(not(feature = "simulator"), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(feature = "simulator"),
+    allow(dead_code, unused_imports, reason = "the parts above a feature use it")
+)]
 
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]

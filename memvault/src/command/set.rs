@@ -67,6 +67,15 @@ impl<B> Set<B> {
         }
     }
 
+    /// The same with an expiry, `None` for never.
+    #[must_use]
+    pub fn expiring(value: B, expire_at: Option<Timestamp>) -> Self {
+        Self {
+            expiry: expire_at.map_or(Expiry::None, Expiry::At),
+            ..Self::new(value)
+        }
+    }
+
     pub(super) fn decide(&self, present: Option<Present<'_>>, now: Timestamp) -> Decision {
         let holds = match self.condition {
             Condition::Always => true,
@@ -189,14 +198,7 @@ fn with_time_to_live<'a>(given: &Given<'_, 'a>, millis: bool) -> Parsed<'a> {
     };
     let key = given.new_key()?;
     let at = expiry(given.get(2), form, given.spec.name, given.context)?;
-    let expiry = Expiry::At(at);
-    set_or_update(
-        key,
-        Set {
-            expiry,
-            ..Set::new(given.get(3))
-        },
-    )
+    set_or_update(key, Set::expiring(given.get(3), Some(at)))
 }
 
 /// What depends on nothing that is there goes the short way.

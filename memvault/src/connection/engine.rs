@@ -63,13 +63,8 @@ pub trait Engine {
     /// Whether it ever defers.
     const DEFERS: bool = true;
 
-    /// Arguments of a command, its name included, above which the engine refuses it without any effect. Then a
-    /// connection need not put it in order with others.
-    fn max_arguments(&self) -> usize {
-        usize::MAX
-    }
-
-    /// Keys of a command above which the engine refuses it whole, so that it is not to be cut.
+    /// Keys of a command above which the engine refuses it whole, without any effect. Then a connection need not cut it
+    /// or put it in order with others.
     fn max_keys(&self) -> usize {
         usize::MAX
     }

@@ -54,10 +54,6 @@ impl<E: Engine, H: Host + ?Sized> Engine for Hosted<'_, E, H> {
     const SLICES_FAIL: bool = E::SLICES_FAIL;
     const DEFERS: bool = E::DEFERS;
 
-    fn max_arguments(&self) -> usize {
-        self.engine.max_arguments()
-    }
-
     fn max_keys(&self) -> usize {
         self.engine.max_keys()
     }

@@ -78,8 +78,9 @@ impl Turn<'_> {
 
     #[inline]
     fn call<E: Engine>(&mut self, engine: &mut E, name: Name, call: &Call<'_>) -> Step {
-        // What the engine refuses has no effect that could come too early.
-        let is_ordered = !E::KEEPS_ORDER && call.args.len() <= engine.max_arguments();
+        // What the engine refuses has no effect that could come too early: a key has a value at most, beside the name.
+        let most = engine.max_keys().saturating_mul(2).saturating_add(1);
+        let is_ordered = !E::KEEPS_ORDER && call.args.len() <= most;
         if is_ordered && self.order.holds_back(&call.command) {
             return Step::HoldBack;
         }

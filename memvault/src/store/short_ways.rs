@@ -7,7 +7,7 @@ use std::string::ToString;
 use quickcheck::{Gen, QuickCheck};
 
 use super::{Config, Statistics, Store};
-use crate::command::{Data, Expiry, Read, Set, Update};
+use crate::command::{Data, Read, Set, Update};
 use crate::resp::Protocol;
 use crate::time::Timestamp;
 
@@ -79,11 +79,7 @@ fn run(program: &[u8]) {
             value: &value,
             expire_at,
         };
-        let set = Set {
-            expiry: expire_at.map_or(Expiry::None, Expiry::At),
-            ..Set::new(&*value)
-        };
-        let update = Update::Set(set);
+        let update = Update::Set(Set::expiring(&*value, expire_at));
         pair.execute(now, &short, &Data::Update { key: &key, update });
     }
 }

@@ -67,11 +67,7 @@ impl Naive {
                 key,
                 value,
                 expire_at,
-            } => {
-                let expiry = expire_at.map_or(Expiry::None, Expiry::At);
-                let set = Set::new(value);
-                self.set(now, key, &Set { expiry, ..set })
-            }
+            } => self.set(now, key, &Set::expiring(value, expire_at)),
             Data::SetMany(pairs) => {
                 let pairs: Vec<_> = pairs.iter().collect();
                 for pair in pairs.chunks_exact(2) {

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::command::{Command, Context, Data, Expiry, Membership, OwnedArgs, Read, Set, Update};
+use crate::command::{Command, Context, Data, Membership, OwnedArgs, Read, Set, Update};
 use crate::time::Timestamp;
 
 pub(super) fn owned(words: &[Vec<u8>]) -> OwnedArgs {
@@ -45,11 +45,7 @@ fn written(data: &Data<'_>) -> Vec<Vec<u8>> {
             key,
             value,
             expire_at,
-        } => {
-            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
-            let set = Set::new(*value);
-            of_update(key, &Update::Set(Set { expiry, ..set }))
-        }
+        } => of_update(key, &Update::Set(Set::expiring(*value, *expire_at))),
         Data::Update { key, update } => of_update(key, update),
         Data::SetMany(pairs) => {
             let name = core::iter::once(b"MSET".to_vec());

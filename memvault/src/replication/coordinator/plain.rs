@@ -248,9 +248,7 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
         Task::Expiry => PlainCommand::Expiry(key),
         Task::Delete => PlainCommand::Delete(key),
         Task::Set { value, expire_at } => {
-            let expiry = expire_at.map_or(Expiry::None, Expiry::At);
-            let set = Set::new(value);
-            let update = Update::Set(Set { expiry, ..set });
+            let update = Update::Set(Set::expiring(value, expire_at));
             PlainCommand::Update { key, update }
         }
         // The best that can be had without versions: it replaces nothing.
@@ -258,9 +256,8 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
             value, expire_at, ..
         } => {
             let update = Update::Set(Set {
-                expiry: expire_at.map_or(Expiry::None, Expiry::At),
                 condition: Condition::IfAbsent,
-                ..Set::new(value)
+                ..Set::expiring(value, expire_at)
             });
             PlainCommand::Update { key, update }
         }
