@@ -12,7 +12,7 @@ pub(super) const WINDOW: Duration = Duration::from_secs(10);
 ///
 /// An event is known by its name and the node that it is about, if there is one. Of one that repeats, `max` in
 /// [`WINDOW`] are let through, and [`MANY_NODES`] times as many of one name; the rest is counted, and told when the time
-/// is over. Cost: a look-up for each event. Nodes are named by whoever greets, so there are never more than about
+/// is over, with what the last of them said: a log whose last word on a node is long past would mislead. Cost: a look-up for each event. Nodes are named by whoever greets, so there are never more than about
 /// [`FORGET_ABOVE`] and the names of our own.
 #[derive(Debug)]
 pub(super) struct Floods {
@@ -27,12 +27,14 @@ struct Key {
     node: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Window {
     end: Instant,
     told: u64,
     held: u64,
     level: Level,
+    /// The fields of the last that was held back.
+    last: String,
 }
 
 /// Events that were not told one by one.
@@ -43,6 +45,8 @@ pub(super) struct Summary {
     pub(super) more: u64,
     /// The most severe of them.
     pub(super) level: Level,
+    /// The fields of the last of them.
+    pub(super) last: String,
 }
 
 /// What becomes of an event.
@@ -62,13 +66,14 @@ impl Floods {
         }
     }
 
-    /// Whether an event is to be told.
+    /// Whether an event is to be told; `fields` gives what it says, for the sum.
     pub(super) fn judge(
         &mut self,
         now: Instant,
         level: Level,
         name: &str,
         node: Option<String>,
+        fields: impl Fn() -> String,
     ) -> Verdict {
         let Some(max) = self.max else {
             return Verdict::Tell;
@@ -82,7 +87,8 @@ impl Floods {
             node: None,
         };
         if let Some(node) = node {
-            let verdict = self.count(now, level, of_all.clone(), max.saturating_mul(MANY_NODES));
+            let of_nodes = max.saturating_mul(MANY_NODES);
+            let verdict = self.count(now, level, of_all.clone(), of_nodes, &fields);
             if verdict != Verdict::Tell {
                 return verdict;
             }
@@ -90,19 +96,27 @@ impl Floods {
                 node: Some(node),
                 ..of_all
             };
-            return self.count(now, level, of_one, max);
+            return self.count(now, level, of_one, max, &fields);
         }
-        self.count(now, level, of_all, max)
+        self.count(now, level, of_all, max, &fields)
     }
 
-    fn count(&mut self, now: Instant, level: Level, key: Key, max: u64) -> Verdict {
+    fn count(
+        &mut self,
+        now: Instant,
+        level: Level,
+        key: Key,
+        max: u64,
+        fields: &dyn Fn() -> String,
+    ) -> Verdict {
         let fresh = Window {
             end: now + WINDOW,
             told: 0,
             held: 0,
             level,
+            last: String::new(),
         };
-        let window = self.windows.entry(key).or_insert(fresh);
+        let window = self.windows.entry(key).or_insert_with(|| fresh.clone());
         if now >= window.end && window.held == 0 {
             *window = fresh;
         }
@@ -111,6 +125,7 @@ impl Floods {
             return Verdict::Tell;
         }
         window.held += 1;
+        window.last = fields();
         // The more severe, the less.
         window.level = window.level.min(level);
         match window.held {
@@ -135,6 +150,7 @@ impl Floods {
             node: key.node,
             more: window.held,
             level: window.level,
+            last: window.last,
         };
         held.map(summary).collect()
     }
@@ -150,8 +166,13 @@ mod tests {
     use super::*;
 
     fn told(floods: &mut Floods, now: Instant, times: usize, node: Option<&str>) -> usize {
-        let mut judge = || floods.judge(now, Level::Warn, "down", node.map(str::to_owned));
-        (0..times).filter(|_| judge() == Verdict::Tell).count()
+        let mut judge = |time: usize| {
+            let fields = || format!("link={time}");
+            floods.judge(now, Level::Warn, "down", node.map(str::to_owned), fields)
+        };
+        (0..times)
+            .filter(|time| judge(*time) == Verdict::Tell)
+            .count()
     }
 
     #[test]
@@ -166,6 +187,7 @@ mod tests {
             node: None,
             more: 14_991,
             level: Level::Warn,
+            last: "link=15000".to_owned(),
         };
         assert_eq!(sums, [expected]);
         assert_eq!(floods.due(), None);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use env_logger::{Builder, Target, WriteStyle};
-use log::kv::{Key, Value};
+use log::kv::{Key, Value, VisitSource};
 use log::{Level, Log, Metadata, Record};
 
 use super::floods::{Floods, Verdict, WINDOW};
@@ -125,9 +125,10 @@ impl Patient {
         };
         let node = record.key_values().get(Key::from_str("node"));
         let node = node.map(|node| node.to_string());
+        let fields = || fields_of(record);
         let verdict = self
             .floods()
-            .judge(Instant::now(), record.level(), name, node);
+            .judge(Instant::now(), record.level(), name, node, fields);
         if verdict == Verdict::BeginToHold {
             self.queue.wake();
         }
@@ -154,6 +155,9 @@ impl Patient {
             fields.extend(sum.node.as_deref().map(|node| ("node", node.into())));
             fields.push(("more", sum.more.into()));
             fields.push(("in_seconds", WINDOW.as_secs().into()));
+            if !sum.last.is_empty() {
+                fields.push(("last", Value::from(&*sum.last)));
+            }
             self.tell(sum.level, format_args!("repeated"), &fields);
         }
     }
@@ -169,6 +173,24 @@ impl Patient {
                 .build(),
         );
     }
+}
+
+/// The fields of a record but for the node, which is told by itself.
+fn fields_of(record: &Record<'_>) -> String {
+    struct Fields(String);
+    impl<'a> VisitSource<'a> for Fields {
+        fn visit_pair(&mut self, key: Key<'a>, value: Value<'a>) -> Result<(), log::kv::Error> {
+            if key.as_str() != "node" {
+                let blank = if self.0.is_empty() { "" } else { " " };
+                self.0 += &format!("{blank}{key}={value}");
+            }
+            Ok(())
+        }
+    }
+    let mut fields = Fields(String::new());
+    // What a field cannot say is left out of the sum, as it is out of a line.
+    let _ = record.key_values().visit(&mut fields);
+    fields.0
 }
 
 impl Log for Patient {

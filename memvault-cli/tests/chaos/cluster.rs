@@ -68,7 +68,8 @@ impl<'a> Cluster<'a> {
             args[0] = "serve";
             args.extend(["--node-id", &own]);
         }
-        args.push("--end-with-stdin");
+        // Each state is read from the log, however often it changes.
+        args.extend(["--log-repeats", "0", "--end-with-stdin"]);
         let boot = self.processes[process].logs.len();
         let log = format!(
             "chaos-{}-{}-{}-{boot}.log",

@@ -185,7 +185,9 @@ fn events_that_repeat_are_summed_up() {
     eventually("they are summed up", || {
         let log = member.output();
         let mut sums = log.lines().filter(|line| line.contains(" repeated what="));
-        sums.any(|line| line.contains(" more=") && line.contains(" in_seconds=10"))
+        let of_links =
+            |line: &str| line.contains("inbound-closed") && line.contains(" last=\"link=");
+        sums.any(|line| line.contains(" more=") && of_links(line))
     });
     let lines = member.output().lines().count();
     // Some of several events, in one or two times of ten seconds or, on a busy machine, a few.
