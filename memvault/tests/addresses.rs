@@ -88,6 +88,7 @@ impl Lone {
             gaining: None,
             wall: time(self.now).wall,
             flushed: Version::ZERO,
+            boot_floor: Version::ZERO,
         };
         let greeting = self.sent.pop();
         self.hear(Link::Peer(peer), 1, pong);

@@ -106,6 +106,7 @@ impl Lone {
             gaining,
             wall,
             flushed: Version::ZERO,
+            boot_floor: Version::ZERO,
         };
         self.hear(Link::Peer(peer), 0, pong);
     }

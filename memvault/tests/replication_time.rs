@@ -83,6 +83,7 @@ impl Lone {
                     gaining: None,
                     wall: self.now().wall,
                     flushed: Version::ZERO,
+                    boot_floor: Version::ZERO,
                 };
                 let message = Message { id, epoch, body };
                 self.node.handle_message(self.now(), link, message);

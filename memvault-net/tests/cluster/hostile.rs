@@ -31,6 +31,7 @@ const PONG: fn(u32, u64) -> Body = |boot, hlc| Body::Pong {
     gaining: None,
     wall: wall(),
     flushed: Version::ZERO,
+    boot_floor: Version::ZERO,
 };
 
 fn say(message: &Message, bodies: Vec<Body>) -> Deed {

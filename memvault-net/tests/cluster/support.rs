@@ -221,6 +221,7 @@ pub(crate) fn pong(wall: Timestamp) -> Body {
         gaining: None,
         wall,
         flushed: Version::ZERO,
+        boot_floor: Version::ZERO,
     }
 }
 

@@ -202,22 +202,27 @@ impl Source<'_> {
         }
     }
 
+    fn pong(&mut self) -> Body {
+        Body::Pong {
+            boot: self.u32(),
+            state: self.state(),
+            hlc: self.u64(),
+            gaining: self.option(|source| Progress {
+                entries: source.u64(),
+                permille: source.u32() as u16,
+            }),
+            wall: Timestamp::from_millis(self.u64()),
+            flushed: self.version(),
+            boot_floor: self.version(),
+        }
+    }
+
     fn body(&mut self, kind: u8) -> Body {
         match kind {
             0 => Body::Hello(self.hello()),
             1 => Body::Rejected(self.text()),
             2 => Body::Ping,
-            3 => Body::Pong {
-                boot: self.u32(),
-                state: self.state(),
-                hlc: self.u64(),
-                gaining: self.option(|source| Progress {
-                    entries: source.u64(),
-                    permille: source.u32() as u16,
-                }),
-                wall: Timestamp::from_millis(self.u64()),
-                flushed: self.version(),
-            },
+            3 => self.pong(),
             4 => Body::Write(Write {
                 key: self.bytes(),
                 entry: self.entry(),

@@ -49,6 +49,9 @@ pub enum Body {
         wall: Timestamp,
         /// The tag of the latest flush that it knows of: whoever does not know of it yet flushes too.
         flushed: Version,
+        /// While it warms up: up to here it may have acknowledged something in a former life that it has forgotten. Zero
+        /// otherwise.
+        boot_floor: Version,
     },
     /// Asks a leader to write.
     Write(Write),
@@ -206,7 +209,7 @@ pub struct Hello {
 
 impl Hello {
     /// The version that this release speaks.
-    pub const PROTOCOL: u8 = 4;
+    pub const PROTOCOL: u8 = 5;
 }
 
 /// What a node can be used for.

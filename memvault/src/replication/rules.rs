@@ -18,6 +18,8 @@ pub(crate) enum Rule {
     WarmUpTakesFloors,
     /// Where it heard too few, it counts everything up to its start as forgotten.
     DegradedStartForgets,
+    /// Those who start at the same time, and hear nobody who serves, have one floor, and serve when it is past.
+    ColdStartsHaveOneFloor,
     /// The word of a member that warms up does not count.
     WarmingDoesNotCount,
     /// A member that warms up does not read.

@@ -18,7 +18,7 @@ pub struct Named {
 }
 
 /// All scenarios with a name.
-pub const CATALOGUE: [Named; 33] = [
+pub const CATALOGUE: [Named; 34] = [
     Named {
         name: "calm",
         about: "no faults",
@@ -155,6 +155,11 @@ pub const CATALOGUE: [Named; 33] = [
         scenario: Scenario::wild,
     },
     Named {
+        name: "cold",
+        about: "no faults; members start one after the other while clients ask: nothing may be lost",
+        scenario: cold,
+    },
+    Named {
         name: "wide",
         about: "requests of 500 and 2000 keys: none fails, nobody is ejected, bystanders wait for 250 ms at most",
         scenario: under_load::wide,
@@ -187,7 +192,7 @@ pub const CATALOGUE: [Named; 33] = [
 ];
 
 /// So many come first that know no load.
-const USUAL: usize = 27;
+const USUAL: usize = 28;
 /// One seed in so many has a load: such a run takes longer.
 const LOADED_EVERY: u64 = 40;
 
@@ -379,6 +384,22 @@ const fn fleeting(seed: u64) -> Scenario {
         through_members: 300,
         max_entries: Some(6),
         ..Scenario::stormy(seed)
+    }
+}
+
+/// Who starts first serves first, and is alone with what it acknowledges.
+const fn cold(seed: u64) -> Scenario {
+    Scenario {
+        nodes: 3 + 2 * (seed % 2) as usize,
+        keys: 200,
+        starts_within: Duration::from_millis(600),
+        first_request: Duration::from_millis(1000),
+        duration: Duration::from_secs(4),
+        think: Duration::from_millis(5),
+        deletes: 0,
+        write_level: Level::Auto,
+        on_ambiguous: OnAmbiguous::Retag,
+        ..Scenario::calm(seed)
     }
 }
 

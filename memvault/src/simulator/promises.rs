@@ -4,7 +4,6 @@ use super::faults::Faults;
 use super::scenario::Scenario;
 use crate::replication::{Level, OnAmbiguous, quorum};
 use crate::time::Duration;
-use crate::version::Hlc;
 
 /// What the protocol promises under the conditions of a [`Scenario`].
 ///
@@ -44,12 +43,7 @@ impl Scenario {
         let strict = is_strict(self.write_level) && is_strict(self.read_level);
         let in_budget =
             !self.faults.crash() || survives_a_crash && !self.faults.crash_beyond_budget;
-        // Written into the time of the floors of the cold start, a key may be a miss.
-        let floors = Duration::from_millis(2 * Hlc::MAX_SKEW_MS) + self.faults.skew * 2;
-        let forgets = self.deletes > 0
-            || self.expiring > 0
-            || self.max_entries.is_some()
-            || self.first_request <= floors;
+        let forgets = self.deletes > 0 || self.expiring > 0 || self.max_entries.is_some();
         let default_levels = self.write_level != Level::One && crashes_alone;
         let durable = !forgets && in_budget && self.is_patient() && (strict || default_levels);
         let is_write_once = self.on_ambiguous == OnAmbiguous::Error;

@@ -29,6 +29,8 @@ pub struct Scenario {
     /// Simulated time during which requests are made and faults happen. Another
     /// [`CALM`](super::CALM) follows, after which everything has to be at rest.
     pub duration: Duration,
+    /// The members start one after the other within this time, in an order drawn from the seed; zero: all at once.
+    pub starts_within: Duration,
     /// When the clients begin. Members serve after their warm-up; asking before that would only fail.
     pub first_request: Duration,
     /// Mean pause of a client between two requests.
@@ -107,6 +109,7 @@ impl Scenario {
             keys: 10,
             replicas: 3,
             duration: Duration::from_secs(20),
+            starts_within: Duration::ZERO,
             first_request: Duration::from_millis(1200),
             think: Duration::from_millis(8),
             writes: 400,

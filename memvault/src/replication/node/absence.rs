@@ -83,6 +83,15 @@ impl Node {
         member.map_or(Version::ZERO, |member| member.replica.flushed())
     }
 
+    /// Up to where this node may have forgotten what it acknowledged in a former life, as long as it warms up.
+    pub(super) fn boot_floor(&self) -> Version {
+        let warm_up = self
+            .member
+            .as_ref()
+            .and_then(|member| member.warm_up.as_ref());
+        warm_up.map_or(Version::ZERO, WarmUp::boot_floor)
+    }
+
     /// A member has flushed up to this tag. Whoever asked for it did not reach this node, or did so while it was away.
     pub(super) fn flush_too(&mut self, now: Now, flushed: Version) {
         if let Some(member) = &mut self.member

@@ -201,6 +201,7 @@ impl Node {
             gaining: self.gaining(),
             wall: now.wall,
             flushed: self.flushed(),
+            boot_floor: self.boot_floor(),
         }
     }
 
@@ -281,6 +282,7 @@ impl Node {
                 gaining,
                 wall,
                 flushed,
+                boot_floor,
             } => {
                 let took = now.instant - Instant::from_micros(id);
                 let is_ahead = !cx.observe(now, Version::new(hlc, 0));
@@ -293,6 +295,7 @@ impl Node {
                 let cx = &mut self.cx;
                 if cx.peers.is_news(from, id) {
                     cx.peers.note_gaining(from, epoch, gaining);
+                    cx.peers.note_boot_floor(from, boot_floor);
                     self.take_pong(now, from, boot, state);
                 }
             }

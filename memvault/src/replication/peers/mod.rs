@@ -68,6 +68,8 @@ pub(super) struct Peer {
     epoch: u64,
     /// What it said last of taking over its keys, and at which epoch.
     gaining: Option<(u64, Option<Progress>)>,
+    /// As long as it warms up: up to where it may have forgotten what it acknowledged in a former life.
+    boot_floor: Version,
     /// Its former process starts, the latest last.
     pub(super) former_boots: [Option<u32>; 4],
     /// What was wrong with it when it was last sent away, until it is used again.
@@ -287,6 +289,12 @@ impl Peers {
         }
     }
 
+    pub(super) fn note_boot_floor(&mut self, node: NodeIndex, boot_floor: Version) {
+        if let Some(peer) = self.peer_mut(node) {
+            peer.boot_floor = boot_floor;
+        }
+    }
+
     /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
     pub(super) fn retire(&mut self, now: Instant) -> Vec<NodeIndex> {
         let mut retired = Vec::new();
@@ -416,6 +424,7 @@ impl Peer {
             damped_until: Instant::ZERO,
             epoch: 0,
             gaining: None,
+            boot_floor: Version::ZERO,
             former_boots: [None; 4],
             rejected: None,
             missed: Missed::default(),

@@ -7,6 +7,7 @@ use super::super::message::{NodeState, Progress};
 use super::{Peer, Peers, Progression};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
+use crate::version::Version;
 
 /// Pieces of one large message follow each other sooner than this, as long as the member that sends them lives.
 const BETWEEN_PIECES: Duration = Duration::from_millis(50);
@@ -62,6 +63,12 @@ impl Peers {
     pub(in super::super) fn has_gained(&self, node: NodeIndex) -> bool {
         let said = self.peer(node).and_then(|peer| peer.gaining);
         said == Some((self.epoch, None))
+    }
+
+    /// Up to where a member that warms up may have forgotten things, as it said last.
+    pub(in super::super) fn boot_floor(&self, node: NodeIndex) -> Version {
+        self.peer(node)
+            .map_or(Version::ZERO, |peer| peer.boot_floor)
     }
 
     /// The process start of a member that is up.

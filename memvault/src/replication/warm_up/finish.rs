@@ -1,7 +1,7 @@
 //! The end of a warm-up: what stays of the entries that were fetched or written meanwhile, and what counts as
 //! forgotten from then on.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 
 use super::super::Now;
 use super::super::context::Context;
@@ -118,7 +118,7 @@ impl WarmUp {
             self.take_floors(cx, replica);
         }
         if progress.contains(&Stage::Degraded) {
-            self.raise_floors_of_degraded(cx, replica, progress);
+            self.raise_floors_of_degraded(cx, replica, now, progress);
             cx.event(Event::DegradedStart { unconfirmed });
         }
     }
@@ -176,12 +176,22 @@ impl WarmUp {
     }
 
     /// Where it started with too few sources, this node may have forgotten anything up to its start.
-    fn raise_floors_of_degraded(&self, cx: &Context, replica: &mut Replica, progress: &[Stage]) {
+    fn raise_floors_of_degraded(
+        &self,
+        cx: &Context,
+        replica: &mut Replica,
+        now: Now,
+        progress: &[Stage],
+    ) {
         let lists = self.lists.iter().zip(progress);
         let degraded = lists.filter(|(_, stage)| **stage == Stage::Degraded);
-        let degraded: BTreeSet<_> = degraded.map(|(list, _)| *list).collect();
-        for slot in Slot::all().filter(|slot| degraded.contains(cx.placement.at(*slot))) {
-            replica.raise_floor(slot, self.boot_floor);
+        let floors: BTreeMap<_, _> = degraded
+            .map(|(list, _)| (*list, self.common_floor(cx, now, list)))
+            .collect();
+        for slot in Slot::all() {
+            if let Some(floor) = floors.get(cx.placement.at(slot)) {
+                replica.raise_floor(slot, *floor);
+            }
         }
     }
 }

@@ -178,6 +178,10 @@ impl WarmUp {
         self.is_degraded.then(|| self.boot_floor.hlc())
     }
 
+    pub(super) const fn boot_floor(&self) -> Version {
+        self.boot_floor
+    }
+
     pub(super) fn takes_over(&self) -> bool {
         self.purpose == Purpose::Gain
     }
@@ -336,11 +340,28 @@ impl WarmUp {
             return Stage::Waiting;
         }
         // Those that are warming up themselves have forgotten as much: there is nothing to wait for.
-        if unreachable.is_empty() || patience_over {
+        let others_may_forget = Version::at(now.wall) <= self.common_floor(cx, now, list);
+        if unreachable.is_empty() && !others_may_forget || patience_over {
             Stage::Degraded
         } else {
             Stage::Waiting
         }
+    }
+
+    /// Up to where this node and those on a list who start at the same time may have forgotten things. Whoever serves
+    /// first waits until this is past, and accepts nothing older: else the others, once they are done, would take
+    /// for forgotten what it alone has acknowledged.
+    fn common_floor(&self, cx: &Context, now: Now, list: &Preference) -> Version {
+        if !cx.rules.keep(Rule::ColdStartsHaveOneFloor) {
+            return self.boot_floor;
+        }
+        // That of a clock which is wrong would be waited for in vain.
+        let latest = Timestamp::from_millis(now.wall.as_millis() + 3 * Hlc::MAX_SKEW_MS);
+        let warms_up = |node| cx.peers.state(node) == Some(NodeState::Warming);
+        let starting = list.filter(|node| cx.peers.is_in_view(node) && warms_up(node));
+        let floors = list.members(starting).map(|node| cx.peers.boot_floor(node));
+        let believable = floors.filter(|floor| *floor <= Version::at(latest));
+        believable.fold(self.boot_floor, Version::max)
     }
 
     /// Whether one of every quorum that acknowledged a write is among these. Before a change of members is

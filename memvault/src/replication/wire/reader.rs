@@ -147,6 +147,7 @@ pub(super) fn read_body<'a>(
             gaining: progress(header)?,
             wall: Timestamp::from_millis(header.u64()?),
             flushed: header.version()?,
+            boot_floor: header.version()?,
         },
         b"NODE.WRITE" => Body::Write(write_request(header, rest)?),
         b"NODE.WROTE" => Body::Wrote(write_reply(header)?),

@@ -148,6 +148,7 @@ impl<'a> Parts<'a> {
                 gaining,
                 wall,
                 flushed,
+                boot_floor,
             } => {
                 self.u32(*boot);
                 self.u8(state_code(*state));
@@ -155,6 +156,7 @@ impl<'a> Parts<'a> {
                 self.progress(*gaining);
                 self.u64(wall.as_millis());
                 self.version(*flushed);
+                self.version(*boot_floor);
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),

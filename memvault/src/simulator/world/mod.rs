@@ -103,7 +103,7 @@ impl<'a> World<'a> {
         };
         for process in 0..total {
             world.draw_skew(process);
-            world.start(process);
+            world.start_first(process);
         }
         for client in askers {
             world.schedule(scenario.first_request, Event::Ask { client });
@@ -134,6 +134,16 @@ impl<'a> World<'a> {
 
     pub(super) fn schedule(&mut self, after: Duration, event: Event) {
         self.agenda.add(self.now + after, event);
+    }
+
+    /// Starts a process for the first time: at once, or within the time that the members take.
+    fn start_first(&mut self, process: usize) {
+        let within = self.scenario.starts_within;
+        if within.is_zero() || process >= self.scenario.nodes {
+            return self.start(process);
+        }
+        let after = self.chance.duration_below(within);
+        self.schedule(after, Event::Restart { process });
     }
 
     fn start(&mut self, number: usize) {

@@ -20,7 +20,7 @@ use super::{Coordinator, Levels, Step, join_id};
 use crate::consistency::Level;
 use crate::ring::NodeIndex;
 use crate::version::Version;
-use verdict::Verdict;
+use verdict::{Verdict, is_warming};
 
 /// How many replicas a read needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,9 +280,11 @@ impl Operation {
         let Phase::Read(read) = &mut self.phase else {
             return Step::Wait;
         };
-        if read.mode == Mode::One {
-            read.passed = read.passed.or(read.asked);
-        }
+        let warming = self.replicas.filter(|node| is_warming(cx, node));
+        read.passed = read.passed.or(match read.mode {
+            Mode::One => read.asked,
+            _ => read.asked.and(warming),
+        });
         read.asked = ReplicaSet::EMPTY;
         read.doubt_heirs(cx);
         self.evaluate(cx, timers, now, id)

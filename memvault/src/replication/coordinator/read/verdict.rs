@@ -127,14 +127,13 @@ impl ReadPhase {
             Mode::All => total,
             _ => quorum(total),
         };
-        // One that is not known to be down, although no link is up yet, may hold what the others lack.
+        // One that is not known to be down, although no link is up yet, may hold what the others lack. So may one that is
+        // known to warm up, until it says so itself: it may be done since.
+        let warming = replicas.filter(|node| is_warming(cx, node));
         let waiting = replicas
-            .filter(|node| {
-                let is_up = cx.peers.is_up(node);
-                let is_warming = is_up && cx.peers.state(node) == Some(NodeState::Warming);
-                !is_warming && !cx.peers.is_down(node)
-            })
-            .without(self.answered(replicas));
+            .filter(|node| !cx.peers.is_down(node))
+            .without(self.answered(replicas))
+            .without(self.passed.and(warming));
         if replicas.lacks(self.answered(replicas), need).is_some() {
             let possible = replicas.filter(|node| !cx.peers.is_down(node));
             return match replicas.lacks(possible, need) {
@@ -218,6 +217,11 @@ impl ReadPhase {
             Failure::NoQuorum { level, live, need }
         }
     }
+}
+
+/// Whether a member warms up, as far as is known here.
+pub(super) fn is_warming(cx: &Context, node: NodeIndex) -> bool {
+    cx.peers.is_up(node) && cx.peers.state(node) == Some(NodeState::Warming)
 }
 
 impl Vouch {
