@@ -1,13 +1,15 @@
 //! From a request to operations, and from their ends to the next ones.
 
 use super::super::Now;
+use super::super::budget::MESSAGE_BYTES;
 use super::super::context::Context;
 use super::super::request::{Answer, Failure, Outcome, Request};
 use super::super::rules::Rule;
 use super::admission::{Pending, Wide};
+use super::execution::{Ended, Execution};
 use super::job::Tasks;
-use super::operation::Operation;
-use super::{Coordinator, Leave, Levels, Step, job};
+use super::operation::{Call, Operation};
+use super::{Coordinator, Leave, Levels, job};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
@@ -145,21 +147,27 @@ impl Coordinator {
 
     fn start(&mut self, cx: &mut Context, now: Now, pending: Pending, leave: Leave) {
         let id = cx.fresh_id();
-        cx.budget
-            .earn(super::super::budget::MESSAGE_BYTES + pending.bytes());
+        cx.budget.earn(MESSAGE_BYTES + pending.bytes());
         let preference = cx.preference(&pending.key);
         let since = pending.asked_at.unwrap_or(now.instant);
         let mut operation =
             Operation::new(pending, leave, preference, since + cx.config.op_deadline);
         let extra = time_to_travel(operation.len);
         if since == now.instant && extra.is_zero() {
-            self.deadlines.start(now.instant, id);
+            self.timers.start_deadline(now.instant, id);
         } else {
             operation.ends_at = operation.ends_at + extra;
-            self.other_deadlines.insert((operation.ends_at, id));
+            self.timers.add_deadline(operation.ends_at, id);
         }
-        let step = operation.begin(cx, self, now, id);
-        self.keep(cx, now.instant, id, operation, step);
+        let timers = &mut self.timers;
+        let mut call = Call {
+            cx,
+            timers,
+            now,
+            id,
+        };
+        let (execution, ended) = Execution::begin(operation, &mut call);
+        self.keep(cx, now.instant, id, execution, ended);
     }
 
     /// Puts an operation back, or hands its result to its job.
@@ -168,27 +176,25 @@ impl Coordinator {
         cx: &mut Context,
         now: Instant,
         id: u64,
-        mut operation: Operation,
-        step: Step,
+        execution: Execution,
+        ended: Ended,
     ) {
-        match step {
-            Step::Wait => {
-                self.operations.insert(id, operation);
-            }
-            Step::Done(result) => {
-                self.other_deadlines.remove(&(operation.ends_at, id));
-                let result = result.map_err(|failure| operation.failure(failure));
-                operation.give_turn_back(cx);
-                let answered = match &result {
-                    Ok(Answer::Value(Some(value))) => Some(value.len()),
-                    _ => operation.task.is_read().then_some(0),
-                };
-                let tells = result.is_ok() && !operation.is_repeated;
-                self.admission
-                    .end(now, operation.leave, operation.len, answered, tells);
-                self.jobs.add(cx, operation.request, operation.slot, result);
-            }
-        }
+        let Some(result) = ended else {
+            self.executions.insert(id, execution);
+            return;
+        };
+        let result = result.map_err(|failure| execution.failure(failure));
+        let mut operation = execution.operation;
+        self.timers.remove_deadline(operation.ends_at, id);
+        operation.give_turn_back(cx);
+        let answered = match &result {
+            Ok(Answer::Value(Some(value))) => Some(value.len()),
+            _ => operation.task.is_read().then_some(0),
+        };
+        let tells = result.is_ok() && !operation.is_repeated;
+        self.admission
+            .end(now, operation.leave, operation.len, answered, tells);
+        self.jobs.add(cx, operation.request, operation.slot, result);
     }
 }
 

@@ -15,48 +15,31 @@
 //! tag is newer by itself.
 
 use super::super::Now;
-use super::super::context::Context;
 use super::super::request::{Answer, Lease};
 use super::operation::{AsksFor, Operation, Task};
-use super::read::Found;
-use super::{Coordinator, Step};
+use super::phase::read::Found;
+use super::phase::{Next, Transition};
+use super::update::confirm;
 use crate::version::Version;
 
 impl Operation {
     /// The value, if a quorum holds one; else the lease.
-    pub(super) fn finish_lease(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        found: Found,
-    ) -> Step {
+    pub(super) fn finish_lease(&mut self, now: Now, found: Found) -> Transition {
         let live = found.entry.as_ref().filter(|entry| entry.is_live(now.wall));
         let Some(value) = live.and_then(|entry| entry.value.clone()) else {
-            let tag = found.promised.unwrap_or(Version::ZERO);
-            return match self.asks_for {
-                AsksFor::Leases => Step::Done(Ok(Answer::Leased(Lease { tag }))),
-                // What was to be confirmed is gone meanwhile.
-                _ => self.begin_lease(cx, timers, now, id),
-            };
+            if self.asks_for == AsksFor::Leases {
+                let tag = found.promised.unwrap_or(Version::ZERO);
+                return Transition::Done(Ok(Answer::Leased(Lease { tag })));
+            }
+            // What was to be confirmed is gone meanwhile.
+            self.asks_for = AsksFor::Leases;
+            return Transition::Next(Next::ReadAfterPause);
         };
         if !found.settled && self.asks_for == AsksFor::Leases {
             // Too few hold it: it takes part in the updates to bring it to a quorum.
-            return self.take_part(cx, timers, now, id);
+            return self.take_part();
         }
-        self.confirm(cx, timers, now, id, found, Answer::Value(Some(value)))
-    }
-
-    fn begin_lease(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        self.asks_for = AsksFor::Leases;
-        self.begin_read_after_pause(cx, timers, now, id)
+        confirm(found, Answer::Value(Some(value)))
     }
 
     /// Whether this operation fills in what was loaded.

@@ -1,72 +1,50 @@
 //! Carries out requests: places keys, asks replicas, waits, tries the next one, combines the answers.
 //!
-//! A [`Request`](super::Request) is split into operations on one key each ([`operation`]); a [`job`] puts their results
-//! together again. Operations write ([`mod@write`]) or read ([`read`]), or read and then write.
+//! A [`Request`](super::Request) is split into [operations](operation) on one key each; a [`job`] puts their results
+//! together again. An [`execution`] takes an operation from [`phase`] to phase: it reads, or writes, or reads and then
+//! writes.
 
 mod admission;
 mod begin;
+mod execution;
 mod flush;
 mod job;
 mod lease;
 mod operation;
 mod patience;
-mod plain;
-mod read;
-mod repair;
-mod turn;
+mod phase;
+mod timers;
 mod update;
-mod write;
 
-use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
 use super::Now;
 use super::context::Context;
-use super::message::{OfferReply, ReadReply, TurnReply, WriteReply};
 use super::plain::PlainRefusal;
-use super::request::{Answer, Failure};
-use super::timers::TimerQueue;
+use super::request::Answer;
+use super::rules::Rule;
 use crate::consistency::Levels;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use admission::{Admission, Leave};
+pub(super) use execution::Reply;
+use execution::{Ended, Execution};
 use flush::Flushes;
 use job::Jobs;
-use operation::{Operation, Task};
+use operation::{Call, Task};
+use timers::Timers;
 
 /// The requests that this node carries out at present.
 pub(super) struct Coordinator {
     admission: Admission,
     jobs: Jobs,
     flushes: Flushes,
-    operations: HashMap<u64, Operation, ahash::RandomState>,
-    attempts: TimerQueue<Timer>,
-    read_attempts: TimerQueue<Timer>,
-    pauses: TimerQueue<Timer>,
-    deadlines: TimerQueue<u64>,
-    /// Of values so large that they have more time, and of those that have waited for their turn.
-    other_deadlines: BTreeSet<(Instant, u64)>,
+    executions: HashMap<u64, Execution, ahash::RandomState>,
+    timers: Timers,
 }
 
-/// A timer of an operation. Only the one started last counts: an operation never has two at once, or each
-/// would ask again and start another.
-#[derive(Clone, Copy, Debug)]
-struct Timer {
-    operation: u64,
-    round: u32,
-}
-
-/// What an input did to an operation.
-enum Step {
-    /// It goes on.
-    Wait,
-    /// It is done.
-    Done(Result<Answer, Failure>),
-}
-
-/// Pause before a request that found no replica looks again.
-const PAUSE: Duration = Duration::from_millis(10);
 /// Low bits of a message id hold the stage of the operation.
 const STAGE_BITS: u32 = 16;
 
@@ -77,26 +55,20 @@ impl Coordinator {
             admission: Admission::new(config, hasher),
             jobs: Jobs::new(hasher),
             flushes: Flushes::new(config.op_deadline, hasher),
-            operations: HashMap::with_hasher(hasher.clone()),
-            attempts: TimerQueue::new(config.write_attempt),
-            read_attempts: TimerQueue::new(config.read_attempt),
-            pauses: TimerQueue::new(PAUSE),
-            deadlines: TimerQueue::new(config.op_deadline),
-            other_deadlines: BTreeSet::new(),
+            executions: HashMap::with_hasher(hasher.clone()),
+            timers: Timers::new(config),
         }
     }
 
     /// Operations in flight.
     pub(super) fn in_flight(&self) -> usize {
-        self.operations.len()
+        self.executions.len()
     }
 
     /// Timers and requests that have not ended.
     pub(super) fn unfinished(&self) -> usize {
-        let waiting = self.admission.unfinished() + self.other_deadlines.len();
-        let timers = self.attempts.len() + self.read_attempts.len() + self.pauses.len();
-        let work = self.jobs.len() + self.flushes.len() + self.operations.len();
-        waiting + timers + work + self.deadlines.len()
+        let work = self.jobs.len() + self.flushes.len() + self.executions.len();
+        self.admission.unfinished() + self.timers.len() + work
     }
 
     /// Runs `input` on an operation that is still there.
@@ -105,101 +77,32 @@ impl Coordinator {
         cx: &mut Context,
         now: Now,
         id: u64,
-        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
+        input: impl FnOnce(&mut Execution, &mut Call<'_>) -> Ended,
     ) {
-        if let Some(mut operation) = self.operations.remove(&id) {
-            let step = input(&mut operation, cx, self);
-            self.keep(cx, now.instant, id, operation, step);
+        if let Some(mut execution) = self.executions.remove(&id) {
+            let timers = &mut self.timers;
+            let mut call = Call {
+                cx,
+                timers,
+                now,
+                id,
+            };
+            let ended = input(&mut execution, &mut call);
+            self.keep(cx, now.instant, id, execution, ended);
         }
     }
 
-    /// Runs `input` on an operation that is still there and still at `stage`.
-    fn with_stage(
+    /// A replica answered an operation.
+    pub(super) fn handle(
         &mut self,
         cx: &mut Context,
         now: Now,
-        (id, stage): (u64, u16),
-        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
-    ) {
-        self.with(cx, now, id, |operation, cx, timers| {
-            if operation.stage == stage {
-                input(operation, cx, timers)
-            } else {
-                Step::Wait
-            }
-        });
-    }
-
-    /// Runs `input` on the operation whose timer went off, if it has not started another since.
-    fn with_timer(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        timer: Timer,
-        input: impl FnOnce(&mut Operation, &mut Context, &mut Self) -> Step,
-    ) {
-        self.with(cx, now, timer.operation, |operation, cx, timers| {
-            if operation.round == timer.round {
-                input(operation, cx, timers)
-            } else {
-                Step::Wait
-            }
-        });
-    }
-
-    pub(super) fn handle_wrote(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        from: NodeIndex,
-        id: u64,
-        reply: WriteReply,
+        (from, id): (NodeIndex, u64),
+        reply: Reply,
     ) {
         let (id, stage) = split_id(id);
-        self.with(cx, now, id, |operation, cx, timers| {
-            operation.handle_wrote(cx, timers, now, id, (from, stage), reply)
-        });
-    }
-
-    pub(super) fn handle_turned(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        from: NodeIndex,
-        id: u64,
-        reply: TurnReply,
-    ) {
-        let (id, stage) = split_id(id);
-        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
-            operation.handle_turned(cx, timers, now, id, from, reply)
-        });
-    }
-
-    pub(super) fn handle_held(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        from: NodeIndex,
-        id: u64,
-        reply: ReadReply,
-    ) {
-        let (id, stage) = split_id(id);
-        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
-            operation.handle_held(cx, timers, now, id, from, reply)
-        });
-    }
-
-    pub(super) fn handle_offered(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        from: NodeIndex,
-        id: u64,
-        reply: OfferReply,
-    ) {
-        let (id, stage) = split_id(id);
-        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
-            operation.handle_repaired(cx, timers, now, id, from, reply)
+        self.with(cx, now, id, |execution, call| {
+            execution.handle(call, (from, stage), reply)
         });
     }
 
@@ -212,13 +115,11 @@ impl Coordinator {
         id: u64,
         result: Result<Answer, PlainRefusal>,
     ) {
-        if !is_operation(id) {
-            return self.flushes.handle_answered(cx, from, id, result);
+        if is_operation(id) {
+            self.handle(cx, now, (from, id), Reply::Plain(result));
+        } else {
+            self.flushes.handle_answered(cx, from, id, result);
         }
-        let (id, stage) = split_id(id);
-        self.with_stage(cx, now, (id, stage), |operation, cx, timers| {
-            operation.handle_answered(cx, timers, now, id, (from, result))
-        });
     }
 
     pub(super) fn handle_flushed(&mut self, cx: &mut Context, from: NodeIndex, id: u64) {
@@ -229,27 +130,28 @@ impl Coordinator {
         self.flushes.handle_counted(cx, from, id, keys);
     }
 
+    /// The kernel has the last byte of a large message of an operation: its time begins.
+    pub(super) fn handle_sent(&mut self, cx: &mut Context, now: Now, node: NodeIndex, id: u64) {
+        if !cx.rules.keep(Rule::TimeCountsFromSending) {
+            return;
+        }
+        let (id, stage) = split_id(id);
+        self.with(cx, now, id, |execution, call| {
+            execution.handle_sent(call, (node, stage));
+            None
+        });
+    }
+
     /// This node was late by this much: whoever was asked may have answered in time. Deadlines stay, as callers wait.
     pub(super) fn postpone(&mut self, lateness: Duration) {
-        for timers in [&mut self.attempts, &mut self.read_attempts] {
-            timers.postpone(lateness);
-        }
+        self.timers.postpone(lateness);
     }
 
     /// A member cannot be reached any more: whoever waits for it goes on with the next replica at once.
     pub(super) fn handle_lost(&mut self, cx: &mut Context, now: Now, node: NodeIndex) {
         self.flushes.handle_lost(cx, node);
-        let mut waiting: alloc::vec::Vec<u64> = self
-            .operations
-            .iter()
-            .filter(|(_, operation)| operation.waits_for(node))
-            .map(|(id, _)| *id)
-            .collect();
-        waiting.sort_unstable();
-        for id in waiting {
-            self.with(cx, now, id, |operation, cx, timers| {
-                operation.handle_lost(cx, timers, now, id)
-            });
+        for id in self.ids_of(|execution| execution.waits_for(node)) {
+            self.with(cx, now, id, Execution::handle_lost);
         }
     }
 
@@ -257,72 +159,48 @@ impl Coordinator {
     pub(super) fn handle_change(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_change(cx);
         self.rearrange(cx, now);
-        let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            self.with(cx, now, id, |operation, cx, timers| {
-                operation.handle_change(cx, timers, now, id)
-            });
+        for id in self.ids_of(|_| true) {
+            self.with(cx, now, id, Execution::handle_change);
         }
+    }
+
+    /// The operations for which `is_meant` holds, in the order in which they began.
+    fn ids_of(&self, is_meant: impl Fn(&Execution) -> bool) -> Vec<u64> {
+        let meant = self.executions.iter().filter(|(_, it)| is_meant(it));
+        let mut ids: Vec<u64> = meant.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(super) fn handle_timeout(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_timeout(cx, now);
-        while let Some(id) = self.deadlines.pop_due(now.instant) {
-            self.with(cx, now, id, |operation, cx, _| {
-                operation.handle_deadline(cx)
+        while let Some(id) = self.timers.pop_deadline(now.instant) {
+            self.end(cx, now, id);
+        }
+        while let Some((timer, wake)) = self.timers.pop_due(now.instant) {
+            self.with(cx, now, timer.operation, |execution, call| {
+                // It may have started another since.
+                let counts = execution.operation.round == timer.round;
+                counts.then(|| execution.wake(call, wake)).flatten()
             });
         }
-        while let Some(&(ends_at, id)) = self.other_deadlines.first()
-            && ends_at <= now.instant
-        {
-            self.other_deadlines.pop_first();
-            self.with(cx, now, id, |operation, cx, _| {
-                operation.handle_deadline(cx)
-            });
-        }
-        while let Some(timer) = self.attempts.pop_due(now.instant) {
-            let id = timer.operation;
-            self.with_timer(cx, now, timer, |operation, cx, timers| {
-                operation.handle_silence(cx, timers, now, id)
-            });
-        }
-        while let Some(timer) = self.read_attempts.pop_due(now.instant) {
-            let id = timer.operation;
-            self.with_timer(cx, now, timer, |operation, cx, timers| {
-                operation.handle_silence(cx, timers, now, id)
-            });
-        }
-        while let Some(timer) = self.pauses.pop_due(now.instant) {
-            let id = timer.operation;
-            self.with_timer(cx, now, timer, |operation, cx, timers| {
-                operation.resume(cx, timers, now, id)
-            });
-        }
-        self.drop_stale_timers();
+        let executions = &self.executions;
+        self.timers
+            .drop_stale(|id| executions.get(&id).map(|it| it.operation.round));
     }
 
     /// Ends everything as if its time were over.
     pub(super) fn give_up(&mut self, cx: &mut Context, now: Now) {
-        let mut ids: alloc::vec::Vec<u64> = self.operations.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            self.with(cx, now, id, |operation, cx, _| {
-                operation.handle_deadline(cx)
-            });
+        for id in self.ids_of(|_| true) {
+            self.end(cx, now, id);
         }
     }
 
-    fn drop_stale_timers(&mut self) {
-        let operations = &self.operations;
-        let matters = |timer: &Timer| {
-            let operation = operations.get(&timer.operation);
-            operation.is_some_and(|operation| operation.round == timer.round)
-        };
-        self.attempts.drop_stale(matters);
-        self.read_attempts.drop_stale(matters);
-        self.pauses.drop_stale(matters);
-        self.deadlines.drop_stale(|id| operations.contains_key(id));
+    /// Ends an operation whose time is over.
+    fn end(&mut self, cx: &mut Context, now: Now, id: u64) {
+        self.with(cx, now, id, |execution, call| {
+            Some(execution.handle_deadline(call.cx))
+        });
     }
 
     /// Whether more can begin than one slice: it is to go on at once, when others have had their turn.
@@ -331,18 +209,8 @@ impl Coordinator {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let other = self.other_deadlines.first();
-        [
-            other.map(|(ends_at, _)| *ends_at),
-            self.flushes.next_timeout(),
-            self.deadlines.next(),
-            self.attempts.next(),
-            self.read_attempts.next(),
-            self.pauses.next(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let (flushes, timers) = (self.flushes.next_timeout(), self.timers.next_timeout());
+        flushes.into_iter().chain(timers).min()
     }
 }
 

@@ -1,21 +1,21 @@
-//! One request on one key, from its beginning to its result.
+//! One request on one key: what it is about, and what all its phases share.
 
 use alloc::vec::Vec;
 
 use super::super::Now;
 use super::super::context::Context;
 use super::super::entry::Bytes;
+use super::super::message::{Body, NodeState};
 use super::super::preference::{Preference, ReplicaSet};
 use super::super::request::{Answer, Failure, Lease};
 use super::super::rules::Rule;
 use super::admission::{Leave, Pending};
-use super::plain::PlainPhase;
-use super::read::{Found, ReadPhase};
-use super::repair::RepairPhase;
-use super::turn::{Ticket, TurnPhase};
+use super::phase::Transition;
+use super::phase::turn::Ticket;
+use super::phase::write::Change;
+use super::timers::{Timer, Timers};
 use super::update::Attempts;
-use super::write::{Change, WritePhase};
-use super::{Coordinator, Levels, Step, Timer};
+use super::{Levels, join_id};
 use crate::command::Update;
 use crate::ring::NodeIndex;
 use crate::time::{Instant, Timestamp};
@@ -57,20 +57,6 @@ impl Task {
     }
 }
 
-/// Where an operation is.
-pub(super) enum Phase {
-    /// Not begun, or looking for a replica again after a pause.
-    Idle,
-    /// Waiting for the turn to change the key.
-    Turn(TurnPhase),
-    Write(WritePhase),
-    Read(ReadPhase),
-    /// A quorum read that brings replicas up to date before it answers.
-    Repair(RepairPhase),
-    /// A command to nodes that speak plain Redis.
-    Plain(PlainPhase),
-}
-
 /// What replicas are asked for beside what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AsksFor {
@@ -79,6 +65,23 @@ pub(super) enum AsksFor {
     Promises,
     /// [`Prepare::Fill`](super::super::message::Prepare::Fill)
     Leases,
+}
+
+/// What one input has at hand: the common ground of the node, the timers, the time, and the number of the operation.
+pub(super) struct Call<'a> {
+    pub(super) cx: &'a mut Context,
+    pub(super) timers: &'a mut Timers,
+    pub(super) now: Now,
+    pub(super) id: u64,
+}
+
+impl Call<'_> {
+    /// A member that was taken for serving said that it warms up.
+    pub(super) fn note_loading(&mut self, from: NodeIndex) {
+        if self.cx.peers.state(from) == Some(NodeState::Serving) {
+            self.cx.set_state(self.now, from, NodeState::Warming);
+        }
+    }
 }
 
 /// One request on one key.
@@ -105,11 +108,11 @@ pub(super) struct Operation {
     pub(super) stage: u16,
     /// Distinguishes the timer that counts from earlier ones.
     pub(super) round: u32,
-    pub(super) phase: Phase,
     /// The turn it has or has asked for.
     pub(super) ticket: Option<Ticket>,
     /// What it asks for when it reads.
     pub(super) asks_for: AsksFor,
+    /// The writes of it whose fate is not known.
     pub(super) attempts: Attempts,
 }
 
@@ -149,70 +152,19 @@ impl Operation {
             ends_at,
             stage: 0,
             round: 0,
-            phase: Phase::Idle,
             ticket: None,
             asks_for,
             attempts: Attempts::default(),
         }
     }
 
-    /// Takes the first step.
-    pub(super) fn begin(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        if cx.config.plain_redis {
-            return self.begin_plain(cx, timers, now, id);
-        }
-        match &self.task {
-            Task::Update(_) => self.ask_for_turn(cx, timers, now, id),
-            Task::Get | Task::Exists | Task::Expiry | Task::Lease => {
-                self.begin_read(cx, timers, now, id)
-            }
-            Task::Fill {
-                value,
-                expire_at,
-                lease,
-            } => {
-                let keeps = cx.rules.keep(Rule::FillsKeepTheirTag);
-                let change = Change {
-                    value: Some(value.clone()),
-                    expire_at: *expire_at,
-                    tag: keeps.then_some(lease.tag),
-                    is_effect: true,
-                    answer: Answer::Done,
-                };
-                self.begin_write(cx, timers, now, id, change)
-            }
-            Task::Set { value, expire_at } => {
-                let (value, expire_at) = (Some(value.clone()), *expire_at);
-                let change = Change {
-                    value,
-                    expire_at,
-                    tag: None,
-                    is_effect: true,
-                    answer: Answer::Done,
-                };
-                self.begin_write(cx, timers, now, id, change)
-            }
-            Task::Delete => {
-                let change = Change {
-                    value: None,
-                    expire_at: None,
-                    tag: None,
-                    is_effect: true,
-                    answer: Answer::Count(1),
-                };
-                self.begin_write(cx, timers, now, id, change)
-            }
-        }
+    /// From now on answers to what was asked before are told from those to what is asked now.
+    pub(super) const fn next_stage(&mut self) {
+        self.stage = self.stage.wrapping_add(1);
     }
 
     /// A timer for this operation; it replaces the one that was running.
-    pub(super) const fn timer(&mut self, id: u64) -> Timer {
+    const fn timer(&mut self, id: u64) -> Timer {
         self.round = self.round.wrapping_add(1);
         Timer {
             operation: id,
@@ -220,145 +172,75 @@ impl Operation {
         }
     }
 
-    /// Nobody answered in time.
-    pub(super) fn handle_silence(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        if !self.may_repeat(cx, now) {
-            let timer = self.timer(id);
-            return timers.wait_on(now, timer, self.asked_to_read());
-        }
-        self.is_repeated = true;
-        match self.phase {
-            Phase::Idle => Step::Wait,
-            Phase::Turn(_) => self.handle_turn_silence(cx, timers, now, id),
-            Phase::Write(_) => self.handle_write_silence(cx, timers, now, id),
-            Phase::Read(_) => self.handle_read_silence(cx, timers, now, id),
-            Phase::Repair(_) => self.repeat_repair(cx, timers, now, id),
-            Phase::Plain(_) => self.handle_plain_silence(cx, timers, now, id),
-        }
+    /// The time of an attempt begins: to read, or to change something.
+    pub(super) fn wait_for_answers(&mut self, call: &mut Call<'_>, is_read: bool) -> Transition {
+        let timer = self.timer(call.id);
+        call.timers.start_attempt(call.now.instant, timer, is_read);
+        Transition::Wait
     }
 
-    /// Goes on after a pause.
-    pub(super) fn resume(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        match self.phase {
-            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
-            Phase::Write(_) => self.send_write(cx, timers, now, id),
-            Phase::Read(_) => self.ask(cx, timers, now, id),
-            Phase::Plain(_) => self.ask_plain(cx, timers, now, id),
-            Phase::Idle | Phase::Repair(_) => Step::Wait,
-        }
+    /// Goes on a little later.
+    pub(super) fn pause(&mut self, call: &mut Call<'_>) -> Transition {
+        let timer = self.timer(call.id);
+        call.timers.start_pause(call.now.instant, timer);
+        Transition::Wait
     }
 
-    /// The members have changed: goes on with whoever holds the key now. A write keeps its tag, unless that was
-    /// promised by those who hold the key no longer.
-    pub(super) fn handle_change(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        self.replicas = cx.preference(&self.key);
-        let is_fill = self.is_fill();
-        match &mut self.phase {
-            // A cluster of plain Redis nodes has no epochs.
-            Phase::Idle | Phase::Plain(_) => Step::Wait,
-            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
-            Phase::Write(write) if write.is_promised && !is_fill => {
-                self.look_again(cx, timers, now, id)
-            }
-            Phase::Write(write) => {
-                write.forget_attempts();
-                self.send_write(cx, timers, now, id)
-            }
-            Phase::Read(_) | Phase::Repair(_) => self.begin_read(cx, timers, now, id),
+    /// No replica can lead now, or those that can were of no help: asks the others whether they can, and tries again
+    /// in a moment.
+    pub(super) fn wait_for_leader(&mut self, call: &mut Call<'_>) -> Transition {
+        for node in self.replicas.leaders() {
+            call.cx.ask_state(call.now, *node);
         }
+        self.pause(call)
     }
 
-    /// Of whom this operation expects something.
-    pub(super) const fn asked(&self) -> ReplicaSet {
-        match &self.phase {
-            Phase::Idle => ReplicaSet::EMPTY,
-            Phase::Turn(turn) => turn.asked,
-            Phase::Write(write) => write.asked,
-            Phase::Read(read) => read.asked,
-            Phase::Repair(repair) => repair.asked,
-            Phase::Plain(plain) => plain.asked,
-        }
-    }
-
-    /// Whether this operation expects something of `node`.
-    pub(super) fn waits_for(&self, node: NodeIndex) -> bool {
+    /// Asks `node`. The time of a large question begins later.
+    pub(super) fn question(&mut self, call: &mut Call<'_>, node: NodeIndex, body: Body) {
         let who = self.replicas.set_of(node);
-        !self.asked().and(who).is_empty()
-    }
-
-    /// A node that was asked cannot be reached any more.
-    pub(super) fn handle_lost(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        match self.phase {
-            Phase::Idle => Step::Wait,
-            Phase::Turn(_) => self.ask_for_turn(cx, timers, now, id),
-            Phase::Write(_) => self.handle_write_lost(cx, timers, now, id),
-            Phase::Read(_) => self.handle_read_lost(cx, timers, now, id),
-            Phase::Repair(_) => self.evaluate_repair(cx, timers, now, id),
-            Phase::Plain(_) => self.handle_plain_lost(cx, timers, now, id),
-        }
-    }
-
-    /// Time is up.
-    pub(super) fn handle_deadline(&self, cx: &Context) -> Step {
-        Step::Done(Err(match &self.phase {
-            Phase::Read(read) => read.failure_at_deadline(cx, &self.replicas, self.levels.read),
-            Phase::Write(write) if write.attempts == 0 => Failure::Loading,
-            Phase::Plain(plain) if !plain.is_sent => Failure::Loading,
-            _ => Failure::Timeout,
-        }))
-    }
-
-    /// The read has found out what there is: answer, or decide what to write.
-    pub(super) fn finish_read(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        found: Found,
-    ) -> Step {
-        let live = found.entry.as_ref().filter(|entry| entry.is_live(now.wall));
-        let answer = match &self.task {
-            Task::Get => Answer::Value(live.and_then(|entry| entry.value.clone())),
-            Task::Exists => Answer::Count(i64::from(live.is_some())),
-            Task::Expiry => Answer::Expiry(live.map(|entry| entry.expire_at)),
-            Task::Update(update) => {
-                let update = update.clone();
-                return self.decide(cx, timers, now, id, &update, found);
-            }
-            Task::Lease => return self.finish_lease(cx, timers, now, id, found),
-            Task::Set { .. } | Task::Delete | Task::Fill { .. } => Answer::Done,
+        let waits = call.cx.is_bulk(&body) && call.cx.me != Some(node);
+        self.unsent = if waits {
+            self.unsent.or(who)
+        } else {
+            self.unsent.without(who)
         };
-        match answer {
-            Answer::Value(None) => cx.statistics.misses += 1,
-            Answer::Value(Some(_)) => cx.statistics.hits += 1,
-            _ => {}
+        call.cx.send(node, join_id(call.id, self.stage), body);
+    }
+
+    /// Lets the next one have its turn.
+    pub(super) fn give_turn_back(&mut self, cx: &mut Context) {
+        if let Some(Ticket { leader, id }) = self.ticket.take() {
+            let key = Bytes::clone(&self.key);
+            cx.send(leader, id, Body::Yield { key });
         }
-        self.confirm(cx, timers, now, id, found, answer)
+    }
+
+    /// The write that carries the task out, if it needs to know nothing of what is there.
+    pub(super) fn plain_write(&self, cx: &Context) -> Option<Change> {
+        let (value, expire_at, tag) = match &self.task {
+            Task::Fill {
+                value,
+                expire_at,
+                lease,
+            } => {
+                let keeps = cx.rules.keep(Rule::FillsKeepTheirTag);
+                (Some(value), *expire_at, keeps.then_some(lease.tag))
+            }
+            Task::Set { value, expire_at } => (Some(value), *expire_at, None),
+            Task::Delete => (None, None, None),
+            Task::Get | Task::Exists | Task::Expiry | Task::Lease | Task::Update(_) => return None,
+        };
+        let answer = match value {
+            Some(_) => Answer::Done,
+            None => Answer::Count(1),
+        };
+        Some(Change {
+            value: value.cloned(),
+            expire_at,
+            tag,
+            is_effect: true,
+            answer,
+        })
     }
 
     /// The replicas that can be chosen as leader, best first: those that may lead, then those that are
@@ -368,7 +250,7 @@ impl Operation {
         let serving = |node: &NodeIndex| {
             peers.is_up(*node)
                 && !peers.clock_differs(*node)
-                && peers.state(*node) == Some(super::super::NodeState::Serving)
+                && peers.state(*node) == Some(NodeState::Serving)
         };
         let (mut best, mut rest) = (Vec::new(), Vec::new());
         for node in self.replicas.leaders().iter().filter(|node| serving(node)) {
@@ -384,11 +266,10 @@ impl Operation {
         best
     }
 
-    /// Whether every replica is known to be out of reach.
-    pub(super) fn is_hopeless(&self, cx: &Context) -> bool {
-        self.replicas
-            .leaders()
-            .iter()
-            .all(|node| cx.peers.is_down(*node))
+    /// Why nothing can be asked: every replica is known to be out of reach.
+    pub(super) fn unavailable(&self, cx: &Context) -> Option<Failure> {
+        let mut replicas = self.replicas.leaders().iter();
+        let is_hopeless = replicas.all(|node| cx.peers.is_down(*node));
+        is_hopeless.then(|| cx.unavailable(&self.replicas))
     }
 }

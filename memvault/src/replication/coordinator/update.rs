@@ -14,15 +14,13 @@
 use alloc::vec::Vec;
 
 use super::super::Now;
-use super::super::context::Context;
 use super::super::entry::Bytes;
 use super::super::request::{Answer, Failure};
-use super::super::rules::Rule;
 use super::super::update::{Verdict, verdict};
-use super::operation::{AsksFor, Operation, Phase, Task};
-use super::read::Found;
-use super::write::Change;
-use super::{Coordinator, Step};
+use super::operation::{AsksFor, Call, Operation, Task};
+use super::phase::read::Found;
+use super::phase::write::Change;
+use super::phase::{Next, Transition};
 use crate::command::Update;
 use crate::version::Version;
 
@@ -39,8 +37,12 @@ enum Fate {
 
 impl Attempts {
     /// Notes that a write with this tag may or may not have been stored.
-    fn add(&mut self, tag: Version, answer: Answer) {
+    pub(super) fn add(&mut self, tag: Version, answer: Answer) {
         self.0.push((tag, answer));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What follows from what a read quorum found after it promised to store nothing older any more.
@@ -63,107 +65,71 @@ impl Operation {
         matches!(self.task, Task::Update(_))
     }
 
-    /// The prepare has found out what there is: decide what to write.
-    pub(super) fn decide(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        update: &Update<Bytes>,
-        found: Found,
-    ) -> Step {
-        let verdict = match self.attempts.fate(&found) {
-            Fate::Unknown => return Step::Done(Err(Failure::Indeterminate)),
-            Fate::Done(answer) => Verdict::Answer(answer),
-            Fate::NotDone => verdict(update, found.entry.as_ref(), now.wall),
+    /// The read has found out what there is: answer, or decide what to write.
+    pub(super) fn conclude(&mut self, call: &mut Call<'_>, found: Found) -> Transition {
+        let live = found
+            .entry
+            .as_ref()
+            .filter(|entry| entry.is_live(call.now.wall));
+        let answer = match &self.task {
+            Task::Get => Answer::Value(live.and_then(|entry| entry.value.clone())),
+            Task::Exists => Answer::Count(i64::from(live.is_some())),
+            Task::Expiry => Answer::Expiry(live.map(|entry| entry.expire_at)),
+            Task::Update(update) => return decide(update, &self.attempts, call.now, found),
+            Task::Lease => return self.finish_lease(call.now, found),
+            Task::Set { .. } | Task::Delete | Task::Fill { .. } => Answer::Done,
         };
-        match verdict {
-            Verdict::Answer(answer) => self.confirm(cx, timers, now, id, found, answer),
-            Verdict::Write {
-                value,
-                expire_at,
-                answer,
-            } => {
-                let change = Change {
-                    value,
-                    expire_at,
-                    tag: found.promised,
-                    is_effect: true,
-                    answer,
-                };
-                self.begin_write(cx, timers, now, id, change)
-            }
+        match answer {
+            Answer::Value(None) => call.cx.statistics.misses += 1,
+            Answer::Value(Some(_)) => call.cx.statistics.hits += 1,
+            _ => {}
         }
-    }
-
-    /// Answers with what was found, once a quorum holds it: if too few do, it is written again as it is, with
-    /// the tag that was promised.
-    pub(super) fn confirm(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        found: Found,
-        answer: Answer,
-    ) -> Step {
-        match found.entry {
-            Some(entry) if !found.settled && found.promised.is_some() => {
-                let change = Change {
-                    value: entry.value,
-                    expire_at: entry.expire_at,
-                    tag: found.promised,
-                    is_effect: false,
-                    answer,
-                };
-                self.begin_write(cx, timers, now, id, change)
-            }
-            _ => Step::Done(Ok(answer)),
-        }
-    }
-
-    /// Nobody can tell whether the write was stored: look again, with a new tag.
-    pub(super) fn look_again(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        if let Phase::Write(write) = &self.phase
-            && write.is_effect
-            && cx.rules.keep(Rule::DoubtIsLookedInto)
-        {
-            self.attempts.add(write.tag(), write.answer());
-        }
-        self.begin_read_after_pause(cx, timers, now, id)
+        confirm(found, answer)
     }
 
     /// A read was refused its write-back because of a promise: it takes part as one who changes nothing.
-    pub(super) fn take_part(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
+    pub(super) const fn take_part(&mut self) -> Transition {
         self.asks_for = AsksFor::Promises;
-        self.begin_read(cx, timers, now, id)
+        Transition::Next(Next::Read)
     }
+}
 
-    /// The failure to answer with: one that may have been done is in doubt, whatever it failed of.
-    pub(super) fn failure(&self, failure: Failure) -> Failure {
-        let sent = match &self.phase {
-            Phase::Write(write) if write.is_effect => write.attempts,
-            _ => 0,
-        };
-        let harmless = matches!(failure, Failure::ClockSkew | Failure::TooLarge);
-        let in_doubt = sent > 1 || sent == 1 && !harmless || !self.attempts.0.is_empty();
-        if (self.is_update() || self.is_fill()) && in_doubt {
-            Failure::Indeterminate
-        } else {
-            failure
+/// The prepare has found out what there is: decide what to write.
+fn decide(update: &Update<Bytes>, attempts: &Attempts, now: Now, found: Found) -> Transition {
+    let verdict = match attempts.fate(&found) {
+        Fate::Unknown => return Transition::fail(Failure::Indeterminate),
+        Fate::Done(answer) => Verdict::Answer(answer),
+        Fate::NotDone => verdict(update, found.entry.as_ref(), now.wall),
+    };
+    match verdict {
+        Verdict::Answer(answer) => confirm(found, answer),
+        Verdict::Write {
+            value,
+            expire_at,
+            answer,
+        } => Transition::Next(Next::Write(Change {
+            value,
+            expire_at,
+            tag: found.promised,
+            is_effect: true,
+            answer,
+        })),
+    }
+}
+
+/// Answers with what was found, once a quorum holds it: if too few do, it is written again as it is, with
+/// the tag that was promised.
+pub(super) fn confirm(found: Found, answer: Answer) -> Transition {
+    match found.entry {
+        Some(entry) if !found.settled && found.promised.is_some() => {
+            Transition::Next(Next::Write(Change {
+                value: entry.value,
+                expire_at: entry.expire_at,
+                tag: found.promised,
+                is_effect: false,
+                answer,
+            }))
         }
+        _ => Transition::Done(Ok(answer)),
     }
 }

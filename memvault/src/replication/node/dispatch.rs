@@ -5,7 +5,7 @@ use alloc::string::String;
 use super::super::Now;
 use super::super::action::{Action, Link};
 use super::super::context::Context;
-use super::super::coordinator::is_operation;
+use super::super::coordinator::{Reply, is_operation};
 use super::super::entry::Entry;
 use super::super::event::Event;
 use super::super::message::{
@@ -302,13 +302,21 @@ impl Node {
             Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
             Body::SameId { came_later } => self.take_same_id(now, from, came_later),
             Body::Rejected(reason) => self.note_rejection(from, reason),
-            Body::Wrote(reply) => self.coordinator.handle_wrote(cx, now, from, id, reply),
-            Body::Turned(reply) => self.coordinator.handle_turned(cx, now, from, id, reply),
-            Body::Held(reply) => self.coordinator.handle_held(cx, now, from, id, reply),
+            Body::Wrote(reply) => self
+                .coordinator
+                .handle(cx, now, (from, id), Reply::Wrote(reply)),
+            Body::Turned(reply) => {
+                self.coordinator
+                    .handle(cx, now, (from, id), Reply::Turned(reply))
+            }
+            Body::Held(reply) => self
+                .coordinator
+                .handle(cx, now, (from, id), Reply::Held(reply)),
             Body::Flushed => self.coordinator.handle_flushed(cx, from, id),
             Body::Counted { keys } => self.coordinator.handle_counted(cx, from, id, keys),
             Body::Offered(reply) if is_operation(id) => {
-                self.coordinator.handle_offered(cx, now, from, id, reply);
+                self.coordinator
+                    .handle(cx, now, (from, id), Reply::Offered(reply));
             }
             Body::Offered(reply) => {
                 if let Some(member) = &mut self.member {

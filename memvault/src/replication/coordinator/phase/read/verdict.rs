@@ -1,14 +1,14 @@
 //! What the answers to a read amount to, judged by its mode.
 
-use super::super::super::Now;
-use super::super::super::config::quorum;
-use super::super::super::context::Context;
-use super::super::super::entry::Entry;
-use super::super::super::message::{NodeState, Prepare};
-use super::super::super::preference::{Preference, ReplicaSet};
-use super::super::super::request::Failure;
-use super::super::super::resolve::{Resolution, Vote, resolve};
-use super::super::super::rules::Rule;
+use super::super::super::super::Now;
+use super::super::super::super::config::quorum;
+use super::super::super::super::context::Context;
+use super::super::super::super::entry::Entry;
+use super::super::super::super::message::{NodeState, Prepare};
+use super::super::super::super::preference::{Preference, ReplicaSet};
+use super::super::super::super::request::Failure;
+use super::super::super::super::resolve::{Resolution, Vote, resolve};
+use super::super::super::super::rules::Rule;
 use super::{Found, Mode, ReadPhase, Votes, Vouch};
 use crate::consistency::Level;
 use crate::ring::NodeIndex;
@@ -176,7 +176,7 @@ impl ReadPhase {
     }
 
     /// Who holds `version`, who may be offered it, and who would refuse it.
-    pub(in super::super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
+    pub(super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
         let mut votes = Votes::default();
         for vouch in &self.answers {
             let vote = vouch.vote(replicas);
@@ -193,7 +193,7 @@ impl ReadPhase {
     }
 
     /// Why nothing was found out in time.
-    pub(in super::super) fn failure_at_deadline(
+    pub(in super::super::super) fn failure_at_deadline(
         &self,
         cx: &Context,
         replicas: &Preference,

@@ -9,20 +9,21 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::Now;
-use super::super::context::Context;
-use super::super::entry::Bytes;
-use super::super::plain::{PlainCommand, PlainQuestion, PlainRefusal};
-use super::super::preference::ReplicaSet;
-use super::super::request::{Answer, Failure, Lease};
-use super::operation::{Operation, Phase, Task};
-use super::{Coordinator, Step, join_id};
+use super::super::super::action::Action;
+use super::super::super::context::Context;
+use super::super::super::entry::Bytes;
+use super::super::super::plain::{PlainCommand, PlainQuestion, PlainRefusal};
+use super::super::super::preference::{Preference, ReplicaSet};
+use super::super::super::request::{Answer, Failure, Lease};
+use super::super::join_id;
+use super::super::operation::{Call, Operation, Task};
+use super::Transition;
 use crate::command::{Condition, ExpireCondition, Expiry, Set, SetReply, Update};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
 /// A command under way, as far as it has come.
-pub(super) struct PlainPhase {
+pub(in super::super) struct PlainPhase {
     command: PlainCommand,
     reach: Reach,
     /// Who was asked, and has neither answered nor been given up.
@@ -33,7 +34,7 @@ pub(super) struct PlainPhase {
     order: Vec<NodeIndex>,
     answers: Vec<(NodeIndex, Result<Answer, String>)>,
     /// Whether anybody was ever asked.
-    pub(super) is_sent: bool,
+    pub(in super::super) is_sent: bool,
 }
 
 /// Whom a command goes to.
@@ -48,23 +49,10 @@ enum Reach {
 }
 
 impl PlainPhase {
-    /// Whether it changes nothing.
-    pub(super) const fn is_read(&self) -> bool {
-        matches!(self.reach, Reach::One)
-    }
-}
-
-impl Operation {
-    pub(super) fn begin_plain(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        let command = command(&self.key, &self.task);
-        self.stage = self.stage.wrapping_add(1);
-        self.phase = Phase::Plain(PlainPhase {
+    pub(in super::super) fn new(operation: &mut Operation) -> Self {
+        let command = command(&operation.key, &operation.task);
+        operation.next_stage();
+        Self {
             reach: reach(&command),
             command,
             asked: ReplicaSet::EMPTY,
@@ -72,127 +60,102 @@ impl Operation {
             order: Vec::new(),
             answers: Vec::new(),
             is_sent: false,
-        });
-        self.ask_plain(cx, timers, now, id)
+        }
+    }
+
+    /// Whether it changes nothing.
+    pub(super) const fn is_read(&self) -> bool {
+        matches!(self.reach, Reach::One)
     }
 
     /// Asks whoever should be asked next.
-    pub(super) fn ask_plain(
+    pub(in super::super) fn ask(
         &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        if self.is_hopeless(cx) {
-            return Step::Done(Err(cx.unavailable(&self.replicas)));
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Transition {
+        if let Some(failure) = operation.unavailable(call.cx) {
+            return Transition::fail(failure);
         }
-        let candidates = self.candidates(cx, now);
-        let (replicas, stage) = (self.replicas, self.stage);
-        let Phase::Plain(plain) = &mut self.phase else {
-            return Step::Wait;
-        };
-        let mut targets = candidates;
-        targets.retain(|node| replicas.set_of(*node).and(plain.passed).is_empty());
-        if plain.reach != Reach::All {
+        let replicas = operation.replicas;
+        let mut targets = operation.candidates(call.cx, call.now);
+        targets.retain(|node| replicas.set_of(*node).and(self.passed).is_empty());
+        if self.reach != Reach::All {
             targets.truncate(1);
         }
         if targets.is_empty() {
-            plain.passed = ReplicaSet::EMPTY;
-            timers.pauses.start(now.instant, self.timer(id));
-            return Step::Wait;
+            self.passed = ReplicaSet::EMPTY;
+            return operation.pause(call);
         }
         for node in &targets {
-            plain.asked = plain.asked.or(replicas.set_of(*node));
-            cx.ask(*node, join_id(id, stage), plain.command.clone());
+            self.asked = self.asked.or(replicas.set_of(*node));
+            let id = join_id(call.id, operation.stage);
+            call.cx.ask(*node, id, self.command.clone());
         }
-        plain.order = targets;
-        plain.is_sent = true;
-        let is_read = plain.is_read();
-        let timer = self.timer(id);
-        timers.wait_on(now, timer, is_read)
+        self.order = targets;
+        self.is_sent = true;
+        operation.wait_for_answers(call, self.is_read())
     }
 
-    pub(super) fn handle_answered(
+    pub(in super::super) fn handle(
         &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-        (from, result): (NodeIndex, Result<Answer, PlainRefusal>),
-    ) -> Step {
-        let who = self.replicas.set_of(from);
-        let Phase::Plain(plain) = &mut self.phase else {
-            return Step::Wait;
-        };
-        plain.asked = plain.asked.without(who);
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+        from: NodeIndex,
+        result: Result<Answer, PlainRefusal>,
+    ) -> Transition {
+        let who = operation.replicas.set_of(from);
+        self.asked = self.asked.without(who);
         match result {
-            Ok(answer) => plain.answers.push((from, Ok(answer))),
-            Err(PlainRefusal::Error(text)) => plain.answers.push((from, Err(text))),
-            Err(PlainRefusal::Loading) => plain.passed = plain.passed.or(who),
+            Ok(answer) => self.answers.push((from, Ok(answer))),
+            Err(PlainRefusal::Error(text)) => self.answers.push((from, Err(text))),
+            Err(PlainRefusal::Loading) => self.passed = self.passed.or(who),
         }
-        self.evaluate_plain(cx, timers, now, id)
+        self.evaluate(operation, call)
     }
 
     /// Those asked are silent: they are no longer chosen, and the next one's word counts.
-    pub(super) fn handle_plain_silence(
+    pub(in super::super) fn handle_silence(
         &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        let Phase::Plain(plain) = &mut self.phase else {
-            return Step::Wait;
-        };
-        plain.passed = plain.passed.or(plain.asked);
-        plain.asked = ReplicaSet::EMPTY;
-        cx.statistics.failovers += 1;
-        self.evaluate_plain(cx, timers, now, id)
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Transition {
+        self.passed = self.passed.or(self.asked);
+        self.asked = ReplicaSet::EMPTY;
+        call.cx.statistics.failovers += 1;
+        self.evaluate(operation, call)
     }
 
     /// Some of those asked cannot be reached any more: the next one's word counts at once.
-    pub(super) fn handle_plain_lost(
+    pub(in super::super) fn handle_lost(
         &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        let up = self.replicas.filter(|node| cx.peers.is_up(node));
-        if let Phase::Plain(plain) = &mut self.phase {
-            plain.asked = plain.asked.and(up);
-            cx.statistics.failovers += 1;
-        }
-        self.evaluate_plain(cx, timers, now, id)
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Transition {
+        let up = operation.replicas.filter(|node| call.cx.peers.is_up(node));
+        self.asked = self.asked.and(up);
+        call.cx.statistics.failovers += 1;
+        self.evaluate(operation, call)
     }
 
     /// Answers if the first of those whose word counts has answered; asks on if nobody is left.
-    fn evaluate_plain(
-        &mut self,
-        cx: &mut Context,
-        timers: &mut Coordinator,
-        now: Now,
-        id: u64,
-    ) -> Step {
-        let replicas = self.replicas;
-        let Phase::Plain(plain) = &mut self.phase else {
-            return Step::Wait;
-        };
-        for node in &plain.order {
-            if let Some((_, result)) = plain.answers.iter().find(|(from, _)| from == node) {
-                let (node, result) = (*node, result.clone());
-                return Step::Done(self.finish_plain(cx, node, result));
+    fn evaluate(&mut self, operation: &mut Operation, call: &mut Call<'_>) -> Transition {
+        let replicas = operation.replicas;
+        for node in &self.order {
+            if let Some((_, result)) = self.answers.iter().find(|(from, _)| from == node) {
+                let result = self.finish(operation, call.cx, *node, result.clone());
+                return Transition::Done(result);
             }
-            if !replicas.set_of(*node).and(plain.asked).is_empty() {
-                return Step::Wait;
+            if !replicas.set_of(*node).and(self.asked).is_empty() {
+                return Transition::Wait;
             }
         }
-        self.ask_plain(cx, timers, now, id)
+        self.ask(operation, call)
     }
 
-    fn finish_plain(
+    fn finish(
         &self,
+        operation: &Operation,
         cx: &mut Context,
         from: NodeIndex,
         result: Result<Answer, String>,
@@ -201,7 +164,7 @@ impl Operation {
             node: cx.peers.id(from),
             text,
         })?;
-        match (&self.task, &answer) {
+        match (&operation.task, &answer) {
             (Task::Lease, Answer::Value(None)) => {
                 let tag = Version::ZERO;
                 return Ok(Answer::Leased(Lease { tag }));
@@ -210,32 +173,30 @@ impl Operation {
             (Task::Get, Answer::Value(Some(_))) => cx.statistics.hits += 1,
             _ => {}
         }
-        if let Phase::Plain(plain) = &self.phase
-            && plain.reach == Reach::OneThenAll
-            && let Some(effect) = effect(&plain.command, &answer)
+        if self.reach == Reach::OneThenAll
+            && let Some(effect) = effect(&self.command, &answer)
         {
-            self.copy_effect(cx, from, &effect);
+            copy_effect(cx, &operation.replicas, from, &effect);
         }
         Ok(answer)
     }
+}
 
-    /// Has the other replicas do what `done_by` did. Nobody waits for their answers.
-    fn copy_effect(&self, cx: &mut Context, done_by: NodeIndex, effect: &PlainCommand) {
-        let others = self.replicas.nodes().iter();
-        for node in others.filter(|node| **node != done_by) {
-            if cx.peers.is_up(*node) {
-                cx.ask(*node, 0, effect.clone());
-            }
+/// Has the other replicas do what `done_by` did. Nobody waits for their answers.
+fn copy_effect(cx: &mut Context, replicas: &Preference, done_by: NodeIndex, effect: &PlainCommand) {
+    let others = replicas.nodes().iter();
+    for node in others.filter(|node| **node != done_by) {
+        if cx.peers.is_up(*node) {
+            cx.ask(*node, 0, effect.clone());
         }
     }
 }
 
 impl Context {
     /// Asks a node that speaks plain Redis.
-    pub(super) fn ask(&mut self, node: NodeIndex, id: u64, command: PlainCommand) {
+    pub(in super::super) fn ask(&mut self, node: NodeIndex, id: u64, command: PlainCommand) {
         let question = PlainQuestion::Command(id, command);
-        self.out
-            .push_back(super::super::action::Action::Ask(node, question));
+        self.out.push_back(Action::Ask(node, question));
     }
 }
 

@@ -1,0 +1,93 @@
+//! Waiting for the turn to change a key: the leader lets one coordinator at a time, see
+//! [`turns`](super::super::super::turns).
+
+use super::super::super::entry::Bytes;
+use super::super::super::message::{Body, TurnReply};
+use super::super::super::preference::ReplicaSet;
+use super::super::join_id;
+use super::super::operation::{Call, Operation};
+use super::{Next, Transition};
+use crate::ring::NodeIndex;
+
+/// A request for a turn, as far as it has come.
+#[derive(Default)]
+pub(in super::super) struct TurnPhase {
+    pub(super) asked: ReplicaSet,
+    /// Whether the leader said that others are first: its silence is none then.
+    pub(super) is_queued: bool,
+}
+
+/// A turn, had or asked for: to be given back.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Ticket {
+    pub(in super::super) leader: NodeIndex,
+    pub(in super::super) id: u64,
+}
+
+impl TurnPhase {
+    /// Asks the best leader there is.
+    pub(in super::super) fn ask(
+        &mut self,
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Transition {
+        if let Some(failure) = operation.unavailable(call.cx) {
+            return Transition::fail(failure);
+        }
+        let leader = operation.candidates(call.cx, call.now).first().copied();
+        let asked = leader.map_or(ReplicaSet::EMPTY, |leader| {
+            operation.replicas.set_of(leader)
+        });
+        let again = self.is_queued && self.asked == asked;
+        if !again {
+            operation.give_turn_back(call.cx);
+            operation.next_stage();
+            *self = Self {
+                asked,
+                is_queued: false,
+            };
+        }
+        let Some(leader) = leader else {
+            return operation.wait_for_leader(call);
+        };
+        let ticket = Ticket {
+            leader,
+            id: join_id(call.id, operation.stage),
+        };
+        operation.ticket = Some(ticket);
+        let key = Bytes::clone(&operation.key);
+        call.cx.send(leader, ticket.id, Body::Turn { key });
+        operation.wait_for_answers(call, false)
+    }
+
+    pub(in super::super) fn handle(
+        &mut self,
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+        from: NodeIndex,
+        reply: TurnReply,
+    ) -> Transition {
+        match reply {
+            TurnReply::Granted => Transition::Next(Next::Read),
+            TurnReply::Queued => {
+                self.is_queued = true;
+                Transition::Wait
+            }
+            TurnReply::Loading => {
+                operation.ticket = None;
+                call.note_loading(from);
+                self.ask(operation, call)
+            }
+        }
+    }
+
+    /// The leader is silent; in a queue that only means that others are first.
+    pub(in super::super) fn handle_silence(
+        &mut self,
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Transition {
+        call.cx.statistics.failovers += u64::from(!self.is_queued);
+        self.ask(operation, call)
+    }
+}
