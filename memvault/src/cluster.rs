@@ -25,8 +25,8 @@ use crate::command::{
 };
 use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
 use crate::replication::{
-    Answer, Bytes, Change, Levels, Member, Node, NodeState, Now, Outcome, PeerStatus, Progress,
-    Request,
+    Answer, Bytes, Change, Failure, Levels, Member, Node, NodeState, Now, Outcome, PeerStatus,
+    Progress, Request,
 };
 use crate::resp::{Args, Protocol, encode};
 use crate::store::{Statistics, Store};
@@ -190,6 +190,13 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
     }
 
     fn execute(&mut self, call: &Call<'_>, out: &mut Vec<u8>) -> Execution {
+        // Before all its keys are copied: that alone takes long.
+        let (keys, max_requests) = (keys_of(&call.command), self.max_keys());
+        if keys > max_requests {
+            let failure = Failure::TooManyKeys { keys, max_requests };
+            encode::error_fmt(out, format_args!("{failure}"));
+            return Execution::Done;
+        }
         let Some(request) = request(&call.command) else {
             // Nothing else is told without asking others.
             encode::bulk(out, self.members().as_bytes());
@@ -385,6 +392,15 @@ fn request(command: &Data<'_>) -> Option<Request> {
         Data::Count => Request::Count,
         Data::Membership(membership) => return change(membership),
     })
+}
+
+/// How many keys a command names.
+fn keys_of(command: &Data<'_>) -> usize {
+    match command {
+        Data::GetMany(keys) | Data::Delete(keys) | Data::Exists(keys) => keys.len(),
+        Data::SetMany(pairs) => pairs.len() / 2,
+        _ => 1,
+    }
 }
 
 /// The request for a change of the members.
