@@ -1,9 +1,9 @@
 //! What a node asks of its driver.
 
 use super::event::Event;
-use super::message::Message;
 use super::plain::PlainQuestion;
 use super::request::Outcome;
+use super::wire::message::Message;
 use crate::ring::NodeIndex;
 
 /// One end of a connection, as the driver and the node both name it.

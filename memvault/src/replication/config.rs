@@ -14,6 +14,11 @@ pub const fn quorum(replicas: usize) -> usize {
     replicas / 2 + 1
 }
 
+/// How many replicas a reader must hear so that one of every write quorum is among them.
+pub(crate) const fn read_quorum(replicas: usize) -> usize {
+    replicas - quorum(replicas) + 1
+}
+
 /// What to do with a write of unknown fate that was overtaken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnAmbiguous {

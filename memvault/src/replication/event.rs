@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use super::message::NodeState;
+use super::wire::message::NodeState;
 
 /// Something that an operator would like to know.
 #[derive(Clone, Debug, PartialEq)]

@@ -37,68 +37,44 @@
 //! turns last-writer-wins into linearizable SET, GET and DEL at level QUORUM.
 
 mod action;
-mod agreement;
 mod budget;
-mod clocks;
 mod config;
 mod context;
 mod coordinator;
-mod document;
 mod entry;
 mod event;
-mod floors;
-mod inbox;
-mod leader;
-mod message;
-mod missed;
+mod member;
+mod membership;
 mod node;
-mod offer;
-mod outbox;
-mod parting;
 mod peers;
-mod placement;
 mod plain;
-mod preference;
-mod promises;
-mod pull;
-mod replica;
 mod request;
-mod resolve;
 mod rules;
-#[cfg(test)]
-mod rules_by_hand;
-#[cfg(test)]
-mod rules_of_load_by_hand;
-mod tags;
-mod throttle;
+mod statistics;
 mod timers;
-mod tombstones;
-mod touches;
-mod turns;
-mod update;
-mod warm_up;
 mod wire;
 
 pub use crate::consistency::{Level, Levels};
 pub use action::{Action, Link};
+pub(crate) use config::read_quorum;
 pub use config::{Config, ConfigError, Member, OnAmbiguous, Role, quorum};
-pub use document::{Change, Document};
 pub use entry::{Bytes, Entry};
 pub use event::{DownReason, Event, Field, FieldValue};
-pub use inbox::{Arrived, Inbox};
-pub use message::{
+#[cfg(any(test, fuzzing))]
+pub(crate) use member::replica::Replica;
+pub use membership::document::{Change, Document};
+pub use node::{Node, PeerStatus};
+pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
+pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
+#[cfg(test)]
+pub(crate) use rules::Rule;
+pub use statistics::NodeStatistics;
+pub use wire::inbox::{Arrived, Inbox};
+pub use wire::message::{
     Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, Progress, PullReply,
     PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
 };
-pub use node::{Node, NodeStatistics, PeerStatus};
-pub use outbox::Outbox;
-pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
-#[cfg(any(test, fuzzing))]
-pub(crate) use replica::Replica;
-pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
-pub(crate) use resolve::read_quorum;
-#[cfg(test)]
-pub(crate) use rules::Rule;
+pub use wire::outbox::Outbox;
 pub use wire::{HELLO, PIECE, WireError};
 
 use crate::time::{Instant, Timestamp};

@@ -1,15 +1,15 @@
 //! From a request to operations, and from their ends to the next ones.
 
-use super::super::Now;
-use super::super::budget::MESSAGE_BYTES;
-use super::super::context::Context;
-use super::super::request::{Answer, Failure, Outcome, Request};
-use super::super::rules::Rule;
 use super::admission::{Pending, Wide};
 use super::execution::{Ended, Execution};
 use super::job::Tasks;
 use super::operation::{Call, Operation};
 use super::{Coordinator, Leave, Levels, job};
+use crate::replication::Now;
+use crate::replication::budget::MESSAGE_BYTES;
+use crate::replication::context::Context;
+use crate::replication::request::{Answer, Failure, Outcome, Request};
+use crate::replication::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
@@ -20,10 +20,10 @@ const SLICE: usize = 256;
 const SLOWEST_BYTES_PER_SECOND: usize = 32 << 20;
 
 impl Coordinator {
-    /// Begins a request; its outcome appears as [`Action::Complete`](super::super::Action::Complete).
+    /// Begins a request; its outcome appears as [`Action::Complete`](crate::replication::Action::Complete).
     ///
     /// Requests of one `caller` begin in their order; 0 is nobody else's.
-    pub(in super::super) fn handle_request(
+    pub(in crate::replication) fn handle_request(
         &mut self,
         cx: &mut Context,
         now: Now,
@@ -90,12 +90,17 @@ impl Coordinator {
     }
 
     /// Ends a request that was not carried out key by key.
-    pub(in super::super) fn complete(&mut self, cx: &mut Context, request: u64, outcome: Outcome) {
+    pub(in crate::replication) fn complete(
+        &mut self,
+        cx: &mut Context,
+        request: u64,
+        outcome: Outcome,
+    ) {
         job::complete(cx, request, outcome);
     }
 
     /// Begins what waits, as far as there is room, a slice of it at most. Returns whether anything began.
-    pub(in super::super) fn go_on(&mut self, cx: &mut Context, now: Now) -> bool {
+    pub(in crate::replication) fn go_on(&mut self, cx: &mut Context, now: Now) -> bool {
         self.admission
             .split(now.instant, SLICE, |key| first_replica(cx, key));
         let mut begun = 0;
@@ -116,7 +121,7 @@ impl Coordinator {
     }
 
     /// Ends what has waited for too long to be waited for.
-    pub(in super::super) fn tick(&mut self, cx: &mut Context, now: Now) {
+    pub(in crate::replication) fn tick(&mut self, cx: &mut Context, now: Now) {
         let mut ended = 0;
         while ended < SLICE
             && let Some(pending) = self.admission.pop_impatient(now.instant)
@@ -136,12 +141,12 @@ impl Coordinator {
     }
 
     /// Whether a caller may ask for more.
-    pub(in super::super) fn has_room_for(&self, caller: u64) -> bool {
+    pub(in crate::replication) fn has_room_for(&self, caller: u64) -> bool {
         self.admission.has_room_for(caller)
     }
 
     /// Keys that wait for their turn.
-    pub(in super::super) const fn waiting(&self) -> usize {
+    pub(in crate::replication) const fn waiting(&self) -> usize {
         self.admission.waiting()
     }
 

@@ -1,9 +1,5 @@
 //! An operation under way: hands each input to its phase, and goes where that says.
 
-use super::super::context::Context;
-use super::super::message::{OfferReply, ReadReply, TurnReply, WriteReply};
-use super::super::plain::PlainRefusal;
-use super::super::request::{Answer, Failure};
 use super::operation::{Call, Operation, Task};
 use super::phase::plain::PlainPhase;
 use super::phase::read::ReadPhase;
@@ -11,6 +7,10 @@ use super::phase::turn::TurnPhase;
 use super::phase::write::WritePhase;
 use super::phase::{Next, Phase, Transition};
 use super::timers::Wake;
+use crate::replication::context::Context;
+use crate::replication::plain::PlainRefusal;
+use crate::replication::request::{Answer, Failure};
+use crate::replication::wire::message::{OfferReply, ReadReply, TurnReply, WriteReply};
 use crate::ring::NodeIndex;
 
 /// An operation, and where it is.
@@ -21,7 +21,7 @@ pub(super) struct Execution {
 
 /// What a replica answered.
 #[derive(Debug)]
-pub(in super::super) enum Reply {
+pub(in crate::replication) enum Reply {
     Wrote(WriteReply),
     Turned(TurnReply),
     Held(ReadReply),

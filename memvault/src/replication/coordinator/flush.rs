@@ -10,13 +10,13 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::super::Now;
-use super::super::context::Context;
-use super::super::message::Body;
-use super::super::plain::{PlainCommand, PlainRefusal};
-use super::super::request::{Answer, Failure};
-use super::super::timers::TimerQueue;
 use super::job;
+use crate::replication::Now;
+use crate::replication::context::Context;
+use crate::replication::plain::{PlainCommand, PlainRefusal};
+use crate::replication::request::{Answer, Failure};
+use crate::replication::timers::TimerQueue;
+use crate::replication::wire::message::Body;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use crate::version::Version;

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::super::action::Action;
-use super::super::context::Context;
-use super::super::entry::Bytes;
-use super::super::request::{Answer, Failure, Outcome, Request};
 use super::Task;
 use crate::command::{Set, SetReply, Update};
+use crate::replication::action::Action;
+use crate::replication::context::Context;
+use crate::replication::entry::Bytes;
+use crate::replication::request::{Answer, Failure, Outcome, Request};
 
 /// One request, as far as it has come.
 struct Job {

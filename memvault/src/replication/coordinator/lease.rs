@@ -14,12 +14,12 @@
 //! Promises are forgotten after the window of retries, which is longer than clocks may differ: by then any new
 //! tag is newer by itself.
 
-use super::super::Now;
-use super::super::request::{Answer, Lease};
 use super::operation::{AsksFor, Operation, Task};
 use super::phase::read::Found;
 use super::phase::{Next, Transition};
 use super::update::confirm;
+use crate::replication::Now;
+use crate::replication::request::{Answer, Lease};
 use crate::version::Version;
 
 impl Operation {

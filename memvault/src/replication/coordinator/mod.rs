@@ -13,8 +13,10 @@ mod lease;
 mod operation;
 mod patience;
 mod phase;
+mod resolve;
 mod timers;
 mod update;
+mod verdict;
 
 use alloc::vec::Vec;
 

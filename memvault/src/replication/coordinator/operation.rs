@@ -2,13 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::super::Now;
-use super::super::context::Context;
-use super::super::entry::Bytes;
-use super::super::message::{Body, NodeState};
-use super::super::preference::{Preference, ReplicaSet};
-use super::super::request::{Answer, Failure, Lease};
-use super::super::rules::Rule;
 use super::admission::{Leave, Pending};
 use super::phase::Transition;
 use super::phase::turn::Ticket;
@@ -17,6 +10,13 @@ use super::timers::{Timer, Timers};
 use super::update::Attempts;
 use super::{Levels, join_id};
 use crate::command::Update;
+use crate::replication::Now;
+use crate::replication::context::Context;
+use crate::replication::entry::Bytes;
+use crate::replication::membership::preference::{Preference, ReplicaSet};
+use crate::replication::request::{Answer, Failure, Lease};
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Body, NodeState};
 use crate::ring::NodeIndex;
 use crate::time::{Instant, Timestamp};
 
@@ -61,9 +61,9 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AsksFor {
     Nothing,
-    /// [`Prepare::Update`](super::super::message::Prepare::Update)
+    /// [`Prepare::Update`](crate::replication::wire::message::Prepare::Update)
     Promises,
-    /// [`Prepare::Fill`](super::super::message::Prepare::Fill)
+    /// [`Prepare::Fill`](crate::replication::wire::message::Prepare::Fill)
     Leases,
 }
 

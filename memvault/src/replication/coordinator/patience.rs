@@ -2,14 +2,14 @@
 //!
 //! The time of an attempt begins when the kernel has the last byte of what is asked, and does not end while pieces of a
 //! large answer are coming. A member whose link is silent is passed over; any other is merely slow, and is passed over
-//! only as far as the [budget](super::super::budget) of repeated work goes. Nobody is taken for silent on account of one
+//! only as far as the [budget](crate::replication::budget) of repeated work goes. Nobody is taken for silent on account of one
 //! late answer.
 
-use super::super::budget::MESSAGE_BYTES;
-use super::super::context::Context;
-use super::super::rules::Rule;
 use super::operation::{Call, Operation};
 use super::phase::Phase;
+use crate::replication::budget::MESSAGE_BYTES;
+use crate::replication::context::Context;
+use crate::replication::rules::Rule;
 
 impl Operation {
     /// The time of an attempt is over: whether it is to be repeated, or to go on with another replica.

@@ -2,8 +2,8 @@
 
 use alloc::collections::BTreeSet;
 
-use super::super::config::Config;
-use super::super::timers::TimerQueue;
+use crate::replication::config::Config;
+use crate::replication::timers::TimerQueue;
 use crate::time::{Duration, Instant};
 
 /// A timer of an operation. Only the one started last counts: an operation never has two at once, or each

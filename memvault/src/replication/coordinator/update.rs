@@ -13,15 +13,15 @@
 
 use alloc::vec::Vec;
 
-use super::super::Now;
-use super::super::entry::Bytes;
-use super::super::request::{Answer, Failure};
-use super::super::update::{Verdict, verdict};
 use super::operation::{AsksFor, Call, Operation, Task};
 use super::phase::read::Found;
 use super::phase::write::Change;
 use super::phase::{Next, Transition};
+use super::verdict::{Verdict, verdict};
 use crate::command::Update;
+use crate::replication::Now;
+use crate::replication::entry::Bytes;
+use crate::replication::request::{Answer, Failure};
 use crate::version::Version;
 
 /// What an operation that changes a value has tried so far.

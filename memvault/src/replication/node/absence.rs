@@ -1,13 +1,12 @@
 //! What a member may have missed, and how it gets it: after a start, after it stood still or was cut off, and after
 //! the loss of a member that led.
 
-use super::super::Now;
-use super::super::event::Event;
-use super::super::message::NodeState;
-use super::super::peers::Peers;
-use super::super::rules::Rule;
-use super::super::warm_up::WarmUp;
-use super::{Member, Node, TICK, TOLERANCE};
+use super::{Node, TICK, TOLERANCE};
+use crate::replication::Now;
+use crate::replication::event::Event;
+use crate::replication::member::warm_up::WarmUp;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::NodeState;
 use crate::ring::NodeIndex;
 use crate::time::Duration;
 use crate::version::Version;
@@ -204,23 +203,6 @@ impl Node {
         if let Some(since) = warm_up.lacks_since() {
             member.note_bereft(since);
         }
-    }
-}
-
-impl Member {
-    /// What was written since then may have been told to others only.
-    fn note_bereft(&mut self, since: u64) {
-        let earlier = self.bereft_since.unwrap_or(since);
-        self.bereft_since = Some(since.min(earlier));
-    }
-
-    /// One of those who has become able to tell. Whoever is lost meanwhile has forgotten it, or is fetched from when it
-    /// is back.
-    fn next_unasked(&mut self, peers: &Peers) -> Option<(NodeIndex, u64)> {
-        self.unasked.retain(|node, _| peers.is_up(*node));
-        let tells = |node: &NodeIndex| peers.state(*node) != Some(NodeState::Warming);
-        let node = self.unasked.keys().copied().find(tells)?;
-        self.unasked.remove_entry(&node)
     }
 }
 

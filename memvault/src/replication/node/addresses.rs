@@ -6,12 +6,12 @@
 
 use alloc::vec::Vec;
 
-use super::super::Now;
-use super::super::action::Link;
-use super::super::document::Document;
-use super::super::event::Event;
-use super::super::message::Body;
 use super::Node;
+use crate::replication::Now;
+use crate::replication::action::Link;
+use crate::replication::event::Event;
+use crate::replication::membership::document::Document;
+use crate::replication::wire::message::Body;
 use crate::ring::NodeIndex;
 
 impl Node {

@@ -2,12 +2,12 @@
 
 use alloc::sync::Arc;
 
-use super::super::config::{Config, ConfigError, Role, WEIGHTS};
-use super::super::context::Context;
-use super::super::document::Document;
-use super::super::peers::Peers;
-use super::super::placement::{Misplaced, Placement};
 use crate::chance::Chance;
+use crate::replication::config::{Config, ConfigError, Role, WEIGHTS};
+use crate::replication::context::Context;
+use crate::replication::membership::document::Document;
+use crate::replication::membership::placement::{Misplaced, Placement};
+use crate::replication::peers::Peers;
 use crate::ring::RingError;
 use crate::version::Hlc;
 

@@ -9,14 +9,14 @@
 
 use alloc::string::String;
 
-use super::super::Now;
-use super::super::agreement::Proposal;
-use super::super::config::{Member as MemberEntry, quorum};
-use super::super::document::{Change, Document};
-use super::super::message::{Ballot, Body, NodeState};
-use super::super::request::{Answer, ChangeError, Failure};
-use super::super::rules::Rule;
 use super::Node;
+use super::agreement::Proposal;
+use crate::replication::Now;
+use crate::replication::config::{Member as MemberEntry, quorum};
+use crate::replication::membership::document::{Change, Document};
+use crate::replication::request::{Answer, ChangeError, Failure};
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Ballot, Body, NodeState};
 use crate::ring::NodeIndex;
 
 impl Node {

@@ -9,11 +9,11 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
-use super::super::Now;
-use super::super::action::{Action, Link};
-use super::super::event::Event;
-use super::super::message::{Body, Hello, NodeState};
 use super::Node;
+use crate::replication::Now;
+use crate::replication::action::{Action, Link};
+use crate::replication::event::Event;
+use crate::replication::wire::message::{Body, Hello, NodeState};
 use crate::ring::NodeIndex;
 use crate::time::Instant;
 

@@ -2,20 +2,15 @@
 
 use alloc::string::String;
 
-use super::super::Now;
-use super::super::action::{Action, Link};
-use super::super::context::Context;
-use super::super::coordinator::{Reply, is_operation};
-use super::super::entry::Entry;
-use super::super::event::Event;
-use super::super::message::{
-    Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, PullReply, ReadReply,
-    TurnReply,
-};
-use super::super::peers::Greeting;
-use super::super::pull::{Position, pull};
-use super::{Caller, Member, Node};
+use super::{Caller, Node};
 use crate::hash::token;
+use crate::replication::Now;
+use crate::replication::action::{Action, Link};
+use crate::replication::coordinator::{Reply, is_operation};
+use crate::replication::event::Event;
+use crate::replication::member::pull::Position;
+use crate::replication::peers::Greeting;
+use crate::replication::wire::message::{Body, Hello, Message, NodeState};
 use crate::ring::{NodeIndex, VIRTUAL_NODES};
 use crate::time::Instant;
 use crate::version::Version;
@@ -360,88 +355,6 @@ impl Node {
                 self.note_bereft(now, now.instant - self.started);
             }
             Greeting::Known | Greeting::Up => {}
-        }
-    }
-}
-
-impl Member {
-    fn flush(&mut self, cx: &mut Context, now: Now, version: Version) -> Body {
-        if cx.observe(now, version) {
-            self.replica.flush(now, version);
-        }
-        Body::Flushed
-    }
-
-    fn count(&self) -> Body {
-        let entries = &self.replica.entries;
-        let keys = entries.len() - entries.tombstones();
-        Body::Counted { keys: keys as u64 }
-    }
-
-    fn take_offer(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        key: &[u8],
-        entry: &Entry,
-        kind: OfferKind,
-    ) -> OfferReply {
-        cx.observe(now, entry.version);
-        let replica = &mut self.replica;
-        let warming = replica.state == NodeState::Warming || self.gains.is_some() && cx.gains(key);
-        if warming && let Some(warm_up) = &mut self.warm_up {
-            warm_up.handle_write(replica, key);
-        }
-        replica.offer_as(warming, now, key, entry, kind)
-    }
-
-    fn answer_read(
-        &mut self,
-        cx: &mut Context,
-        now: Now,
-        key: &[u8],
-        promise: Option<Prepare>,
-    ) -> ReadReply {
-        if let Some(prepare) = promise {
-            cx.observe(now, prepare.tag());
-        }
-        if self.gains.is_some() && cx.gains(key) {
-            return self.replica.read_before_taking_over(now, key, promise);
-        }
-        let mut reply = self.replica.read(now, key, promise);
-        if let ReadReply::Holds { behind, .. } = &mut reply {
-            *behind |= self.is_cut_off;
-        }
-        let has_value =
-            matches!(&reply, ReadReply::Holds { entry: Some(entry), .. } if entry.value.is_some());
-        if has_value {
-            cx.statistics.replica_hits += 1;
-        } else if matches!(reply, ReadReply::Holds { .. }) {
-            cx.statistics.replica_misses += 1;
-        }
-        if has_value && self.replica.entries.is_nearly_full() {
-            self.touches.note(cx, key);
-        }
-        reply
-    }
-
-    fn answer_pull(&self, cx: &mut Context, now: Now, to: NodeIndex, from: Position) -> PullReply {
-        // One that takes keys over has forgotten nothing that anyone relied on.
-        let is_source = self.replica.state != NodeState::Warming || self.gains.is_some();
-        let (since, is_first, gained) = (from.since, from.cursor == 0, from.gained);
-        let reply = pull(cx, (&self.replica, is_source), now, to, from);
-        if let PullReply::Chunk { next, .. } = &reply
-            && !gained
-        {
-            cx.peers.pulled(to, since, is_first, next.is_none());
-        }
-        reply
-    }
-
-    fn answer_turn(&mut self, now: Now, key: &[u8], (link, id): (Link, u64)) -> TurnReply {
-        match self.replica.state {
-            NodeState::Serving => self.turns.ask(now.instant, token(key), link, id),
-            _ => TurnReply::Loading,
         }
     }
 }

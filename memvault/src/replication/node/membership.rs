@@ -3,15 +3,15 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::Now;
-use super::super::action::{Action, Link};
-use super::super::document::{Change, Document};
-use super::super::event::Event;
-use super::super::message::{NodeState, Progress};
-use super::super::placement::Placement;
-use super::super::rules::Rule;
-use super::super::warm_up::WarmUp;
 use super::Node;
+use crate::replication::Now;
+use crate::replication::action::{Action, Link};
+use crate::replication::event::Event;
+use crate::replication::member::warm_up::WarmUp;
+use crate::replication::membership::document::{Change, Document};
+use crate::replication::membership::placement::Placement;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{NodeState, Progress};
 
 /// Slots of the store that are looked at per tick for keys that this node no longer holds.
 const SWEEP_SLOTS: usize = 2048;

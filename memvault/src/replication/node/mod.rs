@@ -5,6 +5,7 @@
 
 mod absence;
 mod addresses;
+mod agreement;
 mod build;
 mod change;
 mod conduct;
@@ -18,20 +19,19 @@ use alloc::string::String;
 
 use super::Now;
 use super::action::{Action, Link};
-use super::agreement::{Acceptor, Proposal};
-use super::clocks::{ClockWatch, OwnClock};
 use super::config::{Config, ConfigError, Role};
 use super::context::Context;
 use super::coordinator::Coordinator;
 use super::event::{DownReason, Event};
-use super::floors::Floors;
-use super::leader::Leader;
-use super::message::{Body, Hello, Message, NodeState};
-use super::replica::Replica;
+use super::member::Member;
+use super::member::leader::Leader;
+use super::member::recency::Touches;
+use super::member::replica::Replica;
+use super::member::turns::Turns;
+use super::member::warm_up::WarmUp;
+use super::peers::clocks::{ClockWatch, OwnClock};
 use super::request::{Failure, Request};
-use super::touches::Touches;
-use super::turns::Turns;
-use super::warm_up::WarmUp;
+use super::wire::message::{Body, Hello, Message, NodeState};
 use crate::chance::Chance;
 use crate::consistency::Levels;
 use crate::ring::{NodeIndex, VIRTUAL_NODES};
@@ -39,9 +39,10 @@ use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
 use absence::PAUSE_FENCE;
+use agreement::{Acceptor, Proposal};
 use build::{build_context, check, hasher};
 use conduct::Conduct;
-pub use status::{NodeStatistics, PeerStatus};
+pub use status::PeerStatus;
 
 /// One node of the cluster, without sockets, clocks and threads.
 pub struct Node {
@@ -72,30 +73,6 @@ struct Caller {
     is_member: bool,
     /// Its number, if it has one yet.
     node: Option<NodeIndex>,
-}
-
-/// What only a member has.
-struct Member {
-    me: NodeIndex,
-    replica: Replica,
-    leader: Leader,
-    turns: Turns,
-    touches: Touches,
-    warm_up: Option<WarmUp>,
-    /// Whether it is heard by too few to know what is done without it.
-    is_cut_off: bool,
-    /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
-    /// may have it.
-    bereft_since: Option<u64>,
-    /// Who warmed up when a member was lost, and since when it may have been told by that one what nobody else knows.
-    unasked: BTreeMap<NodeIndex, u64>,
-    /// While this node has keys to take over: its floors at the beginning of the change.
-    gains: Option<Floors>,
-    /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
-    sweep: Option<u32>,
-    sweep_from: Instant,
-    /// When entries past their time are looked for next.
-    next_expiry: Instant,
 }
 
 /// Lateness of a time-out up to which nothing is made of it: the operating system's timers are no better.

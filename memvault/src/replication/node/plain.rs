@@ -1,10 +1,10 @@
 //! Members that speak plain Redis: their replies, and when they are not talked to.
 
-use super::super::Now;
-use super::super::action::Action;
-use super::super::message::NodeState;
-use super::super::plain::{PlainQuestion, PlainRefusal, PlainReply};
 use super::Node;
+use crate::replication::Now;
+use crate::replication::action::Action;
+use crate::replication::plain::{PlainQuestion, PlainRefusal, PlainReply};
+use crate::replication::wire::message::NodeState;
 use crate::ring::NodeIndex;
 
 /// They do not say which process answers.

@@ -3,12 +3,12 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::super::action::{Action, Link};
-use super::super::document::Document;
-use super::super::event::{DownReason, Event};
-use super::super::message::{Body, Message, NodeState};
-use super::super::plain::PlainQuestion;
 use super::{Greeting, Peer, Peers, Progression};
+use crate::replication::action::{Action, Link};
+use crate::replication::event::{DownReason, Event};
+use crate::replication::membership::document::Document;
+use crate::replication::plain::PlainQuestion;
+use crate::replication::wire::message::{Body, Message, NodeState};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const MAX_DOUBLINGS: u32 = 16;
 
 impl Peers {
     /// The connection is there; the greeting is next.
-    pub(in super::super) fn connected(&mut self, now: Instant, node: NodeIndex) {
+    pub(in crate::replication) fn connected(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
             peer.progress = Progression::Greeting { since: now };
             peer.ponged = 0;
@@ -28,7 +28,7 @@ impl Peers {
     }
 
     /// The connection is gone or did not come about. Returns whether the member was up before.
-    pub(in super::super) fn disconnected(
+    pub(in crate::replication) fn disconnected(
         &mut self,
         now: Instant,
         node: NodeIndex,
@@ -58,7 +58,7 @@ impl Peers {
     }
 
     /// A member called: whatever kept it away is over, so the next attempt need not wait.
-    pub(in super::super) fn called_by(&mut self, now: Instant, node: NodeIndex) {
+    pub(in crate::replication) fn called_by(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node)
             && let Progression::Idle { retry_at } = &mut peer.progress
         {
@@ -67,14 +67,14 @@ impl Peers {
     }
 
     /// From now on the address in the document no longer counts for this member.
-    pub(in super::super) fn keep_address(&mut self, node: NodeIndex) {
+    pub(in crate::replication) fn keep_address(&mut self, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
             peer.keeps_address = true;
         }
     }
 
     /// The member is reached at `address`, and may be called at once. Returns whether that is news.
-    pub(in super::super) fn relocate(
+    pub(in crate::replication) fn relocate(
         &mut self,
         now: Instant,
         node: NodeIndex,
@@ -89,7 +89,7 @@ impl Peers {
     }
 
     /// Whether a member is reached elsewhere than `document` says.
-    pub(in super::super) fn has_moved(&self, document: &Document) -> bool {
+    pub(in crate::replication) fn has_moved(&self, document: &Document) -> bool {
         let mut kept = self.peers.iter().filter(|peer| peer.keeps_address);
         kept.any(|peer| {
             let mut nodes = document.nodes();
@@ -98,7 +98,7 @@ impl Peers {
     }
 
     /// Any message came from the member.
-    pub(in super::super) fn heard(
+    pub(in crate::replication) fn heard(
         &mut self,
         now: Instant,
         node: NodeIndex,
@@ -118,14 +118,14 @@ impl Peers {
     }
 
     /// A piece of a large message came from the member.
-    pub(in super::super) fn heard_piece(&mut self, now: Instant, node: NodeIndex) {
+    pub(in crate::replication) fn heard_piece(&mut self, now: Instant, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
             peer.piece_at = Some(now);
         }
     }
 
     /// Whether this answer to a ping is newer than those before it.
-    pub(in super::super) fn is_news(&mut self, node: NodeIndex, ping: u64) -> bool {
+    pub(in crate::replication) fn is_news(&mut self, node: NodeIndex, ping: u64) -> bool {
         self.peer_mut(node).is_some_and(|peer| {
             let is_news = ping >= peer.ponged;
             peer.ponged = peer.ponged.max(ping);
@@ -134,7 +134,7 @@ impl Peers {
     }
 
     /// The member told its boot and its state.
-    pub(in super::super) fn greeted(
+    pub(in crate::replication) fn greeted(
         &mut self,
         now: Instant,
         node: NodeIndex,
@@ -186,7 +186,7 @@ impl Peers {
     }
 
     /// Connects, pings, and notices silence. Returns the members that were lost.
-    pub(in super::super) fn tick(
+    pub(in crate::replication) fn tick(
         &mut self,
         now: Instant,
         out: &mut VecDeque<Action>,
@@ -248,7 +248,7 @@ impl Peers {
     }
 
     /// A request waits for a member that does not serve: it is asked before the next heartbeat whether it does now.
-    pub(in super::super) fn ask_state(
+    pub(in crate::replication) fn ask_state(
         &mut self,
         now: Instant,
         node: NodeIndex,

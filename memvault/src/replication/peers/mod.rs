@@ -3,7 +3,9 @@
 //! Membership is not liveness: a dead member is skipped, never removed from the ring. Views of different
 //! nodes may differ; safety does not depend on them.
 
+pub(super) mod clocks;
 mod link;
+mod missed;
 mod pace;
 mod view;
 
@@ -11,14 +13,14 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use self::clocks::{Clock, Clocks};
+use self::missed::Missed;
 use super::action::Action;
-use super::clocks::{Clock, Clocks};
 use super::config::{Config, Member, Role};
-use super::document::Document;
 use super::event::Event;
-use super::message::{NodeState, Progress};
-use super::missed::Missed;
+use super::membership::document::Document;
 use super::rules::Rules;
+use super::wire::message::{NodeState, Progress};
 use crate::chance::Chance;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 //! A member that owes an answer is pinged at the usual pace again, however many there are. So a large cluster
 //! notices a silent member later by the time by which pings are further apart, and by no more.
 
-use super::super::config::Config;
 use crate::chance::Chance;
+use crate::replication::config::Config;
 use crate::time::{Duration, Instant};
 
 /// The times that a node goes by with so many others.
@@ -71,8 +71,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::config::Role;
     use super::*;
+    use crate::replication::config::Role;
 
     fn pace(others: usize) -> Pace {
         let config = Config::new([].into(), Role::Coordinator("test".into()));

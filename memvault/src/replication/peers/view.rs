@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::message::{NodeState, Progress};
 use super::{Peer, Peers, Progression};
+use crate::replication::wire::message::{NodeState, Progress};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use crate::version::Version;
@@ -14,34 +14,34 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(50);
 
 impl Peers {
     /// Silence after which a member is no longer chosen.
-    pub(in super::super) fn suspect_after(&self) -> Duration {
+    pub(in crate::replication) fn suspect_after(&self) -> Duration {
         self.pace.suspect_after()
     }
 
     /// Silence after which a link is closed.
-    pub(in super::super) fn down_after(&self) -> Duration {
+    pub(in crate::replication) fn down_after(&self) -> Duration {
         self.pace.down_after()
     }
 
     /// Whether it has a part in the document.
-    pub(in super::super) fn is_active(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_active(&self, node: NodeIndex) -> bool {
         self.peer(node).is_some_and(|peer| peer.is_active)
     }
 
     /// The member's id; empty for a node that does not exist.
-    pub(in super::super) fn id(&self, node: NodeIndex) -> String {
+    pub(in crate::replication) fn id(&self, node: NodeIndex) -> String {
         self.peer(node)
             .map_or_else(String::new, |peer| peer.id.clone())
     }
 
     /// Where it is reached; empty for a node that does not exist.
-    pub(in super::super) fn address(&self, node: NodeIndex) -> String {
+    pub(in crate::replication) fn address(&self, node: NodeIndex) -> String {
         self.peer(node)
             .map_or_else(String::new, |peer| peer.address.clone())
     }
 
     /// Whether messages can be sent to it; this node itself always.
-    pub(in super::super) fn is_up(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_up(&self, node: NodeIndex) -> bool {
         self.me == Some(node)
             || self
                 .peer(node)
@@ -49,83 +49,83 @@ impl Peers {
     }
 
     /// Whether it goes by the present document; this node itself always.
-    pub(in super::super) fn follows(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn follows(&self, node: NodeIndex) -> bool {
         self.me == Some(node) || self.peer(node).is_some_and(|peer| peer.epoch == self.epoch)
     }
 
     /// How far a member has come under the present document; `None` if it has everything, or has not said.
-    pub(in super::super) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
+    pub(in crate::replication) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
         let (epoch, gaining) = self.peer(node)?.gaining?;
         gaining.filter(|_| epoch == self.epoch)
     }
 
     /// Whether a member has said that it has everything that it should hold under the present document.
-    pub(in super::super) fn has_gained(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn has_gained(&self, node: NodeIndex) -> bool {
         let said = self.peer(node).and_then(|peer| peer.gaining);
         said == Some((self.epoch, None))
     }
 
     /// Up to where a member that warms up may have forgotten things, as it said last.
-    pub(in super::super) fn boot_floor(&self, node: NodeIndex) -> Version {
+    pub(in crate::replication) fn boot_floor(&self, node: NodeIndex) -> Version {
         self.peer(node)
             .map_or(Version::ZERO, |peer| peer.boot_floor)
     }
 
     /// The process start of a member that is up.
-    pub(in super::super) fn boot(&self, node: NodeIndex) -> Option<u32> {
+    pub(in crate::replication) fn boot(&self, node: NodeIndex) -> Option<u32> {
         self.peer(node)
             .filter(|peer| peer.progress == Progression::Up)
             .map(|peer| peer.boot)
     }
 
     /// Since when a member is out of reach, if it is.
-    pub(in super::super) fn down_since(&self, node: NodeIndex) -> Option<Instant> {
+    pub(in crate::replication) fn down_since(&self, node: NodeIndex) -> Option<Instant> {
         let peer = self.peer(node).filter(|_| self.is_down(node))?;
         Some(peer.changed_at.unwrap_or_default())
     }
 
     /// Everyone to whom there is a link, with a part in the document or not; not this node itself.
-    pub(in super::super) fn reachable(&self) -> Vec<NodeIndex> {
+    pub(in crate::replication) fn reachable(&self) -> Vec<NodeIndex> {
         let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
         let up = numbered.filter(|(_, peer)| peer.progress == Progression::Up);
         up.map(|(node, _)| node).collect()
     }
 
     /// Whether it is known to be unreachable, rather than not tried yet.
-    pub(in super::super) fn is_down(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_down(&self, node: NodeIndex) -> bool {
         !self.is_up(node) && self.peer(node).is_some_and(|peer| peer.failures > 0)
     }
 
     /// Whether it is up and not silent.
-    pub(in super::super) fn is_live(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_live(&self, node: NodeIndex) -> bool {
         self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.suspect)
     }
 
     /// Whether it is up and was heard lately. One that was late with an answer need not be gone: nothing is
     /// done without it on that account.
-    pub(in super::super) fn is_in_view(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_in_view(&self, node: NodeIndex) -> bool {
         self.is_up(node) && self.peer(node).is_some_and(|peer| !peer.silent)
     }
 
     /// Whether fewer than a majority of the members are in view, this one counted: the others may do without it.
-    pub(in super::super) fn is_cut_off(&self) -> bool {
+    pub(in crate::replication) fn is_cut_off(&self) -> bool {
         let members = self.indices();
         let in_view = members.iter().filter(|node| self.is_in_view(**node));
         in_view.count() <= members.len() / 2
     }
 
     /// Whether it is in view and its answers count.
-    pub(in super::super) fn counts(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn counts(&self, node: NodeIndex) -> bool {
         self.is_in_view(node) && self.state(node) != Some(NodeState::Warming)
     }
 
     /// This node itself, if it is a member.
-    pub(in super::super) const fn me(&self) -> Option<NodeIndex> {
+    pub(in crate::replication) const fn me(&self) -> Option<NodeIndex> {
         self.me
     }
 
     /// Whether it may lead.
-    pub(in super::super) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn may_lead(&self, now: Instant, node: NodeIndex) -> bool {
         self.is_live(node)
             && self.peer(node).is_some_and(|peer| {
                 let is_fit = !peer.is_ahead && peer.damped_until <= now;
@@ -134,12 +134,12 @@ impl Peers {
             && !self.clock_differs(node)
     }
 
-    pub(in super::super) fn state(&self, node: NodeIndex) -> Option<NodeState> {
+    pub(in crate::replication) fn state(&self, node: NodeIndex) -> Option<NodeState> {
         self.peer(node).map(|peer| peer.state)
     }
 
     /// Whether anything was heard of it within `time`; of this node itself always.
-    pub(in super::super) fn was_heard_within(
+    pub(in crate::replication) fn was_heard_within(
         &self,
         now: Instant,
         node: NodeIndex,
@@ -150,23 +150,23 @@ impl Peers {
     }
 
     /// Whether pieces of a large message are coming from it.
-    pub(in super::super) fn is_delivering(&self, now: Instant, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_delivering(&self, now: Instant, node: NodeIndex) -> bool {
         let piece_at = self.peer(node).and_then(|peer| peer.piece_at);
         piece_at.is_some_and(|at| now - at < BETWEEN_PIECES)
     }
 
-    pub(in super::super) fn is_suspect(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_suspect(&self, node: NodeIndex) -> bool {
         self.peer(node).is_some_and(|peer| peer.suspect)
     }
 
     /// For how long nothing was heard of it, when the link comes back.
-    pub(in super::super) fn silence(&self, now: Instant, node: NodeIndex) -> Duration {
+    pub(in crate::replication) fn silence(&self, now: Instant, node: NodeIndex) -> Duration {
         self.peer(node)
             .map_or(Duration::ZERO, |peer| now - peer.lost_at)
     }
 
     /// Whether the view of this member changed less than `settle` ago.
-    pub(in super::super) fn is_settling(
+    pub(in crate::replication) fn is_settling(
         &self,
         now: Instant,
         node: NodeIndex,
@@ -178,7 +178,7 @@ impl Peers {
     }
 
     /// Whether it was sent away when it was last called.
-    pub(in super::super) fn is_rejected(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_rejected(&self, node: NodeIndex) -> bool {
         self.peer(node).is_some_and(|peer| peer.rejected.is_some())
     }
 }

@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::entry::Bytes;
-use super::super::request::Answer;
 use super::{PlainCommand, PlainError, PlainRefusal};
 use crate::command::{ReplyKind, Update};
+use crate::replication::entry::Bytes;
+use crate::replication::request::Answer;
 use crate::resp::{Reply, encode};
 use crate::time::Timestamp;
 

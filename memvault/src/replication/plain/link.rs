@@ -191,7 +191,10 @@ mod tests {
         let mut link = PlainLink::new(Limits::default());
         let unasked = link.next(Timestamp::default(), b"+OK\r\n");
         assert_eq!(unasked, Err(PlainError::Unasked));
-        let get = PlainQuestion::Command(1, super::super::PlainCommand::Get(b"k"[..].into()));
+        let get = PlainQuestion::Command(
+            1,
+            crate::replication::plain::PlainCommand::Get(b"k"[..].into()),
+        );
         let wrong = PlainError::WrongKind { command: "GET" };
         assert_eq!(reply_to(get, b":1\r\n"), Err(wrong));
         let wrong = PlainError::WrongKind { command: "PING" };

@@ -15,7 +15,7 @@ const HEAD: &[u8] = b"*2\r\n$10\r\nNODE.BATCH\r\n$";
 const MAX_DIGITS: usize = 9;
 
 /// Appends a batch of the messages that `bytes` are. O(length).
-pub(in super::super) fn write_batch(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(in crate::replication) fn write_batch(out: &mut Vec<u8>, bytes: &[u8]) {
     encode::array(out, 2);
     encode::bulk(out, b"NODE.BATCH");
     encode::bulk(out, bytes);
@@ -23,21 +23,21 @@ pub(in super::super) fn write_batch(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// How far a batch has come in on a link.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Batch {
+pub(in crate::replication) struct Batch {
     /// Bytes of its messages that have yet to come; `None` outside of a batch.
     left: Option<usize>,
 }
 
 impl Batch {
     /// None has begun.
-    pub(in super::super) const NONE: Self = Self { left: None };
+    pub(in crate::replication) const NONE: Self = Self { left: None };
 
     /// Takes what belongs to the batch itself, its beginning or its end, if that stands first in `bytes`. Returns its
     /// length, or 0 if a message stands there; `None` if more bytes are needed to tell.
     ///
     /// # Errors
     /// If it is neither.
-    pub(in super::super) fn take_frame(
+    pub(in crate::replication) fn take_frame(
         &mut self,
         bytes: &[u8],
     ) -> Result<Option<usize>, WireError> {
@@ -77,7 +77,7 @@ impl Batch {
     }
 
     /// Bytes that the next message may have at most, if it is one of a batch.
-    pub(in super::super) const fn left(&self) -> Option<usize> {
+    pub(in crate::replication) const fn left(&self) -> Option<usize> {
         self.left
     }
 
@@ -85,7 +85,7 @@ impl Batch {
     ///
     /// # Errors
     /// If it reaches beyond the batch.
-    pub(in super::super) fn take_message(&mut self, len: usize) -> Result<(), WireError> {
+    pub(in crate::replication) fn take_message(&mut self, len: usize) -> Result<(), WireError> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(len).ok_or(WireError::Malformed)?;
         }

@@ -12,13 +12,16 @@
 //! ```
 
 mod batch;
+pub(super) mod inbox;
+pub(super) mod message;
+pub(super) mod outbox;
 mod reader;
 mod writer;
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::message::{Body, Message, NodeState, OfferKind};
+use self::message::{Body, Message, NodeState, OfferKind};
 use crate::resp::{Args, DecodeError, encode};
 pub(super) use batch::{Batch, write_batch};
 use reader::{Header, Rest, read_body};

@@ -3,14 +3,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::config::Member;
-use super::super::document::{Change, Document};
-use super::super::entry::{Bytes, Entry};
-use super::super::message::{
+use super::message::{
     Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal,
     TurnReply, Write, WriteReply,
 };
 use super::{HELLO, WireError, kind, state};
+use crate::replication::config::Member;
+use crate::replication::entry::{Bytes, Entry};
+use crate::replication::membership::document::{Change, Document};
 use crate::resp::Args;
 use crate::slot::Slot;
 use crate::time::Timestamp;

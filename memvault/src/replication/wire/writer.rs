@@ -3,20 +3,20 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::super::config::Member;
-use super::super::document::{Change, Document};
-use super::super::entry::{Bytes, Entry};
-use super::super::message::{
+use super::message::{
     Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, ReadReply, Refusal, TurnReply,
     Write, WriteReply,
 };
 use super::{kind_code, state_code};
+use crate::replication::config::Member;
+use crate::replication::entry::{Bytes, Entry};
+use crate::replication::membership::document::{Change, Document};
 use crate::resp::encode;
 use crate::time::Timestamp;
 use crate::version::Version;
 
 /// A message taken apart: fixed fields in one part, everything of variable length in parts of its own.
-pub(in super::super) struct Parts<'a> {
+pub(in crate::replication) struct Parts<'a> {
     name: &'static [u8],
     header: Vec<u8>,
     rest: Vec<Part<'a>>,
@@ -31,7 +31,7 @@ enum Part<'a> {
 
 /// Bytes of a message that follow each other.
 #[derive(Debug)]
-pub(in super::super) enum Segment {
+pub(in crate::replication) enum Segment {
     /// Fixed fields and short parts.
     Owned(Vec<u8>),
     /// A long value, which belongs to others too.
@@ -52,7 +52,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Appends the message to `out`. O(length).
-    pub(in super::super) fn write(&self, out: &mut Vec<u8>) {
+    pub(in crate::replication) fn write(&self, out: &mut Vec<u8>) {
         self.write_head(out);
         for part in &self.rest {
             encode::bulk(out, part.bytes());
@@ -66,14 +66,14 @@ impl<'a> Parts<'a> {
     }
 
     /// How many bytes [`write`](Self::write) appends. O(parts).
-    pub(in super::super) fn len(&self) -> usize {
+    pub(in crate::replication) fn len(&self) -> usize {
         let rest = self.rest.iter().map(|part| bulk_len(part.bytes().len()));
         let head = header_len(2 + self.rest.len());
         head + bulk_len(self.name.len()) + bulk_len(self.header.len()) + rest.sum::<usize>()
     }
 
     /// What [`write`](Self::write) appends, without a copy of values above `longest` bytes. O(length of the others).
-    pub(in super::super) fn segments(&self, longest: usize) -> Vec<Segment> {
+    pub(in crate::replication) fn segments(&self, longest: usize) -> Vec<Segment> {
         let (mut segments, mut owned) = (Vec::new(), Vec::new());
         self.write_head(&mut owned);
         for part in &self.rest {
@@ -379,7 +379,7 @@ impl Part<'_> {
 }
 
 impl Segment {
-    pub(in super::super) fn bytes(&self) -> &[u8] {
+    pub(in crate::replication) fn bytes(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Shared(bytes) => bytes,

@@ -19,11 +19,11 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::super::config::Config;
-use super::super::entry::Bytes;
-use super::super::request::Failure;
 use super::operation::Task;
 use crate::consistency::Levels;
+use crate::replication::config::Config;
+use crate::replication::entry::Bytes;
+use crate::replication::request::Failure;
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 use lane::Lane;

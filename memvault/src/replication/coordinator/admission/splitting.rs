@@ -4,21 +4,21 @@ use alloc::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::super::job::Tasks;
 use super::{Pending, Share};
 use crate::consistency::Levels;
+use crate::replication::coordinator::job::Tasks;
 use crate::time::Instant;
 
 /// A request of which some keys have yet to go to their lanes.
-pub(in super::super) struct Wide {
-    pub(in super::super) request: u64,
-    pub(in super::super) caller: u64,
-    pub(in super::super) levels: Levels,
+pub(in crate::replication::coordinator) struct Wide {
+    pub(in crate::replication::coordinator) request: u64,
+    pub(in crate::replication::coordinator) caller: u64,
+    pub(in crate::replication::coordinator) levels: Levels,
     /// As [`Pending::asked_at`].
-    pub(in super::super) asked_at: Option<Instant>,
+    pub(in crate::replication::coordinator) asked_at: Option<Instant>,
     /// Those keys, and the slot of the first.
-    pub(in super::super) tasks: Tasks,
-    pub(in super::super) slot: u32,
+    pub(in crate::replication::coordinator) tasks: Tasks,
+    pub(in crate::replication::coordinator) slot: u32,
 }
 
 /// All such requests.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A phase takes an input and says what follows, a [`Transition`]; it never reaches into another phase. Each is a type
-//! with what it alone needs; what all of them share is the [`Operation`].
+//! with what it alone needs; what all of them share is the [`Operation`](super::operation::Operation).
 
 pub(super) mod plain;
 pub(super) mod read;
@@ -15,8 +15,8 @@ pub(super) mod repair;
 pub(super) mod turn;
 pub(super) mod write;
 
-use super::super::preference::ReplicaSet;
-use super::super::request::{Answer, Failure};
+use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::request::{Answer, Failure};
 use plain::PlainPhase;
 use read::{Found, ReadPhase};
 use repair::RepairPhase;

@@ -9,21 +9,21 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::super::action::Action;
-use super::super::super::context::Context;
-use super::super::super::entry::Bytes;
-use super::super::super::plain::{PlainCommand, PlainQuestion, PlainRefusal};
-use super::super::super::preference::{Preference, ReplicaSet};
-use super::super::super::request::{Answer, Failure, Lease};
-use super::super::join_id;
-use super::super::operation::{Call, Operation, Task};
 use super::Transition;
 use crate::command::{Condition, ExpireCondition, Expiry, Set, SetReply, Update};
+use crate::replication::action::Action;
+use crate::replication::context::Context;
+use crate::replication::coordinator::join_id;
+use crate::replication::coordinator::operation::{Call, Operation, Task};
+use crate::replication::entry::Bytes;
+use crate::replication::membership::preference::{Preference, ReplicaSet};
+use crate::replication::plain::{PlainCommand, PlainQuestion, PlainRefusal};
+use crate::replication::request::{Answer, Failure, Lease};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 
 /// A command under way, as far as it has come.
-pub(in super::super) struct PlainPhase {
+pub(in crate::replication::coordinator) struct PlainPhase {
     command: PlainCommand,
     reach: Reach,
     /// Who was asked, and has neither answered nor been given up.
@@ -34,7 +34,7 @@ pub(in super::super) struct PlainPhase {
     order: Vec<NodeIndex>,
     answers: Vec<(NodeIndex, Result<Answer, String>)>,
     /// Whether anybody was ever asked.
-    pub(in super::super) is_sent: bool,
+    pub(in crate::replication::coordinator) is_sent: bool,
 }
 
 /// Whom a command goes to.
@@ -49,7 +49,7 @@ enum Reach {
 }
 
 impl PlainPhase {
-    pub(in super::super) fn new(operation: &mut Operation) -> Self {
+    pub(in crate::replication::coordinator) fn new(operation: &mut Operation) -> Self {
         let command = command(&operation.key, &operation.task);
         operation.next_stage();
         Self {
@@ -69,7 +69,7 @@ impl PlainPhase {
     }
 
     /// Asks whoever should be asked next.
-    pub(in super::super) fn ask(
+    pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -97,7 +97,7 @@ impl PlainPhase {
         operation.wait_for_answers(call, self.is_read())
     }
 
-    pub(in super::super) fn handle(
+    pub(in crate::replication::coordinator) fn handle(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -115,7 +115,7 @@ impl PlainPhase {
     }
 
     /// Those asked are silent: they are no longer chosen, and the next one's word counts.
-    pub(in super::super) fn handle_silence(
+    pub(in crate::replication::coordinator) fn handle_silence(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -127,7 +127,7 @@ impl PlainPhase {
     }
 
     /// Some of those asked cannot be reached any more: the next one's word counts at once.
-    pub(in super::super) fn handle_lost(
+    pub(in crate::replication::coordinator) fn handle_lost(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -194,7 +194,12 @@ fn copy_effect(cx: &mut Context, replicas: &Preference, done_by: NodeIndex, effe
 
 impl Context {
     /// Asks a node that speaks plain Redis.
-    pub(in super::super) fn ask(&mut self, node: NodeIndex, id: u64, command: PlainCommand) {
+    pub(in crate::replication::coordinator) fn ask(
+        &mut self,
+        node: NodeIndex,
+        id: u64,
+        command: PlainCommand,
+    ) {
         let question = PlainQuestion::Command(id, command);
         self.out.push_back(Action::Ask(node, question));
     }

@@ -1,18 +1,18 @@
 //! Write-back: a quorum read that found the newest version on too few replicas puts it on a quorum before
 //! it answers, so that no later read can see an older one (Attiya, Bar-Noy, Dolev).
 
-use super::super::super::context::Context;
-use super::super::super::entry::{Bytes, Entry};
-use super::super::super::message::{Body, OfferKind, OfferReply, Refusal};
-use super::super::super::preference::ReplicaSet;
-use super::super::super::rules::Rule;
-use super::super::operation::{Call, Operation};
 use super::read::{Found, Votes};
 use super::{Next, Transition};
+use crate::replication::context::Context;
+use crate::replication::coordinator::operation::{Call, Operation};
+use crate::replication::entry::{Bytes, Entry};
+use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Body, OfferKind, OfferReply, Refusal};
 use crate::ring::NodeIndex;
 
 /// A write-back, as far as it has come.
-pub(in super::super) struct RepairPhase {
+pub(in crate::replication::coordinator) struct RepairPhase {
     best: Entry,
     holders: ReplicaSet,
     /// Who will not take it: it may have forgotten something newer.
@@ -34,7 +34,7 @@ impl RepairPhase {
     }
 
     /// Offers the version to everyone who has not answered yet.
-    pub(in super::super) fn ask(
+    pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -52,7 +52,7 @@ impl RepairPhase {
         self.evaluate(operation, call)
     }
 
-    pub(in super::super) fn handle(
+    pub(in crate::replication::coordinator) fn handle(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -90,7 +90,7 @@ impl RepairPhase {
 
     /// Answers once a quorum holds it, or with a miss once too many refused. One that went away has not
     /// refused: then the read starts over, for whoever is there by then.
-    pub(in super::super) fn evaluate(
+    pub(in crate::replication::coordinator) fn evaluate(
         &mut self,
         operation: &Operation,
         call: &Call<'_>,

@@ -1,17 +1,17 @@
 //! Waiting for the turn to change a key: the leader lets one coordinator at a time, see
-//! [`turns`](super::super::super::turns).
+//! [`turns`](crate::replication::member::turns).
 
-use super::super::super::entry::Bytes;
-use super::super::super::message::{Body, TurnReply};
-use super::super::super::preference::ReplicaSet;
-use super::super::join_id;
-use super::super::operation::{Call, Operation};
 use super::{Next, Transition};
+use crate::replication::coordinator::join_id;
+use crate::replication::coordinator::operation::{Call, Operation};
+use crate::replication::entry::Bytes;
+use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::wire::message::{Body, TurnReply};
 use crate::ring::NodeIndex;
 
 /// A request for a turn, as far as it has come.
 #[derive(Default)]
-pub(in super::super) struct TurnPhase {
+pub(in crate::replication::coordinator) struct TurnPhase {
     pub(super) asked: ReplicaSet,
     /// Whether the leader said that others are first: its silence is none then.
     pub(super) is_queued: bool,
@@ -19,14 +19,14 @@ pub(in super::super) struct TurnPhase {
 
 /// A turn, had or asked for: to be given back.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Ticket {
-    pub(in super::super) leader: NodeIndex,
-    pub(in super::super) id: u64,
+pub(in crate::replication::coordinator) struct Ticket {
+    pub(in crate::replication::coordinator) leader: NodeIndex,
+    pub(in crate::replication::coordinator) id: u64,
 }
 
 impl TurnPhase {
     /// Asks the best leader there is.
-    pub(in super::super) fn ask(
+    pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -60,7 +60,7 @@ impl TurnPhase {
         operation.wait_for_answers(call, false)
     }
 
-    pub(in super::super) fn handle(
+    pub(in crate::replication::coordinator) fn handle(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -82,7 +82,7 @@ impl TurnPhase {
     }
 
     /// The leader is silent; in a queue that only means that others are first.
-    pub(in super::super) fn handle_silence(
+    pub(in crate::replication::coordinator) fn handle_silence(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,

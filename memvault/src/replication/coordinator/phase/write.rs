@@ -1,17 +1,17 @@
 //! The coordinator's part of a write: choose the tag, ask the leader, go on with the next replica.
 
-use super::super::super::Now;
-use super::super::super::config::{OnAmbiguous, quorum};
-use super::super::super::context::Context;
-use super::super::super::entry::{Bytes, Entry};
-use super::super::super::event::Event;
-use super::super::super::message::{Body, Write, WriteReply};
-use super::super::super::preference::ReplicaSet;
-use super::super::super::request::{Answer, Failure};
-use super::super::super::rules::Rule;
-use super::super::operation::{Call, Operation, Task};
 use super::{Next, Transition};
 use crate::consistency::Level;
+use crate::replication::Now;
+use crate::replication::config::{OnAmbiguous, quorum};
+use crate::replication::context::Context;
+use crate::replication::coordinator::operation::{Call, Operation, Task};
+use crate::replication::entry::{Bytes, Entry};
+use crate::replication::event::Event;
+use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::request::{Answer, Failure};
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Body, Write, WriteReply};
 use crate::ring::NodeIndex;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -20,12 +20,12 @@ use crate::version::Version;
 const MAX_UNDECIDED: u32 = 3;
 
 /// A write, as far as it has come.
-pub(in super::super) struct WritePhase {
+pub(in crate::replication::coordinator) struct WritePhase {
     entry: Entry,
     /// Whether a read quorum promised to store nothing older than the tag.
     is_promised: bool,
     /// Whether it changes the value, rather than confirm it.
-    pub(in super::super) is_effect: bool,
+    pub(in crate::replication::coordinator) is_effect: bool,
     /// What to answer when it is done.
     answer: Answer,
     /// Whether the present tag was never sent to anyone.
@@ -33,7 +33,7 @@ pub(in super::super) struct WritePhase {
     /// The first stage at which the present tag was sent.
     tag_stage: u16,
     /// Attempts in all, and with the present tag.
-    pub(in super::super) attempts: u32,
+    pub(in crate::replication::coordinator) attempts: u32,
     undecided: u32,
     /// Whom the present attempt is with.
     pub(super) asked: ReplicaSet,
@@ -55,18 +55,18 @@ struct Need {
 }
 
 /// What a write stores, and the answer once it has.
-pub(in super::super) struct Change {
-    pub(in super::super) value: Option<Bytes>,
-    pub(in super::super) expire_at: Option<Timestamp>,
+pub(in crate::replication::coordinator) struct Change {
+    pub(in crate::replication::coordinator) value: Option<Bytes>,
+    pub(in crate::replication::coordinator) expire_at: Option<Timestamp>,
     /// The tag that a read quorum has promised to wait for, if the write depends on what was read.
-    pub(in super::super) tag: Option<Version>,
+    pub(in crate::replication::coordinator) tag: Option<Version>,
     /// Whether it changes the value, rather than confirm it.
-    pub(in super::super) is_effect: bool,
-    pub(in super::super) answer: Answer,
+    pub(in crate::replication::coordinator) is_effect: bool,
+    pub(in crate::replication::coordinator) answer: Answer,
 }
 
 impl WritePhase {
-    pub(in super::super) fn new(
+    pub(in crate::replication::coordinator) fn new(
         operation: &mut Operation,
         call: &mut Call<'_>,
         change: Change,
@@ -100,7 +100,7 @@ impl WritePhase {
     }
 
     /// Asks the best leader there is.
-    pub(in super::super) fn ask(
+    pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -188,7 +188,7 @@ impl WritePhase {
     }
 
     /// The answer to what was asked at `stage`.
-    pub(in super::super) fn handle(
+    pub(in crate::replication::coordinator) fn handle(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -293,7 +293,7 @@ impl WritePhase {
     }
 
     /// The connection to the leader broke: it may have done it. The same tag goes to the next at once.
-    pub(in super::super) fn handle_lost(
+    pub(in crate::replication::coordinator) fn handle_lost(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -305,7 +305,7 @@ impl WritePhase {
     }
 
     /// The leader is silent: it may be dead or slow, and may have done it. The same tag goes to the next.
-    pub(in super::super) fn handle_silence(
+    pub(in crate::replication::coordinator) fn handle_silence(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -317,7 +317,7 @@ impl WritePhase {
     }
 
     /// The members have changed. What those promised who hold the key no longer is worth nothing.
-    pub(in super::super) fn handle_change(
+    pub(in crate::replication::coordinator) fn handle_change(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,

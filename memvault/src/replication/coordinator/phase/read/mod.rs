@@ -9,17 +9,17 @@ mod verdict;
 
 use alloc::vec::Vec;
 
-use super::super::super::Now;
-use super::super::super::context::Context;
-use super::super::super::entry::{Bytes, Entry};
-use super::super::super::message::{Body, OfferKind, Prepare, ReadReply};
-use super::super::super::preference::ReplicaSet;
-use super::super::super::rules::Rule;
-use super::super::operation::{AsksFor, Call, Operation};
-use super::super::{Levels, join_id};
 use super::repair::RepairPhase;
 use super::{Next, Transition};
 use crate::consistency::Level;
+use crate::replication::Now;
+use crate::replication::context::Context;
+use crate::replication::coordinator::operation::{AsksFor, Call, Operation};
+use crate::replication::coordinator::{Levels, join_id};
+use crate::replication::entry::{Bytes, Entry};
+use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Body, OfferKind, Prepare, ReadReply};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 use verdict::{Verdict, is_warming};
@@ -38,7 +38,7 @@ enum Mode {
 }
 
 /// A read, as far as it has come.
-pub(in super::super) struct ReadPhase {
+pub(in crate::replication::coordinator) struct ReadPhase {
     mode: Mode,
     /// What those asked are to promise.
     promise: Option<Prepare>,
@@ -72,20 +72,23 @@ pub(super) struct Votes {
 
 /// What a read found out.
 #[derive(Debug, Default)]
-pub(in super::super) struct Found {
+pub(in crate::replication::coordinator) struct Found {
     /// The entry; may be a tombstone or past its time, which is a miss.
-    pub(in super::super) entry: Option<Entry>,
+    pub(in crate::replication::coordinator) entry: Option<Entry>,
     /// Whether a quorum holds it.
-    pub(in super::super) settled: bool,
+    pub(in crate::replication::coordinator) settled: bool,
     /// The tag that was promised, if promises were asked for.
-    pub(in super::super) promised: Option<Version>,
+    pub(in crate::replication::coordinator) promised: Option<Version>,
     /// The newest version that any of those who answered holds or may have forgotten.
-    pub(in super::super) newest: Version,
+    pub(in crate::replication::coordinator) newest: Version,
 }
 
 impl ReadPhase {
     /// One that has asked nobody yet.
-    pub(in super::super) fn new(operation: &mut Operation, call: &mut Call<'_>) -> Self {
+    pub(in crate::replication::coordinator) fn new(
+        operation: &mut Operation,
+        call: &mut Call<'_>,
+    ) -> Self {
         let (cx, now) = (&mut *call.cx, call.now);
         let mode = choose_mode(operation, cx, now);
         operation.next_stage();
@@ -104,7 +107,7 @@ impl ReadPhase {
     }
 
     /// Asks whoever should be asked next.
-    pub(in super::super) fn ask(
+    pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -143,7 +146,7 @@ impl ReadPhase {
         unheard.without(self.asked.or(self.passed))
     }
 
-    pub(in super::super) fn handle(
+    pub(in crate::replication::coordinator) fn handle(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -208,7 +211,7 @@ impl ReadPhase {
     }
 
     /// Some of those asked are silent: ask others, and at ONE no longer choose them.
-    pub(in super::super) fn handle_silence(
+    pub(in crate::replication::coordinator) fn handle_silence(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,
@@ -224,7 +227,7 @@ impl ReadPhase {
     }
 
     /// Some of those asked cannot be reached any more: go on with the others at once.
-    pub(in super::super) fn handle_lost(
+    pub(in crate::replication::coordinator) fn handle_lost(
         &mut self,
         operation: &mut Operation,
         call: &mut Call<'_>,

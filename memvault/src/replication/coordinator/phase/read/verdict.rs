@@ -1,16 +1,16 @@
 //! What the answers to a read amount to, judged by its mode.
 
-use super::super::super::super::Now;
-use super::super::super::super::config::quorum;
-use super::super::super::super::context::Context;
-use super::super::super::super::entry::Entry;
-use super::super::super::super::message::{NodeState, Prepare};
-use super::super::super::super::preference::{Preference, ReplicaSet};
-use super::super::super::super::request::Failure;
-use super::super::super::super::resolve::{Resolution, Vote, resolve};
-use super::super::super::super::rules::Rule;
 use super::{Found, Mode, ReadPhase, Votes, Vouch};
 use crate::consistency::Level;
+use crate::replication::Now;
+use crate::replication::config::quorum;
+use crate::replication::context::Context;
+use crate::replication::coordinator::resolve::{Resolution, Vote, resolve};
+use crate::replication::entry::Entry;
+use crate::replication::membership::preference::{Preference, ReplicaSet};
+use crate::replication::request::Failure;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{NodeState, Prepare};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 

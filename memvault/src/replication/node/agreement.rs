@@ -1,0 +1,182 @@
+//! How the members agree on the next document: one decision per epoch, by a majority of the members.
+//!
+//! Single-decree Paxos (Lamport 2001), once for each epoch. The members of the present document vote on the
+//! next one; two drivers can therefore never both have their way. A member that has just restarted has
+//! forgotten its votes and does not vote before it serves again, which takes longer than a vote is open.
+
+use alloc::collections::BTreeSet;
+
+use crate::replication::config::quorum;
+use crate::replication::context::Context;
+use crate::replication::membership::document::Document;
+use crate::replication::rules::Rule;
+use crate::replication::wire::message::{Ballot, Body};
+use crate::ring::NodeIndex;
+use crate::time::{Duration, Instant};
+
+/// What a member has promised and voted for, concerning the document after the present one.
+#[derive(Debug, Default)]
+pub(super) struct Acceptor {
+    promised: u64,
+    accepted: Option<Ballot>,
+}
+
+impl Acceptor {
+    /// Votes. Returns whether it is a yes, and with it what was voted for before.
+    pub(super) fn vote(
+        &mut self,
+        number: u64,
+        document: Option<Document>,
+    ) -> (bool, Option<Ballot>) {
+        if number < self.promised {
+            return (false, None);
+        }
+        self.promised = number;
+        let before = self.accepted.clone();
+        if let Some(document) = document {
+            self.accepted = Some(Ballot { number, document });
+        }
+        (true, before)
+    }
+}
+
+/// An attempt to have a document agreed on.
+pub(super) struct Proposal {
+    /// What this node would like.
+    pub(super) wanted: Document,
+    /// Who asked for it.
+    pub(super) request: Option<u64>,
+    give_up_at: Instant,
+    round_ends: Instant,
+    round: u32,
+    number: u64,
+    /// What is put to the vote; may be what somebody else began.
+    value: Option<Document>,
+    highest: Option<Ballot>,
+    votes: BTreeSet<NodeIndex>,
+    /// Of the question that is open.
+    question: u64,
+}
+
+/// A round without a decision is followed by another after this, and up to as much again by chance.
+const ROUND: Duration = Duration::from_millis(150);
+
+impl Proposal {
+    pub(super) fn new(wanted: Document, request: Option<u64>, give_up_at: Instant) -> Self {
+        Self {
+            wanted,
+            request,
+            give_up_at,
+            round_ends: Instant::ZERO,
+            round: 0,
+            number: 0,
+            value: None,
+            highest: None,
+            votes: BTreeSet::new(),
+            question: 0,
+        }
+    }
+
+    /// Begins another round when one has failed. Returns whether there is time for more.
+    pub(super) fn drive(&mut self, cx: &mut Context, boot: u32, now: Instant) -> bool {
+        if now >= self.give_up_at {
+            return false;
+        }
+        if now >= self.round_ends {
+            self.round += 1;
+            self.round_ends = now + ROUND + cx.peers.chance.duration_below(ROUND);
+            // Unique among all proposers, and later rounds have higher numbers.
+            self.number = u64::from(self.round) << 32 | u64::from(boot);
+            self.value = None;
+            self.highest = None;
+            self.ask(cx);
+        }
+        true
+    }
+
+    fn ask(&mut self, cx: &mut Context) {
+        self.votes.clear();
+        self.question = cx.fresh_id();
+        for node in cx.voters() {
+            let body = Body::Propose {
+                number: self.number,
+                document: self.value.clone(),
+            };
+            cx.send(node, self.question, body);
+        }
+    }
+
+    /// Counts a vote. Returns the document that a majority has agreed on.
+    pub(super) fn handle_vote(
+        &mut self,
+        cx: &mut Context,
+        from: NodeIndex,
+        question: u64,
+        (is_yes, before): (bool, Option<Ballot>),
+    ) -> Option<Document> {
+        if question != self.question || !is_yes {
+            return None;
+        }
+        self.votes.insert(from);
+        if self.value.is_none()
+            && let Some(before) = before
+            && self
+                .highest
+                .as_ref()
+                .is_none_or(|highest| highest.number < before.number)
+        {
+            self.highest = Some(before);
+        }
+        let majority = if cx.rules.keep(Rule::MajoritiesAgree) {
+            quorum(cx.document.members.len())
+        } else {
+            1
+        };
+        if self.votes.len() < majority {
+            return None;
+        }
+        if let Some(value) = &self.value {
+            return Some(value.clone());
+        }
+        // What may have been agreed on already must not be replaced.
+        let value = match self.highest.take() {
+            Some(ballot) => ballot.document,
+            None => self.wanted.clone(),
+        };
+        self.value = Some(value);
+        self.ask(cx);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::replication::config::{Config, Member, Role};
+    use crate::replication::membership::document::Change;
+
+    fn leaving(id: &str) -> Document {
+        let members = ["a", "b"].map(Member::new).into();
+        let config = Config::new(members, Role::Coordinator("test".into()));
+        Document::of_config(&config).with(Change::Leaving(id.into()))
+    }
+
+    #[test]
+    fn a_promise_keeps_lower_numbers_out() {
+        let mut acceptor = Acceptor::default();
+        assert_eq!(acceptor.vote(5, None), (true, None));
+        assert_eq!(acceptor.vote(4, Some(leaving("a"))), (false, None));
+        assert_eq!(acceptor.vote(5, Some(leaving("a"))), (true, None));
+    }
+
+    #[test]
+    fn a_later_proposer_learns_what_was_voted_for() {
+        let mut acceptor = Acceptor::default();
+        acceptor.vote(5, Some(leaving("a")));
+        let (is_yes, before) = acceptor.vote(6, None);
+        let known: Vec<_> = before.into_iter().map(|ballot| ballot.document).collect();
+        assert_eq!((is_yes, known), (true, [leaving("a")].into()));
+    }
+}
