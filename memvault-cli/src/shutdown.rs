@@ -16,7 +16,7 @@ use crate::logging;
 pub(crate) enum OnHangUp {
     /// It is a reason to end.
     End,
-    /// It is noted in the log. Whoever began a server on a terminal that is gone need not have meant it to end, and whoever
+    /// It is noted in the log. A user whose terminal is gone need not have meant the server to end, and one who
     /// sends the signal to have settings read again has none to read.
     GoOn,
 }

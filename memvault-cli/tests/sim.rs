@@ -151,7 +151,7 @@ fn a_wrong_flag_is_named_with_what_it_expects() {
             "expected none, all, delay, loss,",
         ),
         ("--write-level", "most", "one, quorum, all or auto"),
-        ("--on-ambiguous", "shrug", "retag or error"),
+        ("--on-ambiguous", "shrug", "rewrite or error"),
         (
             "--check",
             "everything",

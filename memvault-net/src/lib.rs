@@ -6,7 +6,7 @@ mod clock;
 pub mod discovery;
 pub mod driver;
 #[cfg(target_os = "linux")]
-mod edge;
+mod epoll;
 mod flapping;
 mod hasher;
 pub mod memory_limit;

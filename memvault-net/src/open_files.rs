@@ -2,10 +2,11 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Has the system allow `wanted` open files, if fewer are, and returns how many it allows then; `None` means any number.
+/// Has the system allow `wanted` open files, if fewer are, and returns how many it allows then; `None` means any
+/// number.
 ///
-/// What the system allows at first, the soft limit, is often 1024; what it may be raised to, the hard limit, is much more
-/// as a rule, and whoever may raises that as well. It is never lowered.
+/// What the system allows at first, the soft limit, is often 1024; what it may be raised to, the hard limit, is much
+/// more as a rule, and a process with the right to raises that as well. It is never lowered.
 #[must_use]
 pub fn raise_to(wanted: u64) -> Option<u64> {
     let found = getrlimit(Resource::Nofile);

@@ -1,9 +1,9 @@
 //! Requests that a web page from elsewhere has a browser send.
 //!
-//! A browser lets a page read answers of the server that the page came from, and takes a name for a server: whoever owns
-//! a name can have it stand for another address once his page is loaded (DNS rebinding), such as that of a server on the
-//! reader's own machine. Such a request tells that name in its `Host`. So a server answers only to names that it knows to
-//! be its own; to an address no name can be made to refer.
+//! A browser lets a page read answers of the server that the page came from, and takes a name for a server: one who
+//! owns a name can have it stand for another address once his page is loaded (DNS rebinding), such as that of a server
+//! on the reader's own machine. Such a request tells that name in its `Host`. So a server answers only to names that it
+//! knows to be its own; to an address no name can be made to refer.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn pages_of_the_same_host_and_port_are_own() {
-        // Whoever serves another page under an address of this machine does not own that address.
+        // One who serves another page under an address of this machine does not own that address.
         let names = OwnNames::new(["cache.internal", "127.0.0.1", "localhost", "::1"]);
         for (host, origin) in [
             ("127.0.0.1:9400", "http://127.0.0.1:9400"),

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 use memvault::time::Instant;
 use memvault_net::discovery::{Discovery, Identity, IdentityError, MAX_KNOWN, News};
 
 /// Datagrams on their way between processes.
 struct Network {
     now: Instant,
-    chance: Chance,
+    rng: Rng,
     loss_per_mille: u64,
     processes: BTreeMap<SocketAddr, Process>,
     /// By arrival.
@@ -32,7 +32,7 @@ impl Network {
     fn new(seed: u64, loss_per_mille: u64) -> Self {
         Self {
             now: Instant::from_millis(1),
-            chance: Chance::new(seed),
+            rng: Rng::new(seed),
             loss_per_mille,
             processes: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -41,9 +41,9 @@ impl Network {
         }
     }
 
-    fn start(&mut self, id: &str, boot: u64, port: u16, seed: u16) {
-        let me = Identity::new(id.to_owned(), address(port), boot).expect("a good identity");
-        let random = self.chance.next_u64();
+    fn start(&mut self, id: &str, incarnation: u64, port: u16, seed: u16) {
+        let me = Identity::new(id.to_owned(), address(port), incarnation).expect("a good identity");
+        let random = self.rng.next_u64();
         let discovery = Discovery::new(me, vec![address(seed)], random, self.now);
         let news = Vec::new();
         let process = Process { discovery, news };
@@ -109,10 +109,10 @@ impl Network {
             while let Some((to, bytes)) = process.discovery.poll_datagram() {
                 assert!(bytes.len() <= 1400, "{} bytes", bytes.len());
                 let is_cut = self.far.contains(from) != self.far.contains(&to);
-                if is_cut || self.chance.one_in_thousand(self.loss_per_mille) {
+                if is_cut || self.rng.one_in_thousand(self.loss_per_mille) {
                     continue;
                 }
-                let at = self.now + self.chance.duration_below(SLOWEST);
+                let at = self.now + self.rng.duration_below(SLOWEST);
                 self.count += 1;
                 self.sent.insert((at, self.count), (*from, to, bytes));
             }
@@ -172,20 +172,23 @@ fn the_dead_are_told_of_and_the_living_are_not() {
 
 #[test]
 fn one_that_starts_again_elsewhere_is_found_there_whatever_its_clock_says() {
-    for boot in [2, 0] {
+    for incarnation in [2, 0] {
         let mut network = cluster(2, 50, 4);
         network.run(5 * SECOND);
         network.kill(3);
-        network.start("n3", boot, 33, 1);
+        network.start("n3", incarnation, 33, 1);
         network.run(2 * SECOND);
         for port in [1, 2, 4] {
             let seen = network.seen_by(port);
-            assert!(seen.contains(&"n3@33".to_owned()), "boot {boot}: {seen:?}");
+            assert!(
+                seen.contains(&"n3@33".to_owned()),
+                "incarnation {incarnation}: {seen:?}"
+            );
             assert_eq!(seen.len(), 3, "{seen:?}");
             let restarts = network.process(port).news.iter();
             let restarts =
                 restarts.filter(|news| matches!(news, News::Restarted(who) if who.id == "n3"));
-            assert!(restarts.count() >= 1, "boot {boot}");
+            assert!(restarts.count() >= 1, "incarnation {incarnation}");
         }
         assert_eq!(network.seen_by(33), ["n1@1", "n2@2", "n4@4"]);
     }
@@ -276,10 +279,10 @@ fn two_processes_with_one_id_do_not_flood_the_network() {
 fn junk_is_counted_and_changes_nothing() {
     let mut network = cluster(7, 0, 3);
     network.run(5 * SECOND);
-    let mut chance = Chance::new(8);
+    let mut rng = Rng::new(8);
     for round in 0..2_000 {
-        let mut junk: Vec<u8> = (0..chance.below(1_500))
-            .map(|_| chance.next_u64() as u8)
+        let mut junk: Vec<u8> = (0..rng.below(1_500))
+            .map(|_| rng.next_u64() as u8)
             .collect();
         // Some with a good beginning.
         for (place, byte) in junk.iter_mut().zip(b"MVD\x01").take(round % 5) {

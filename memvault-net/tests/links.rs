@@ -26,7 +26,7 @@ fn member(max_inbound: usize) -> Running {
 fn greeting() -> Vec<u8> {
     let hello = Hello {
         node_id: "stranger".to_owned(),
-        boot: 7,
+        incarnation: 7,
         digest: 0,
         replicas: 1,
         is_member: false,

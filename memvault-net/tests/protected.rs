@@ -131,7 +131,7 @@ impl Two {
         let mut bytes = Vec::new();
         let hello = Hello {
             node_id: node_id.to_owned(),
-            boot: 1,
+            incarnation: 1,
             digest: 0,
             replicas: 2,
             is_member,

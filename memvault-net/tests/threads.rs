@@ -138,15 +138,15 @@ fn commands_on_keys_of_all_threads_see_and_change_all_of_them() {
 
 /// One client with keys of its own, beside a map that does the same.
 fn compare_with_a_map(mut stream: TcpStream, client: u64) {
-    let mut chance = fastrand::Rng::with_seed(client);
+    let mut rng = fastrand::Rng::with_seed(client);
     let mut map = BTreeMap::new();
     for _ in 0..200 {
         let (mut commands, mut replies) = (String::new(), String::new());
-        for _ in 0..chance.usize(1..64) {
-            let key = format!("{client}:{}", chance.u8(0..40));
-            let done = match chance.u8(0..4) {
+        for _ in 0..rng.usize(1..64) {
+            let key = format!("{client}:{}", rng.u8(0..40));
+            let done = match rng.u8(0..4) {
                 0 | 1 => {
-                    let value = chance.u32(..);
+                    let value = rng.u32(..);
                     let _ = write!(commands, "SET {key} {value}\r\n");
                     map.insert(key, value.to_string());
                     write!(replies, "+OK\r\n")

@@ -2,7 +2,7 @@
 //! nodes over a network in memory. One node dies, nobody notices; it comes back empty and catches up.
 //!
 //! On a board the same calls run over a serial line or a radio: implement [`Transport`] for it and let a timer
-//! call [`Pump::run`].
+//! call [`Driver::run`].
 //!
 //! Run: `cargo run --release -p memvault --example embedded`
 
@@ -15,15 +15,15 @@ use memvault::replication::{
 };
 use memvault::store;
 use memvault::time::{Clock, Duration, ManualClock, Timestamp};
-use memvault::transport::{Loopback, LoopbackNetwork, Pump};
+use memvault::transport::{Driver, Loopback, LoopbackNetwork};
 
 const NODES: [&str; 3] = ["kitchen", "attic", "cellar"];
 
 struct House {
     clock: ManualClock,
     network: LoopbackNetwork,
-    nodes: [Option<Pump<Loopback>>; 3],
-    controller: Pump<Loopback>,
+    nodes: [Option<Driver<Loopback>>; 3],
+    controller: Driver<Loopback>,
     boots: u32,
     requests: u64,
 }
@@ -34,7 +34,7 @@ impl House {
         let clock = ManualClock::default();
         let role = Role::Coordinator("controller".into());
         let mut house = Self {
-            controller: Pump::new(node(role, 0, now(&clock))?, network.attach(3)),
+            controller: Driver::new(node(role, 0, now(&clock))?, network.attach(3)),
             clock,
             network,
             nodes: [None, None, None],
@@ -57,7 +57,7 @@ impl House {
         )?;
         // Addresses on the network are places on the ring, and those go by the order of the ids.
         let address = node.ring().index_of(NODES[number]).ok_or("not a member")?;
-        self.nodes[number] = Some(Pump::new(node, self.network.attach(address.0)));
+        self.nodes[number] = Some(Driver::new(node, self.network.attach(address.0)));
         Ok(())
     }
 
@@ -67,8 +67,8 @@ impl House {
         let mut busy = true;
         while busy {
             busy = self.controller.run(now);
-            for pump in self.nodes.iter_mut().flatten() {
-                busy |= pump.run(now);
+            for driver in self.nodes.iter_mut().flatten() {
+                busy |= driver.run(now);
             }
         }
         while let Some(event) = self.controller.poll_event() {
@@ -91,7 +91,7 @@ impl House {
     }
 
     fn wait_until_all_serve(&mut self) {
-        let serves = |pump: &Pump<Loopback>| pump.node().state() == NodeState::Serving;
+        let serves = |driver: &Driver<Loopback>| driver.node().state() == NodeState::Serving;
         while !self.nodes.iter().flatten().all(serves) {
             self.tick();
         }
@@ -99,12 +99,12 @@ impl House {
     }
 }
 
-fn node(role: Role, boot: u32, now: Now) -> Result<Node, Box<dyn Error>> {
+fn node(role: Role, incarnation: u32, now: Now) -> Result<Node, Box<dyn Error>> {
     let config = Config::new(NODES.map(Member::new).into(), role);
     Ok(Node::new(
         config,
-        boot,
-        u64::from(boot),
+        incarnation,
+        u64::from(incarnation),
         store::Config::default(),
         now,
     )?)
@@ -153,7 +153,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     house.wait_until_all_serve();
     let attic = house.nodes[1]
         .as_ref()
-        .and_then(|pump| pump.node().entries());
+        .and_then(|driver| driver.node().entries());
     println!(
         "the attic is back with {} entries",
         attic.map_or(0, |entries| entries.len())

@@ -8,7 +8,7 @@
 //!     +---- complete(id, Waiting::encode) <---- Requests::take(id) <---- driver
 //! ```
 //!
-//! Place: on top of [`connection`](crate::connection) and [`replication`](crate::replication); used by whoever
+//! Place: on top of [`connection`](crate::connection) and [`replication`](crate::replication); used by anyone who
 //! drives a node and listens for clients too, be it a member or a gateway.
 //! Cost: one look-up in a hash table per request, beside what the node does.
 //! Limits: a command on several keys is carried out key by key, not atomically.
@@ -21,9 +21,9 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 
 use crate::command::{
-    CommandError, Data, Membership, Present, Read, Reply, Sees, Set, SettingError, Update,
+    CommandError, Data, MembershipCommand, Present, Read, Reply, Sees, Set, SettingError, Update,
 };
-use crate::connection::{Call, Engine, Execution, Facts, Fields, Section};
+use crate::connection::{Call, Engine, Execution, Fields, Section, StoreInfo};
 use crate::replication::{
     Answer, Bytes, Change, Failure, Levels, Member, Node, NodeState, Now, Outcome, PeerStatus,
     Progress, Request,
@@ -32,8 +32,8 @@ use crate::resp::{Args, Protocol, encode};
 use crate::store::{Statistics, Store};
 use crate::time::Timestamp;
 
-/// Keys of one client's wide request that are under way at a time: a good millisecond of work, and no more of them stand
-/// before what others ask for.
+/// Keys of one client's wide request that are under way at a time: a good millisecond of work, and no more of them
+/// stand before what others ask for.
 pub const SLICE_KEYS: usize = 256;
 
 /// The requests of clients that a [`Node`] carries out, and for whom; `C` is how the driver names a client.
@@ -68,7 +68,7 @@ impl<C> Requests<C> {
 
     /// The state of `node`, whose requests these are, in numbers: its counters, and its entries if it has any.
     #[must_use]
-    pub fn facts(&self, node: &Node) -> Facts {
+    pub fn store_info(&self, node: &Node) -> StoreInfo {
         let counted = node.statistics();
         let statistics = Statistics {
             hits: counted.hits,
@@ -78,13 +78,13 @@ impl<C> Requests<C> {
             commands: self.commands,
         };
         match node.entries() {
-            Some(entries) => Facts {
+            Some(entries) => StoreInfo {
                 is_loading: node.state() == NodeState::Warming,
-                ..Facts::of_entries(entries, statistics)
+                ..StoreInfo::of_entries(entries, statistics)
             },
-            None => Facts {
+            None => StoreInfo {
                 statistics,
-                ..Facts::default()
+                ..StoreInfo::default()
             },
         }
     }
@@ -228,16 +228,16 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
-        self.facts().write(now, section, fields);
+        self.store_info().write(now, section, fields);
         if section == Section::Replication {
             self.replication(fields);
         }
     }
 
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
-        self.facts().settings(show);
+        self.store_info().settings(show);
         let config = self.node.config();
-        show("replicas", &self.node.document().replicas);
+        show("replicas", &self.node.membership().replicas);
         show("on-ambiguous", &config.on_ambiguous.name());
         show("max-requests", &config.max_requests);
         show("max-in-flight", &config.max_in_flight);
@@ -251,7 +251,7 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 
     /// A member's own limits can be changed; all else is the same in the whole cluster, or fixed at the start.
     fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError> {
-        let (max_bytes, max_entries) = self.facts().changed_limits(name, value)?;
+        let (max_bytes, max_entries) = self.store_info().changed_limits(name, value)?;
         if self.node.set_limits(self.now, max_bytes, max_entries) {
             Ok(())
         } else {
@@ -270,36 +270,36 @@ impl<C: Clone> Engine for ClusterEngine<'_, C> {
 }
 
 impl<C> ClusterEngine<'_, C> {
-    fn facts(&self) -> Facts {
-        self.requests.facts(self.node)
+    fn store_info(&self) -> StoreInfo {
+        self.requests.store_info(self.node)
     }
 
     /// The members and the change under way, one a line.
     fn members(&self) -> String {
-        let (document, peers) = (self.node.document(), self.node.peers());
-        let change = document.change.as_ref().map(Change::describe);
+        let (membership, peers) = (self.node.membership(), self.node.peers());
+        let change = membership.change.as_ref().map(Change::describe);
         let mut text = alloc::format!(
             "epoch:{}\r\nreplicas:{}\r\nchange:{}\r\n",
-            document.epoch,
-            document.replicas,
+            membership.epoch,
+            membership.replicas,
             change.unwrap_or_default()
         );
         for (position, peer) in peers.enumerate() {
-            let role = match &document.change {
+            let role = match &membership.change {
                 Some(Change::Joining { member, .. }) if member.id == peer.id => "joining",
                 Some(Change::Leaving(id)) if *id == peer.id => "leaving",
                 _ => "member",
             };
             let link = link_name(&peer);
             let state = peer.state.name();
-            let member = document.nodes().find(|member| member.id == peer.id);
+            let member = membership.nodes().find(|member| member.id == peer.id);
             let weight = member.map_or(1, |member| member.weight);
             text += &alloc::format!(
                 "node{position}:id={},address={},role={role},weight={weight},link={link},state={state}",
                 peer.id,
                 peer.address,
             );
-            if let Some(Progress { entries, permille }) = peer.gaining {
+            if let Some(Progress { entries, permille }) = peer.pending {
                 text += &alloc::format!(",entries={entries},permille={permille}");
             }
             text += "\r\n";
@@ -310,8 +310,8 @@ impl<C> ClusterEngine<'_, C> {
     fn replication(&self, fields: &mut Fields<'_>) {
         let counted = self.node.statistics();
         fields.field("node_state", self.node.state().name());
-        fields.field("replicas", self.node.document().replicas);
-        fields.field("epoch", self.node.document().epoch);
+        fields.field("replicas", self.node.membership().replicas);
+        fields.field("epoch", self.node.membership().epoch);
         fields.field("requests_in_flight", self.requests.len());
         fields.field("keys_in_flight", self.node.in_flight());
         fields.field("keys_waiting", self.node.waiting());
@@ -322,7 +322,7 @@ impl<C> ClusterEngine<'_, C> {
         fields.field("led_writes", counted.led_writes);
         fields.field("failovers", counted.failovers);
         fields.field("retries", counted.retries);
-        fields.field("retags", counted.retags);
+        fields.field("rewrites", counted.rewrites);
         fields.field("degraded_writes", counted.degraded_writes);
         fields.field("read_repairs", counted.read_repairs);
         fields.field("touches_sent", counted.touches_sent);
@@ -404,10 +404,10 @@ fn keys_of(command: &Data<'_>) -> usize {
 }
 
 /// The request for a change of the members.
-fn change(membership: Membership<'_>) -> Option<Request> {
+fn change(membership: MembershipCommand<'_>) -> Option<Request> {
     Some(match membership {
-        Membership::Status => return None,
-        Membership::Add {
+        MembershipCommand::Status => return None,
+        MembershipCommand::Add {
             id,
             address,
             weight,
@@ -416,6 +416,6 @@ fn change(membership: Membership<'_>) -> Option<Request> {
             weight,
             address: address.into(),
         }),
-        Membership::Remove(id) => Request::RemoveMember(id.into()),
+        MembershipCommand::Remove(id) => Request::RemoveMember(id.into()),
     })
 }

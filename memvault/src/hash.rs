@@ -5,7 +5,7 @@
 //! every release. Hence a published algorithm (XXH3, 64 bits, seed 0), pinned here by golden vectors.
 //!
 //! Cost: about 2 ns for 16 bytes; no allocation.
-//! Limits: not keyed, so whoever chooses keys can aim them at one node.
+//! Limits: not keyed, so a client that chooses keys can aim them at one node.
 
 use alloc::vec::Vec;
 use core::fmt;

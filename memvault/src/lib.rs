@@ -15,7 +15,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-pub mod chance;
+pub mod rng;
 pub mod time;
 
 mod arena;

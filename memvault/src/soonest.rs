@@ -14,10 +14,11 @@
 //! byte per slot, and none before the first TTL; blocks of 8 would take a byte, and gain nothing that can be measured.
 //! A bound of a block may be too low, never too high:
 //! an insertion lowers those above its slot, mostly by one comparison, and a removal leaves them, so that a visit to a
-//! block may find nothing; it then [sets](Soonest::settle) them right. A write with a TTL causes one removal or one vain
-//! visit, and one more where an entry moves into a gap: whoever visits up to [`VISITS_PER_INSERTION`] blocks with each
-//! insertion keeps up with any load, and is through with a burst of dead after half as many insertions. As nobody looks
-//! before `next`, it costs nothing where nothing is due, and dead entries go before any living one is evicted.
+//! block may find nothing; it then [sets](Soonest::correct) them right. A write with a TTL causes one removal or one
+//! vain visit, and one more where an entry moves into a gap: a caller that visits up to [`VISITS_PER_INSERTION`] blocks
+//! with each insertion keeps up with any load, and is through with a burst of dead after half as many insertions. As
+//! nobody looks before `next`, it costs nothing where nothing is due, and dead entries go before any living one is
+//! evicted.
 //!
 //! Place: beside the arena of an [`Lru`](crate::lru::Lru), in a [`Cache`](crate::cache::Cache) and in
 //! [`Entries`](crate::store::Entries), which read the expiries themselves. Times are plain numbers.
@@ -150,7 +151,7 @@ impl Soonest {
     }
 
     /// Sets the bound of the block that begins with slot `start` to the soonest expiry in it, and those above to suit.
-    pub(crate) fn settle(&mut self, start: u32, soonest: u64) {
+    pub(crate) fn correct(&mut self, start: u32, soonest: u64) {
         let (mut child, mut bound) = (start as usize / BLOCK, soonest);
         for level in &mut self.levels {
             let place = &mut level[Index::new(child as u32)];
@@ -212,7 +213,7 @@ mod tests {
                 .filter(|at| **at <= now)
                 .for_each(|at| *at = NEVER);
             let start = soonest.due(now).map_or(0, |block| block.start);
-            soonest.settle(start, least(block));
+            soonest.correct(start, least(block));
         }
         visits
     }

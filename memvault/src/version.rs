@@ -1,15 +1,15 @@
 //! Versions of entries, and the hybrid logical clock that makes them.
 //!
-//! A version is a *tag*: it names one write in the whole cluster for ever, and the order of tags decides
+//! A version names one write in the whole cluster for ever, and the order of versions decides
 //! which of two writes wins. See Kulkarni et al., "Logical Physical Clocks" (2014), for the clock.
 
 use crate::time::Timestamp;
 
-/// The tag of one write: totally ordered, unique in the cluster. 12 bytes.
+/// The version of one write: totally ordered, unique in the cluster. 12 bytes.
 ///
 /// `hlc` is the hybrid logical time (milliseconds since the Unix epoch in the upper 48 bits, a counter in
 /// the lower 16). `writer` is a number that each process draws at random when it starts, so that a
-/// restarted process whose wall clock stepped back never mints an old tag again.
+/// restarted process whose wall clock stepped back never mints an old version again.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(Rust, packed(4))]
 pub struct Version {

@@ -1,7 +1,8 @@
 //! Members that are reached elsewhere than the member list says: what a node makes of it, and who learns it.
 
 use memvault::replication::{
-    Action, Body, Config, Document, Event, Hello, Link, Member, Message, Node, NodeState, Now, Role,
+    Action, Body, Config, Event, Hello, Link, Member, Membership, Message, Node, NodeState, Now,
+    Role,
 };
 use memvault::ring::NodeIndex;
 use memvault::store;
@@ -82,13 +83,13 @@ impl Lone {
         self.node.handle_connected(time(self.now), peer);
         self.drain();
         let pong = Body::Pong {
-            boot: 7,
+            incarnation: 7,
             state: NodeState::Serving,
             hlc: 0,
-            gaining: None,
+            pending: None,
             wall: time(self.now).wall,
             flushed: Version::ZERO,
-            boot_floor: Version::ZERO,
+            start_floor: Version::ZERO,
         };
         let greeting = self.sent.pop();
         self.hear(Link::Peer(peer), 1, pong);
@@ -117,12 +118,12 @@ impl Lone {
     }
 
     /// Documents sent on a link since the last look.
-    fn take_documents(&mut self, link: Link) -> Vec<Document> {
+    fn take_documents(&mut self, link: Link) -> Vec<Membership> {
         let sent = core::mem::take(&mut self.sent);
         let of_link = sent.into_iter().filter(|(to, _)| *to == link);
         of_link
             .filter_map(|(_, body)| match body {
-                Body::Document(document) => Some(document),
+                Body::Membership(membership) => Some(membership),
                 _ => None,
             })
             .collect()
@@ -136,8 +137,8 @@ fn time(instant: Instant) -> Now {
     }
 }
 
-fn address_in(document: &Document, id: &str) -> String {
-    let mut members = document.members.iter();
+fn address_in(membership: &Membership, id: &str) -> String {
+    let mut members = membership.members.iter();
     let member = members.find(|member| member.id == id);
     member.expect("it is there").address.clone()
 }
@@ -195,7 +196,7 @@ fn those_without_data_are_told_where_members_are_and_members_keep_their_list() {
     assert_eq!(address_in(&documents[0], "c"), "c:2");
 
     let from_a = Link::Peer(gateway.index("a"));
-    gateway.hear(from_a, 1, Body::Document(documents[0].clone()));
+    gateway.hear(from_a, 1, Body::Membership(documents[0].clone()));
     assert_eq!(gateway.moves, [("c".to_owned(), "c:2".to_owned())]);
     assert_eq!(gateway.address("c"), "c:2");
 }
@@ -205,13 +206,13 @@ fn an_older_list_never_takes_the_place_of_a_newer_one() {
     let mut gateway = Lone::gateway();
     gateway.connect("seed:1");
     let seed = Link::Peer(gateway.index("seed:1"));
-    let newer = document(3, &["a", "b", "c"]);
-    gateway.hear(seed, 3, Body::Document(newer.clone()));
-    assert_eq!(*gateway.node.document(), newer);
-    let mut older = document(2, &["a", "b"]);
+    let newer = membership(3, &["a", "b", "c"]);
+    gateway.hear(seed, 3, Body::Membership(newer.clone()));
+    assert_eq!(*gateway.node.membership(), newer);
+    let mut older = membership(2, &["a", "b"]);
     older.members[0].address = "old:1".into();
-    gateway.hear(seed, 3, Body::Document(older));
-    assert_eq!(*gateway.node.document(), newer);
+    gateway.hear(seed, 3, Body::Membership(older));
+    assert_eq!(*gateway.node.membership(), newer);
     assert!(gateway.moves.is_empty());
 }
 
@@ -223,7 +224,7 @@ fn a_gateway_that_has_lost_everyone_calls_its_seeds_again() {
     gateway.hear(
         Link::Peer(seed),
         1,
-        Body::Document(document(1, &["a", "b"])),
+        Body::Membership(membership(1, &["a", "b"])),
     );
     gateway.connect("a");
     gateway.connect("b");
@@ -242,12 +243,12 @@ fn a_gateway_that_has_lost_everyone_calls_its_seeds_again() {
         Body::Hello(hello) if *link == Link::Peer(seed) => Some(hello.callee.as_str()),
         _ => None,
     });
-    // Whoever is there now: it need not have the name of its address.
+    // The node that is there now: it need not have the name of its address.
     assert_eq!(callees.next_back(), Some(""));
 }
 
-fn document(epoch: u64, ids: &[&str]) -> Document {
-    Document {
+fn membership(epoch: u64, ids: &[&str]) -> Membership {
+    Membership {
         epoch,
         members: ids.iter().map(|id| Member::new(*id)).collect(),
         replicas: 3,

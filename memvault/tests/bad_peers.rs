@@ -2,8 +2,8 @@
 
 use memvault::command::Update;
 use memvault::replication::{
-    Action, Answer, Body, Config, Event, Failure, Hello, Level, Levels, Link, Member, Message,
-    Node, NodeState, Now, ReadReply, Request, Role, TurnReply,
+    Action, Answer, Body, Config, Event, Failure, Hello, Level, Levels, Link, LockReply, Member,
+    Message, Node, NodeState, Now, ReadReply, Request, Role,
 };
 use memvault::ring::NodeIndex;
 use memvault::slot::slot_of;
@@ -29,12 +29,12 @@ struct Lone {
 }
 
 impl Lone {
-    fn new(role: Role, boot: u32) -> Self {
+    fn new(role: Role, incarnation: u32) -> Self {
         let now = Now {
             instant: Instant::ZERO,
             wall: Timestamp::from_millis(EPOCH_MS),
         };
-        let node = Node::new(config(role), boot, 1, store::Config::default(), now);
+        let node = Node::new(config(role), incarnation, 1, store::Config::default(), now);
         let mut lone = Self {
             node: node.expect("it is sound"),
             now: Instant::ZERO,
@@ -47,8 +47,8 @@ impl Lone {
         lone
     }
 
-    fn member(id: &str, boot: u32) -> Self {
-        Self::new(Role::Member(id.into()), boot)
+    fn member(id: &str, incarnation: u32) -> Self {
+        Self::new(Role::Member(id.into()), incarnation)
     }
 
     fn time(&self) -> Now {
@@ -80,7 +80,7 @@ impl Lone {
     }
 
     fn hear(&mut self, from: Link, id: u64, body: Body) {
-        let (now, epoch) = (self.time(), self.node.document().epoch);
+        let (now, epoch) = (self.time(), self.node.membership().epoch);
         self.node
             .handle_message(now, from, Message { id, epoch, body });
         self.drain();
@@ -92,21 +92,21 @@ impl Lone {
         self.drain();
     }
 
-    fn pong(&mut self, peer: NodeIndex, boot: u32, hlc: u64) {
-        self.pong_at(peer, boot, hlc, self.time().wall);
+    fn pong(&mut self, peer: NodeIndex, incarnation: u32, hlc: u64) {
+        self.pong_at(peer, incarnation, hlc, self.time().wall);
     }
 
-    fn pong_at(&mut self, peer: NodeIndex, boot: u32, hlc: u64, wall: Timestamp) {
+    fn pong_at(&mut self, peer: NodeIndex, incarnation: u32, hlc: u64, wall: Timestamp) {
         let state = NodeState::Serving;
-        let gaining = None;
+        let pending = None;
         let pong = Body::Pong {
-            boot,
+            incarnation,
             state,
             hlc,
-            gaining,
+            pending,
             wall,
             flushed: Version::ZERO,
-            boot_floor: Version::ZERO,
+            start_floor: Version::ZERO,
         };
         self.hear(Link::Peer(peer), 0, pong);
     }
@@ -125,8 +125,8 @@ impl Lone {
 }
 
 /// How the member `id` greets `callee`.
-fn hello(id: &str, boot: u32, callee: &str) -> Body {
-    let mut caller = Lone::member(id, boot);
+fn hello(id: &str, incarnation: u32, callee: &str) -> Body {
+    let mut caller = Lone::member(id, incarnation);
     let peer = caller.index(callee);
     caller.connect(peer);
     let sent = caller.take_sent(Link::Peer(peer));
@@ -146,7 +146,7 @@ fn the_second_of_two_processes_with_one_id_is_turned_away_while_the_first_is_ali
     member.hear(first, 0, hello("a", 10, "b"));
     assert!(matches!(
         member.take_sent(first)[..],
-        [Body::Pong { boot: 1, .. }]
+        [Body::Pong { incarnation: 1, .. }]
     ));
     member.wait(100);
     member.hear(second, 0, hello("a", 11, "b"));
@@ -274,13 +274,13 @@ fn a_start_that_changes_on_one_connection_or_comes_back_is_no_start() {
         "{told}"
     );
     assert!(client.closed.contains(&Link::Peer(a)));
-    for (boot, is_told) in [(11, false), (10, true)] {
+    for (incarnation, is_told) in [(11, false), (10, true)] {
         let now = client.time();
         client.node.handle_disconnected(now, a);
         client.connect(a);
-        client.pong(a, boot, 0);
+        client.pong(a, incarnation, 0);
         let told = reason(&mut client);
-        assert_eq!(told.is_some(), is_told, "{boot}: {told:?}");
+        assert_eq!(told.is_some(), is_told, "{incarnation}: {told:?}");
     }
 }
 
@@ -422,8 +422,8 @@ fn a_replica_that_claims_a_version_of_the_future_cannot_hinder_a_change() {
     client.node.handle_request(now, 1, change, quorum);
     client.drain();
     let turn = |_, body: &Body| {
-        let is_turn = matches!(body, Body::Turn { .. });
-        is_turn.then_some(Body::Turned(TurnReply::Granted))
+        let is_turn = matches!(body, Body::Lock { .. });
+        is_turn.then_some(Body::Locked(LockReply::Granted))
     };
     assert_eq!(answer(&mut client, turn), 1);
     let future = Version::new((EPOCH_MS + 3_600_000) << 16, 7);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 
 use memvault::cache::{Cache, Cause, Reason, Ttl};
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 use memvault::time::{Clock, Duration, Instant, ManualClock};
 
 /// Counts how often it is read.
@@ -60,13 +60,13 @@ fn a_cache_without_a_ttl_reads_no_clock_and_beside_others_only_what_is_stored_do
 #[test]
 fn a_trace_has_exactly_the_hits_of_a_naive_lru() {
     for capacity in [1, 2, 10, 100, 1_000] {
-        let mut chance = Chance::new(7);
+        let mut rng = Rng::new(7);
         let mut cache = Cache::with_max_entries(capacity);
         let mut naive: VecDeque<u64> = VecDeque::new();
         for _ in 0..20_000 {
             // Twice: the lower a number, the more often it comes.
-            let bound = chance.below(2_000) + 1;
-            let key = chance.below(bound);
+            let bound = rng.below(2_000) + 1;
+            let key = rng.below(bound);
             let place = naive.iter().position(|&stored| stored == key);
             let hit = cache.get(&key).is_some();
             assert_eq!(hit, place.is_some());

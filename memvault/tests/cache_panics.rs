@@ -25,7 +25,7 @@ thread_local! {
 fn burn() {
     let left = FUSE.get();
     FUSE.set(left.map(|left| left.saturating_sub(1)));
-    // A second panic while the first unwinds would end the process, whoever is to blame.
+    // A second panic while the first unwinds would end the process, no matter whose fault it is.
     if left == Some(0) && !std::thread::panicking() {
         FUSE.set(None);
         resume_unwind(Box::new("fuse"));

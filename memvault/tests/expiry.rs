@@ -1,7 +1,7 @@
 //! Entries past their time do not stay, although nobody asks for them: in a store, and in every member of a cluster.
 
 use memvault::command::{Condition, Data, Expiry};
-use memvault::connection::Facts;
+use memvault::connection::StoreInfo;
 use memvault::replication::{Answer, Level, Request};
 use memvault::resp::Protocol;
 use memvault::store::{Config, Store};
@@ -87,9 +87,15 @@ fn rounds_of_short_sessions_do_not_grow() {
     }
     // 10 per millisecond, of 600 ms on the average, a third of them of nearly a second.
     assert!(most < 10 * 850, "{most} entries");
-    let facts = Facts::of_store(&store);
-    assert_eq!(facts.keys as u64 + facts.statistics.expired, number);
-    assert_eq!((facts.expiring, facts.statistics.evicted), (facts.keys, 0));
+    let store_info = StoreInfo::of_store(&store);
+    assert_eq!(
+        store_info.keys as u64 + store_info.statistics.expired,
+        number
+    );
+    assert_eq!(
+        (store_info.expiring, store_info.statistics.evicted),
+        (store_info.keys, 0)
+    );
 }
 
 #[test]

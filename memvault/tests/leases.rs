@@ -136,12 +136,12 @@ fn those_who_load_the_same_do_not_keep_each_other_from_filling_it_in() {
 
 #[test]
 fn leases_that_there_is_no_room_for_protect_all_keys_instead() {
-    let mut cluster = Cluster::start(3, 1, |config| config.max_tags = 2);
+    let mut cluster = Cluster::start(3, 1, |config| config.max_versions = 2);
     cluster.wait_until_serving();
     let keys: Vec<String> = (0..20).map(|number| format!("row-{number}")).collect();
     let leases: Vec<Lease> = keys.iter().map(|key| lease(&mut cluster, 0, key)).collect();
     for (key, lease) in keys.iter().zip(leases).step_by(2) {
-        ask(&mut cluster, 0, delete(key)).expect("a newer tag is found");
+        ask(&mut cluster, 0, delete(key)).expect("a newer version is found");
         assert_eq!(
             fill(&mut cluster, 0, key, "old", lease),
             Ok(Answer::NotDone)

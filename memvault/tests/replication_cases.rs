@@ -1,5 +1,6 @@
 //! One promise, one test: what a cluster does when nodes die, fall silent and come back.
 
+use crate::cluster::FaultRates;
 use crate::cluster::{Cluster, MISS, STEP, at, bytes, get, set, value};
 use memvault::replication::{
     Action, Answer, Config, DownReason, Event, Failure, Level, Levels, Member, Node, NodeState,
@@ -8,7 +9,6 @@ use memvault::replication::{
 use memvault::ring::NodeIndex;
 use memvault::store;
 use memvault::time::{Duration, Instant};
-use memvault::transport::FaultRates;
 
 const DONE: Result<Answer, Failure> = Ok(Answer::Done);
 
@@ -354,11 +354,11 @@ fn requests_end_well_over_links_that_lose_repeat_and_reorder() {
 
 #[test]
 fn one_that_sends_rubbish_is_cut_off_and_the_others_go_on() {
-    use memvault::transport::{Incident, LoopbackNetwork, Pump, Transport};
+    use memvault::transport::{Driver, LoopbackNetwork, Transport, TransportEvent};
     let network = LoopbackNetwork::new();
     let config = Config::new(vec![Member::new("a")], Role::Member("a".into()));
     let node = Node::new(config, 1, 1, store::Config::default(), Now::default()).expect("sound");
-    let mut member = Pump::new(node, network.attach(0));
+    let mut member = Driver::new(node, network.attach(0));
     let me = memvault::replication::Link::Peer(NodeIndex(0));
     for rubbish in [
         &b"*1\r\n$4\r\nPING\r\n"[..],
@@ -370,13 +370,13 @@ fn one_that_sends_rubbish_is_cut_off_and_the_others_go_on() {
         stranger.connect(NodeIndex(0));
         assert_eq!(
             stranger.poll(Instant::ZERO),
-            Some(Incident::Connected(NodeIndex(0)))
+            Some(TransportEvent::Connected(NodeIndex(0)))
         );
         stranger.send(me, rubbish);
         member.run(Now::default());
         assert_eq!(
             stranger.poll(Instant::ZERO),
-            Some(Incident::Closed(me)),
+            Some(TransportEvent::Closed(me)),
             "{rubbish:?}"
         );
     }

@@ -49,7 +49,7 @@ fn changes_alone_fail_and_lose_nothing_at_the_default_level() {
     let total = for_seeds(|seed| Scenario {
         write_level: Level::Auto,
         read_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         ..changing(seed, Faults::none())
     });
     assert_eq!(total.failures, 0);
@@ -61,7 +61,7 @@ fn changes_and_kills_fail_and_lose_nothing_at_the_default_level() {
     let total = for_seeds(|seed| Scenario {
         write_level: Level::Auto,
         read_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         ..changing(
             seed,
             Faults {

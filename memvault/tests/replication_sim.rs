@@ -281,7 +281,7 @@ fn operators_who_quarrel_lose_nothing() {
 fn hits_are_linearizable_when_clocks_jump_by_up_to_an_hour() {
     let total = for_seeds("clocks", LINEARIZABLE);
     assert!(total.jumps > 20 && total.hits > 1000, "{total:?}");
-    // By a clock gone wrong a tag that was just accepted looks too old to be remembered.
+    // By a clock gone wrong a version that was just accepted looks too old to be remembered.
     for seed in [238, 449, 677] {
         let mut scenario = Scenario::stormy(seed);
         scenario.faults.jump_every = Some(Duration::from_secs(5));
@@ -327,7 +327,7 @@ fn without_faults_no_read_is_stale_at_any_level() {
             let scenario = Scenario {
                 write_level: level,
                 read_level: level,
-                on_ambiguous: OnAmbiguous::Retag,
+                on_ambiguous: OnAmbiguous::Rewrite,
                 ..Scenario::calm(seed)
             };
             assert!(scenario.promises().current);

@@ -77,13 +77,13 @@ impl Lone {
         for (link, Message { id, epoch, body }) in std::mem::take(&mut self.sent) {
             if matches!(body, Body::Hello(_) | Body::Ping) {
                 let body = Body::Pong {
-                    boot: 1,
+                    incarnation: 1,
                     state: NodeState::Serving,
                     hlc: 0,
-                    gaining: None,
+                    pending: None,
                     wall: self.now().wall,
                     flushed: Version::ZERO,
-                    boot_floor: Version::ZERO,
+                    start_floor: Version::ZERO,
                 };
                 let message = Message { id, epoch, body };
                 self.node.handle_message(self.now(), link, message);

@@ -1,4 +1,4 @@
-//! `--check`: whether the API answers, for whoever looks after its process, such as a container's health check.
+//! `--check`: whether the API answers, for anyone who looks after its process, such as a container's health check.
 
 use std::error::Error;
 use std::io::{Read, Write};

@@ -1,7 +1,7 @@
 //! [`Places`]: how many connections there are at a time, and who makes room for whom.
 //!
-//! Whoever has sent half a request, or none, makes room for whoever comes later: a thousand of them must not keep an honest
-//! client waiting for as long as they are given time. Whoever is being answered keeps his place.
+//! A client that has sent half a request, or none, makes room for those who come later: a thousand of them must not
+//! keep an honest client waiting for as long as they are given time. A client that is being answered keeps its place.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,8 +45,8 @@ impl Places {
         })
     }
 
-    /// A place for one more, as soon as there is one: at once, unless all who have one are being answered. For one caller
-    /// at a time.
+    /// A place for one more, as soon as there is one: at once, unless all who have one are being answered. For one
+    /// caller at a time.
     pub(crate) async fn take(self: &Arc<Self>) -> Place {
         loop {
             if let Some(place) = self.try_take() {

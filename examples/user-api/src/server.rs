@@ -136,7 +136,7 @@ impl Server {
         let router = TowerToHyperService::new(self.router);
         let guest = place.guest.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            // With a body still to come it is not whole: whoever reads that says when it is.
+            // With a body still to come it is not whole: anyone who reads that says when it is.
             if request.body().is_end_stream() {
                 guest.set_busy(true);
             }

@@ -25,7 +25,7 @@ impl Draft {
     /// Reads a body.
     ///
     /// # Errors
-    /// What is wrong with it, for whoever sent it.
+    /// What is wrong with it, for anyone who sent it.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let draft: Self = serde_json::from_slice(body).map_err(|error| {
             format!(
@@ -66,7 +66,7 @@ impl Draft {
 /// The number in a path.
 ///
 /// # Errors
-/// What is wrong with it, for whoever asked.
+/// What is wrong with it, for anyone who asked.
 pub(crate) fn parse_id(text: &str) -> Result<i64, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let id = text.parse().ok().filter(|id| is_number && *id > 0);

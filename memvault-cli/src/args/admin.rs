@@ -14,12 +14,12 @@ use super::size::size;
 #[command(next_help_heading = "Network")]
 pub(crate) struct Admin {
     /// Tell of this server over HTTP there: / for people, /metrics for Prometheus, /healthz,
-    /// /readyz, /api/status. Whoever reaches it can look and change nothing [default: nowhere]
+    /// /readyz, /api/status. Anyone who reaches it can look and change nothing [default: nowhere]
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(crate) admin: Option<AdminAddress>,
 }
 
-/// How much whoever reaches the admin port may take.
+/// How much those who reach the admin port may take.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Limits of the admin port")]
 pub(crate) struct AdminFlags {

@@ -50,12 +50,12 @@ pub(crate) struct Kind {
 /// How a node carries out the requests of its clients on the cluster.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Coordination {
-    /// What becomes of a plain write of unknown fate: retag (write again; it may become
+    /// What becomes of a plain write of unknown fate: rewrite (write again; it may become
     /// visible twice) or error (answer -INDETERMINATE)
     #[arg(
         long,
         value_name = "WHAT",
-        default_value = "retag",
+        default_value = "rewrite",
         value_parser = on_ambiguous,
         help_heading = "Cluster"
     )]
@@ -245,9 +245,9 @@ pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
 
 /// Reads what becomes of a write of unknown fate.
 pub(crate) fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
-    let all = [OnAmbiguous::Retag, OnAmbiguous::Error];
+    let all = [OnAmbiguous::Rewrite, OnAmbiguous::Error];
     let found = all.into_iter().find(|known| known.name() == text);
-    found.ok_or_else(|| "expected retag or error".to_owned())
+    found.ok_or_else(|| "expected rewrite or error".to_owned())
 }
 
 /// Reads a level.

@@ -188,14 +188,14 @@ pub(crate) struct Member {
     /// Recent writes of which this node remembers that it accepted them, though they are
     /// overwritten, and as many that it refused: a retry is told the same [default: 65536]
     #[arg(long, value_name = "N", value_parser = count, requires = "membership")]
-    pub(crate) max_tags: Option<usize>,
+    pub(crate) max_versions: Option<usize>,
     /// How long a node that is joining may be out of reach before the attempt is given up
     /// [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration, requires = "membership")]
     pub(crate) join_patience: Option<Duration>,
 }
 
-/// For whoever starts servers as child processes.
+/// For anyone who starts servers as child processes.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Lifeline {
     /// End when standard input closes

@@ -120,7 +120,7 @@ pub(crate) struct World {
     /// Replicas that must answer a read: one, quorum, all or auto
     #[arg(long, value_name = "LEVEL", value_parser = cluster::level)]
     pub(crate) read_level: Option<Level>,
-    /// What becomes of a write of unknown fate: retag (write again) or error
+    /// What becomes of a write of unknown fate: rewrite (write again) or error
     #[arg(long, value_name = "WHAT", value_parser = cluster::on_ambiguous)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
     /// What must hold: linearizable, current, durable, atomic, fresh, available, responsive; with commas

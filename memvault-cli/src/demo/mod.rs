@@ -189,19 +189,19 @@ impl Stage<'_> {
                 taken.key,
             ));
             self.display
-                .say(format_args!("its keys are led by {}", self.heirs()));
+                .say(format_args!("its keys are led by {}", self.successors()));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         self.watch(load, left, &note).await;
         Ok(())
     }
 
-    fn heirs(&self) -> String {
+    fn successors(&self) -> String {
         let short = |address: &str| address.rsplit(':').next().unwrap_or(address).to_owned();
-        let heirs = self.victim.heirs.iter();
-        let heirs =
-            heirs.map(|(heir, keys)| format!("{} ({})", short(heir), grouped(*keys as u64)));
-        heirs.collect::<Vec<_>>().join(", ")
+        let successors = self.victim.successors.iter();
+        let successors = successors
+            .map(|(successor, keys)| format!("{} ({})", short(successor), grouped(*keys as u64)));
+        successors.collect::<Vec<_>>().join(", ")
     }
 
     /// Starts the victim again; returns how long it took until the others used it.

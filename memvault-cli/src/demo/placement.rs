@@ -15,7 +15,7 @@ pub(super) struct Victim {
     /// Numbers of the keys that it leads.
     pub(super) keys: HashSet<usize>,
     /// Who leads them after it, and how many, the most first.
-    pub(super) heirs: Vec<(String, usize)>,
+    pub(super) successors: Vec<(String, usize)>,
 }
 
 impl Victim {
@@ -41,21 +41,21 @@ impl Victim {
         let mut victim = Self {
             number,
             keys: HashSet::new(),
-            heirs: Vec::new(),
+            successors: Vec::new(),
         };
-        let mut heirs: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut successors: BTreeMap<&str, usize> = BTreeMap::new();
         for (key, list) in lists.iter().enumerate() {
             if list[0] == members[number] {
                 victim.keys.insert(key);
-                *heirs.entry(list[1]).or_default() += 1;
+                *successors.entry(list[1]).or_default() += 1;
             }
         }
-        let owned = heirs
+        let owned = successors
             .into_iter()
-            .map(|(heir, keys)| (heir.to_owned(), keys));
-        victim.heirs = owned.collect();
+            .map(|(successor, keys)| (successor.to_owned(), keys));
+        victim.successors = owned.collect();
         victim
-            .heirs
+            .successors
             .sort_by_key(|&(_, keys)| std::cmp::Reverse(keys));
         victim
     }
@@ -70,13 +70,13 @@ mod tests {
         let members: Vec<_> = (1..=5).map(|port| format!("127.0.0.1:{port}")).collect();
         let victim = Victim::choose(&members, 1000);
         assert!(victim.keys.len() >= 200);
-        let inherited: usize = victim.heirs.iter().map(|(_, keys)| keys).sum();
+        let inherited: usize = victim.successors.iter().map(|(_, keys)| keys).sum();
         assert_eq!(inherited, victim.keys.len());
         assert!(
             victim
-                .heirs
+                .successors
                 .iter()
-                .all(|(heir, _)| *heir != members[victim.number])
+                .all(|(successor, _)| *successor != members[victim.number])
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The logs of servers that are processes of their own, within the log of whoever started them.
+//! The logs of servers that are processes of their own, within the log of the program that started them.
 
 use super::LogFormat;
 use crate::logging;

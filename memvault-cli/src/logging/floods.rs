@@ -11,9 +11,10 @@ pub(super) const WINDOW: Duration = Duration::from_secs(10);
 /// How often each event was logged of late.
 ///
 /// An event is known by its name and the node that it is about, if there is one. Of one that repeats, `max` in
-/// [`WINDOW`] are let through, and [`MANY_NODES`] times as many of one name; the rest is counted, and told when the time
-/// is over, with what the last of them said: a log whose last word on a node is long past would mislead. Cost: a look-up for each event. Nodes are named by whoever greets, so there are never more than about
-/// [`FORGET_ABOVE`] and the names of our own.
+/// [`WINDOW`] are let through, and [`MANY_NODES`] times as many of one name; the rest is counted, and told when the
+/// time is over, with what the last of them said: a log whose last word on a node is long past would mislead. Cost: a
+/// look-up for each event. Nodes are named by anyone who greets, so there are never more than about [`FORGET_ABOVE`]
+/// and the names of our own.
 #[derive(Debug)]
 pub(super) struct Floods {
     /// `None` lets everything through.

@@ -3,7 +3,7 @@
 //! The message of a record of ours is the name of an event, such as `listening`; what else there is to tell are
 //! the record's key-value pairs. So both forms say the same, and nothing has to be taken apart again.
 //!
-//! Servers never wait for whoever reads their log, and what repeats is summed up: see [`patient`].
+//! Servers never wait for the reader of their log, and what repeats is summed up: see [`patient`].
 
 mod child;
 mod floods;
@@ -52,7 +52,7 @@ pub(crate) struct Wanted {
     pub(crate) format: LogFormat,
     /// Lines of one event in a while; 0 for no limit.
     pub(crate) repeats: u64,
-    /// Bytes that wait for whoever reads.
+    /// Bytes that wait for the reader.
     pub(crate) buffer: usize,
 }
 
@@ -121,7 +121,7 @@ fn start_patient(logger: env_logger::Builder, cli: &Cli) -> std::io::Result<()> 
     log::set_logger(patient).map_err(std::io::Error::other)
 }
 
-/// Writes a line to standard error: in its place within the log, and without waiting for whoever reads it, if there is a
+/// Writes a line to standard error: in its place within the log, and without waiting for its reader, if there is a
 /// log.
 pub(crate) fn note(line: impl Display) {
     match PATIENT.get() {
@@ -176,7 +176,7 @@ fn log_panic(info: &panic::PanicHookInfo<'_>) {
     finish();
 }
 
-/// The same as text, as the standard library says it: whoever reads standard error may stand still.
+/// The same as text, as the standard library says it: its reader may stand still.
 fn note_panic(info: &panic::PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("<unnamed>");

@@ -23,7 +23,7 @@ pub(super) struct Limits {
     pub(super) repeats: Option<u64>,
 }
 
-/// Formats on the thread of the caller, as what is logged is only there; has another write, as whoever reads a log may
+/// Formats on the thread of the caller, as what is logged is only there; has another write, as the reader of a log may
 /// stand still.
 #[derive(Debug)]
 pub(super) struct Patient {
@@ -113,7 +113,7 @@ impl Patient {
 
     /// Whether the record is one of those that are told, and not only counted.
     fn is_told(&self, record: &Record<'_>) -> bool {
-        // Whoever wants to know what each client does is told.
+        // Anyone who wants to know what each client does is told.
         if record.level() > Level::Info {
             return true;
         }

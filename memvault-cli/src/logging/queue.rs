@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lines that wait for a thread to write them: whoever logs never waits for whoever reads the log.
+/// Lines that wait for a thread to write them: who logs never waits for the reader of the log.
 ///
 /// Limits: `max_bytes`, beside the lines that are being written, at most [`BATCH`] or one line. What finds no room is
 /// counted and dropped.

@@ -138,7 +138,7 @@ pub(super) fn admin(listener: &TcpListener) {
     if !address.ip().is_loopback() {
         warn!(
             address:%,
-            hint = "it can be reached from other machines, and there is no password: whoever does sees the members \
+            hint = "it can be reached from other machines, and there is no password: anyone who does sees the members \
                     and the counters (--admin)";
             "open-to-others"
         );

@@ -105,8 +105,8 @@ fn member_settings(args: &Serve, own: &NodeAddress, discover: Option<Discover>) 
     if let Some(percent) = member.max_tombstones {
         node.max_tombstones = percent;
     }
-    if let Some(tags) = member.max_tags {
-        node.max_tags = tags;
+    if let Some(tags) = member.max_versions {
+        node.max_versions = tags;
     }
     if let Some(patience) = member.join_patience {
         node.join_patience = patience;

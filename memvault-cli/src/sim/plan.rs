@@ -115,7 +115,7 @@ impl Plan {
         let world = &self.world;
         let checks = world.check.as_deref();
         let on_ambiguous = world.on_ambiguous.map(|what| match what {
-            OnAmbiguous::Retag => "retag",
+            OnAmbiguous::Rewrite => "rewrite",
             OnAmbiguous::Error => "error",
         });
         let duration = self.duration.map(|time| format!("{}ms", time.as_millis()));

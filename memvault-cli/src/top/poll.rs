@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use memvault::resp::Reply;
 use memvault_net::driver::NodeAddress;
-use memvault_net::server::{ASKER_NAME, Told};
+use memvault_net::server::{ASKER_NAME, NodeStats};
 
 use super::sample::{Answer, Membership, NodeSample, Sample};
 use crate::cluster::status::{self, Status};
@@ -74,7 +74,8 @@ impl Poller {
         }
     }
 
-    /// The members, from whoever was named or is known and can tell; `None` if there is no cluster, or nobody answers.
+    /// The members, from a node that was named or is known and can tell; `None` if there is no cluster, or nobody
+    /// answers.
     fn members(&mut self) -> Option<(Vec<Seen>, Membership)> {
         let mut addresses: Vec<String> = Vec::new();
         for node in self.known.iter().chain(&self.named) {
@@ -192,6 +193,6 @@ fn question(link: &mut Link) -> Result<Result<Answer, String>, LinkError> {
     Ok(Ok(Answer {
         ping,
         state: state.unwrap_or("up").to_owned(),
-        told: Told::from_info(&text),
+        told: NodeStats::from_info(&text),
     }))
 }

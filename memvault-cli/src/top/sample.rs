@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use memvault_net::server::Told;
+use memvault_net::server::NodeStats;
 
 /// All nodes at one time.
 #[derive(Clone, Debug)]
@@ -46,5 +46,5 @@ pub(super) struct Answer {
     pub(super) ping: Duration,
     /// Such as `serving`; `up` if it does not say.
     pub(super) state: String,
-    pub(super) told: Told,
+    pub(super) told: NodeStats,
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use memvault::ring::Ring;
 use memvault_net::driver::Latency;
-use memvault_net::server::Told;
+use memvault_net::server::NodeStats;
 
 use super::sample::{Membership, NodeSample, Sample};
 
@@ -49,8 +49,8 @@ pub(super) struct Event {
 struct Node {
     address: String,
     condition: Option<Condition>,
-    before: Option<(Duration, Told)>,
-    last: Option<(Duration, Told)>,
+    before: Option<(Duration, NodeStats)>,
+    last: Option<(Duration, NodeStats)>,
     ping: Option<Duration>,
 }
 
@@ -116,7 +116,7 @@ impl Rates {
         ratio(self.hits, self.misses)
     }
 
-    fn between(before: &(Duration, Told), last: &(Duration, Told)) -> Option<Self> {
+    fn between(before: &(Duration, NodeStats), last: &(Duration, NodeStats)) -> Option<Self> {
         let ((before_at, before), (last_at, last)) = (before, last);
         let seconds = last_at.saturating_sub(*before_at).as_secs_f64();
         // One that was started anew counts from zero.
@@ -124,7 +124,7 @@ impl Rates {
             return None;
         }
         let rate =
-            |read: fn(&Told) -> u64| read(last).saturating_sub(read(before)) as f64 / seconds;
+            |read: fn(&NodeStats) -> u64| read(last).saturating_sub(read(before)) as f64 / seconds;
         let answers = last.answer_latency.since(&before.answer_latency);
         let clients = last.client_latency.since(&before.client_latency);
         Some(Self {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memvault_net::driver::Latency;
-use memvault_net::server::Told;
+use memvault_net::server::NodeStats;
 
 use super::plain;
 use super::sample::{Answer, Membership, NodeSample, Sample};
@@ -12,12 +12,12 @@ use super::table::{Column, count, rate, time};
 use crate::output::Style;
 
 /// What a node tells that has done so many operations, half of them hits, so many milliseconds each.
-fn told(uptime_seconds: u64, operations: u64, millis: u64) -> Told {
+fn told(uptime_seconds: u64, operations: u64, millis: u64) -> NodeStats {
     let mut latency = Latency::default();
     for _ in 0..operations {
         latency.record(Duration::from_millis(millis));
     }
-    Told {
+    NodeStats {
         uptime_seconds,
         operations,
         hits: operations / 2,
@@ -26,11 +26,11 @@ fn told(uptime_seconds: u64, operations: u64, millis: u64) -> Told {
         memory_used: 1 << 20,
         memory_limit: Some(4 << 20),
         answer_latency: latency,
-        ..Told::default()
+        ..NodeStats::default()
     }
 }
 
-fn node(id: &str, answer: Result<(&str, Told), &str>) -> NodeSample {
+fn node(id: &str, answer: Result<(&str, NodeStats), &str>) -> NodeSample {
     let answer = answer.map(|(state, told)| Answer {
         ping: Duration::from_micros(300),
         state: state.to_owned(),
@@ -198,7 +198,7 @@ fn sums_are_of_those_that_answer() {
     );
     // One without a limit: all together have none.
     let mut state = State::default();
-    let limitless = Told {
+    let limitless = NodeStats {
         memory_limit: None,
         ..told(1, 0, 1)
     };

@@ -70,9 +70,9 @@ impl<'a> Cluster<'a> {
         }
         // Each state is read from the log, however often it changes.
         args.extend(["--log-repeats", "0", "--end-with-stdin"]);
-        let boot = self.processes[process].logs.len();
+        let incarnation = self.processes[process].logs.len();
         let log = format!(
-            "chaos-{}-{}-{}-{boot}.log",
+            "chaos-{}-{}-{}-{incarnation}.log",
             self.name,
             std::process::id(),
             name(process)

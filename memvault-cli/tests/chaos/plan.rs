@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 
 use crate::network::{CLIENTS, GATEWAY, MEMBERS, Wire};
 use crate::scenario::Faults;
@@ -27,85 +27,84 @@ pub(crate) enum Fault {
 pub(crate) struct Plan(pub(crate) Vec<(Duration, Fault)>);
 
 impl Plan {
-    pub(crate) fn new(faults: Faults, mut chance: Chance, duration: Duration) -> Self {
+    pub(crate) fn new(faults: Faults, mut rng: Rng, duration: Duration) -> Self {
         let mut plan = Vec::new();
         let mut at = Duration::ZERO;
         loop {
-            let gap = Duration::from_millis(50) + chance.duration_below(Duration::from_millis(600));
+            let gap = Duration::from_millis(50) + rng.duration_below(Duration::from_millis(600));
             at += gap;
             if at >= duration {
                 return Self(plan);
             }
             let left = duration - at;
-            let fault = match (faults, chance.below(10)) {
-                (Faults::Kills, _) | (_, 0..4) => kill(&mut chance),
-                (_, 4..6) => freeze(&mut chance, left),
-                _ => wires(&mut chance, left),
+            let fault = match (faults, rng.below(10)) {
+                (Faults::Kills, _) | (_, 0..4) => kill(&mut rng),
+                (_, 4..6) => freeze(&mut rng, left),
+                _ => wires(&mut rng, left),
             };
             plan.push((gap, fault));
         }
     }
 }
 
-fn kill(chance: &mut Chance) -> Fault {
-    let quick = chance.one_in_thousand(500);
+fn kill(rng: &mut Rng) -> Fault {
+    let quick = rng.one_in_thousand(500);
     let longest = Duration::from_millis(if quick { 4 } else { 1500 });
     Fault::Kill {
-        victim: member(chance),
-        down_for: chance.duration_below(longest),
+        victim: member(rng),
+        down_for: rng.duration_below(longest),
     }
 }
 
 /// Short ones most of the time, up to 10 s.
-fn freeze(chance: &mut Chance, left: Duration) -> Fault {
-    let longest = [300, 900, 2_000, 10_000][chance.below(4) as usize];
+fn freeze(rng: &mut Rng, left: Duration) -> Fault {
+    let longest = [300, 900, 2_000, 10_000][rng.below(4) as usize];
     let longest = Duration::from_millis(longest).min(left);
     Fault::Freeze {
         // The gateway, too: a coordinator that wakes up in the middle of its writes.
-        victim: chance.below(MEMBERS as u64 + 1) as usize,
-        frozen_for: Duration::from_millis(100) + chance.duration_below(longest),
+        victim: rng.below(MEMBERS as u64 + 1) as usize,
+        frozen_for: Duration::from_millis(100) + rng.duration_below(longest),
     }
 }
 
-fn wires(chance: &mut Chance, left: Duration) -> Fault {
-    let bad_for =
-        Duration::from_millis(100) + chance.duration_below(Duration::from_secs(3).min(left));
-    let wire = match chance.below(4) {
+fn wires(rng: &mut Rng, left: Duration) -> Fault {
+    let bad_for = Duration::from_millis(100) + rng.duration_below(Duration::from_secs(3).min(left));
+    let wire = match rng.below(4) {
         0 => Wire::Slow {
-            delay: chance.duration_below(Duration::from_millis(70)),
+            delay: rng.duration_below(Duration::from_millis(70)),
             jitter: Duration::from_millis(20),
         },
         1 => Wire::Lossy {
-            percent: 1 + chance.below(10) as u8,
+            percent: 1 + rng.below(10) as u8,
         },
         _ => Wire::Cut,
     };
     Fault::Wires {
-        wires: some_wires(chance),
+        wires: some_wires(rng),
         wire,
         bad_for,
     }
 }
 
 /// A side of the cluster against the rest: both ways or one way, or a single pair of members.
-fn some_wires(chance: &mut Chance) -> Vec<(usize, usize)> {
+fn some_wires(rng: &mut Rng) -> Vec<(usize, usize)> {
     let mut wires = Vec::new();
     let (out, back) =
-        [(true, true), (true, true), (true, false), (false, true)][chance.below(4) as usize];
+        [(true, true), (true, true), (true, false), (false, true)][rng.below(4) as usize];
     let mut both = |a: usize, b: usize| {
         wires.extend(out.then_some((a, b)));
         wires.extend(back.then_some((b, a)));
     };
-    if chance.one_in_thousand(200) {
-        let a = member(chance);
-        let b = (a + 1 + chance.below(MEMBERS as u64 - 1) as usize) % MEMBERS;
+    if rng.one_in_thousand(200) {
+        let a = member(rng);
+        let b = (a + 1 + rng.below(MEMBERS as u64 - 1) as usize) % MEMBERS;
         both(a, b);
         return wires;
     }
-    let alone = member(chance);
-    let two = chance.one_in_thousand(500);
+    let alone = member(rng);
+    let two = rng.one_in_thousand(500);
     // Gateway and clients are on the side of the majority or on the other one.
-    let stray = chance.below(1 << 4) as usize;
+    let stray = rng.below(1 << 4) as usize;
     let is_cut_off = |process: usize| match process {
         GATEWAY => stray & 3 == 0,
         CLIENTS => stray >> 2 == 0,
@@ -122,8 +121,8 @@ fn some_wires(chance: &mut Chance) -> Vec<(usize, usize)> {
     wires
 }
 
-fn member(chance: &mut Chance) -> usize {
-    chance.below(MEMBERS as u64) as usize
+fn member(rng: &mut Rng) -> usize {
+    rng.below(MEMBERS as u64) as usize
 }
 
 impl fmt::Display for Fault {

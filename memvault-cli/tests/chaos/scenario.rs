@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 
 use crate::clients::Clients;
 use crate::cluster::Cluster;
@@ -51,7 +51,7 @@ impl Scenario {
             "{}: MEMVAULT_CHAOS_SEED={} for {:?}",
             self.name, self.seed, self.duration
         );
-        let plan = Plan::new(self.faults, Chance::new(self.seed), self.duration);
+        let plan = Plan::new(self.faults, Rng::new(self.seed), self.duration);
         let cluster = Cluster::start(network, self.name);
         let history = History::new();
         let mut nemesis = Nemesis::new(network, cluster, plan, &history);

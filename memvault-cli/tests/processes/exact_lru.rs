@@ -1,6 +1,6 @@
 //! `serve --max-entries` against a naive LRU: hit for hit the same, as a client sees it.
 
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 
 use crate::process::{Process, free_ports};
 use crate::redis::{Redis, ok};
@@ -38,16 +38,12 @@ fn a_trace_of_keys_hits_exactly_when_a_naive_lru_does() {
             keys: Vec::new(),
             max,
         };
-        let mut chance = Chance::new(max as u64);
+        let mut rng = Rng::new(max as u64);
         let mut hits = 0;
         for step in 0..5_000 {
             // Half of the requests go to few keys: both hits and evictions are frequent.
-            let space = if chance.one_in_thousand(500) {
-                50
-            } else {
-                3000
-            };
-            let number = chance.below(space);
+            let space = if rng.one_in_thousand(500) { 50 } else { 3000 };
+            let number = rng.below(space);
             let key = format!("key:{number}");
             let found = !redis.ask(&["GET", &key]).is_null();
             if !found {

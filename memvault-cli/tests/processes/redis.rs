@@ -43,7 +43,7 @@ impl Redis {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// Like [`ask`](Self::ask), for connections that may fail.
+    /// Like [`info_client`](Self::ask), for connections that may fail.
     pub(crate) fn try_ask(&mut self, command: &[&str]) -> io::Result<Reply> {
         let mut replies = self.pipeline(&[command.to_vec()])?;
         replies.pop().ok_or_else(|| ErrorKind::UnexpectedEof.into())

@@ -57,7 +57,7 @@ fn greeting(number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let hello = Hello {
         node_id: format!("stranger-{number}"),
-        boot: 1,
+        incarnation: 1,
         digest: 0,
         replicas: 2,
         is_member: true,

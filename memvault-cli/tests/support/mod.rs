@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A generous limit for things that must happen in the end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The binary, without the settings of whoever runs the tests.
+/// The binary, without the settings of those who run the tests.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_memvault"));
     command.args(args);

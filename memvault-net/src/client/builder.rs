@@ -9,7 +9,7 @@ use smol::lock::Semaphore;
 
 use super::error::Error;
 use super::events::Subscribers;
-use super::promise::promise;
+use super::oneshot::channel;
 use super::thread::{self, Readiness};
 use super::{Client, Shared};
 use crate::driver::{NodeAddress, Settings};
@@ -160,13 +160,13 @@ impl Builder {
     /// - [`Error::Unreachable`]: no node serves; it lists every node with the reason.
     /// - [`Error::Thread`]: the operating system gives no thread.
     pub async fn connect(mut self) -> Result<Client, Error> {
-        self.settle()?;
+        self.validate()?;
         self.settings.node.write_level = self.levels.write;
         self.settings.node.read_level = self.levels.read;
         // A node refuses what is too much; here, callers wait.
         self.settings.node.max_requests = usize::MAX;
         let subscribers = Arc::new(Subscribers::default());
-        let (ready, readiness) = promise();
+        let (ready, readiness) = channel();
         let wait = Readiness {
             timeout: self.ready_timeout,
             attempt: self.settings.connect_timeout,
@@ -179,7 +179,7 @@ impl Builder {
                 orders,
                 in_flight: Arc::new(Semaphore::new(self.max_requests.max(1))),
                 subscribers,
-                flights: Arc::default(),
+                single_flight: Arc::default(),
                 max_key_len: limits.max_key_len,
                 max_value_len: limits.max_bulk_len,
             }),
@@ -190,7 +190,7 @@ impl Builder {
     }
 
     /// Brings members and addresses into the settings.
-    fn settle(&mut self) -> Result<(), Error> {
+    fn validate(&mut self) -> Result<(), Error> {
         let nodes = self.cluster.iter().map(|text| text.parse());
         let nodes: Vec<NodeAddress> = nodes.collect::<Result<_, _>>()?;
         self.settings.node.members = nodes.iter().map(|node| Member::new(&node.id)).collect();

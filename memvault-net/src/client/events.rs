@@ -1,4 +1,4 @@
-//! What happens to the nodes, for whoever wants to know.
+//! What happens to the nodes, for anyone who wants to know.
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};

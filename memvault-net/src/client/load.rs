@@ -12,7 +12,7 @@ use std::time::Duration;
 use memvault::replication::{Answer, Bytes, Lease, Request};
 use memvault::time::Timestamp;
 
-use super::flights::{Landing, Part, Phase, Pilot};
+use super::single_flight::{Leader, Outcome, Part, Phase};
 use super::{Client, Error};
 use crate::clock::wall;
 
@@ -63,9 +63,9 @@ impl Client {
     /// future is dropped, or it panics, the next one takes over.
     ///
     /// **Nothing stale is left behind.** The fill is refused if the key was set, deleted or changed by a request that
-    /// began after `loader` was called, whoever made it. So if whoever changes the database deletes the key *after*
-    /// that ([`del`](Self::del) or [`refresh`](Self::refresh), not [`set`](Self::set) with what was written), no
-    /// load that began before the change survives it. At the level
+    /// began after `loader` was called, no matter who made it. So if a program that changes the database deletes the
+    /// key *after* that ([`del`](Self::del) or [`refresh`](Self::refresh), not [`set`](Self::set) with what was
+    /// written), no load that began before the change survives it. At the level
     /// [`Quorum`](memvault::replication::Level::Quorum) for writes and reads this holds under every fault that
     /// RELIABILITY.md names; at the default level it does without faults.
     ///
@@ -109,12 +109,12 @@ impl Client {
             Ok(None) => None,
             Err(error) => Some(error),
         };
-        let mut part = self.shared.flights.board(&key);
+        let mut part = self.shared.single_flight.join(&key);
         loop {
             match part {
-                Part::Fly(pilot) => return self.fly(&key, ttl, loader, trouble, pilot).await,
-                Part::Wait(passenger) => match passenger.arrive().await {
-                    Ok(landing) => return landing.map_err(Error::Load),
+                Part::Lead(leader) => return self.fly(&key, ttl, loader, trouble, leader).await,
+                Part::Wait(waiter) => match waiter.wait().await {
+                    Ok(outcome) => return outcome.map_err(Error::Load),
                     Err(next) => part = next,
                 },
             }
@@ -153,7 +153,7 @@ impl Client {
         ttl: Duration,
         loader: L,
         trouble: Option<Error>,
-        pilot: Pilot,
+        leader: Leader,
     ) -> Result<Fetched, Error>
     where
         L: FnOnce() -> F,
@@ -161,18 +161,18 @@ impl Client {
         V: AsRef<[u8]>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        pilot.enter(Phase::Asking);
+        leader.enter(Phase::Asking);
         let lease = match trouble {
             Some(error) => Err(error),
             None => self.lease(key).await,
         };
-        let landing = match lease {
+        let outcome = match lease {
             Ok(Leave::Value(value)) => Ok(Fetched::cached(value)),
-            Ok(Leave::Fill(lease)) => self.load(key, ttl, loader, Ok(lease), &pilot).await,
-            Err(error) => self.load(key, ttl, loader, Err(error), &pilot).await,
+            Ok(Leave::Fill(lease)) => self.load(key, ttl, loader, Ok(lease), &leader).await,
+            Err(error) => self.load(key, ttl, loader, Err(error), &leader).await,
         };
-        pilot.land(landing.clone());
-        landing.map_err(Error::Load)
+        leader.finish(outcome.clone());
+        outcome.map_err(Error::Load)
     }
 
     async fn lease(&self, key: &Bytes) -> Result<Leave, Error> {
@@ -189,21 +189,21 @@ impl Client {
         ttl: Duration,
         loader: L,
         lease: Result<Lease, Error>,
-        pilot: &Pilot,
-    ) -> Landing
+        leader: &Leader,
+    ) -> Outcome
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Option<V>, E>>,
         V: AsRef<[u8]>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        pilot.enter(Phase::Loading);
+        leader.enter(Phase::Loading);
         let loaded = loader().await.map_err(|error| Arc::from(error.into()))?;
         let Some(value) = loaded else {
             return Ok(Fetched::loaded(None, Stored::Nothing));
         };
         let value = Bytes::from(value.as_ref());
-        pilot.enter(Phase::Filling);
+        leader.enter(Phase::Filling);
         let stored = match lease {
             Ok(lease) => self.fill(key, &value, ttl, lease).await,
             Err(error) => Stored::No(Arc::new(error)),

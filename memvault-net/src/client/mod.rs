@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! any task, any executor                        the client's own thread
-//! Client::get ---- request, Promise ---->  Driver (ring, coordinator, one connection per node)
+//! Client::get ---- request, Sender ---->  Driver (ring, coordinator, one connection per node)
 //!             <--- outcome -------------
 //! ```
 //!
@@ -32,10 +32,10 @@
 mod builder;
 mod error;
 mod events;
-mod flights;
 mod json;
 mod load;
-mod promise;
+mod oneshot;
+mod single_flight;
 mod thread;
 
 use std::sync::Arc;
@@ -55,8 +55,8 @@ pub use load::{Fetched, Source, Stored};
 use crate::clock::wall;
 use crate::driver::PeerReport;
 use events::Subscribers;
-use flights::Flights;
-use promise::promise;
+use oneshot::channel;
+use single_flight::SingleFlight;
 use thread::Order;
 
 /// A handle on a cluster. Cheap to clone; clones share everything but their [levels](Self::with_levels).
@@ -74,7 +74,7 @@ struct Shared {
     /// One permit for each request that may be in flight.
     in_flight: Arc<Semaphore>,
     subscribers: Arc<Subscribers>,
-    flights: Arc<Flights>,
+    single_flight: Arc<SingleFlight>,
     max_key_len: usize,
     max_value_len: usize,
 }
@@ -212,7 +212,8 @@ impl Client {
         }
     }
 
-    /// The values of several keys, in their order. Asks all nodes at once, for [`SLICE_KEYS`] keys at a time; not atomic.
+    /// The values of several keys, in their order. Asks all nodes at once, for [`SLICE_KEYS`] keys at a time; not
+    /// atomic.
     ///
     /// # Errors
     /// If one of the keys could not be read; see [`Error`].
@@ -261,7 +262,7 @@ impl Client {
     /// See [`Error`].
     pub async fn request(&self, request: Request) -> Result<Answer, Error> {
         let permit = self.shared.in_flight.acquire_arc().await;
-        let (answered, outcome) = promise();
+        let (answered, outcome) = channel();
         let order = Order::Request {
             request,
             levels: self.levels,
@@ -283,7 +284,7 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn node_statistics(&self) -> Result<Vec<PeerReport>, Error> {
-        let (answered, reports) = promise();
+        let (answered, reports) = channel();
         self.order(Order::Nodes { answered })?;
         reports.await.ok_or(Error::Closed)
     }
@@ -293,7 +294,7 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn statistics(&self) -> Result<NodeStatistics, Error> {
-        let (answered, statistics) = promise();
+        let (answered, statistics) = channel();
         self.order(Order::Statistics { answered })?;
         statistics.await.ok_or(Error::Closed)
     }

@@ -13,7 +13,7 @@ use smol::lock::SemaphoreGuardArc;
 
 use super::error::{Error, NodeProblem};
 use super::events::Subscribers;
-use super::promise::Promise;
+use super::oneshot;
 use crate::driver::{Driver, PeerReport, Settings};
 
 /// What a handle asks of the thread.
@@ -21,15 +21,15 @@ pub(super) enum Order {
     Request {
         request: Request,
         levels: Levels,
-        answered: Promise<Result<Answer, Error>>,
+        answered: oneshot::Sender<Result<Answer, Error>>,
         /// Given back when the request is answered, whether or not anybody still waits.
         permit: SemaphoreGuardArc,
     },
     Nodes {
-        answered: Promise<Vec<PeerReport>>,
+        answered: oneshot::Sender<Vec<PeerReport>>,
     },
     Statistics {
-        answered: Promise<NodeStatistics>,
+        answered: oneshot::Sender<NodeStatistics>,
     },
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Readiness {
     pub(super) timeout: Duration,
     /// How long one connection attempt may take.
     pub(super) attempt: Duration,
-    pub(super) ready: Promise<Result<(), Error>>,
+    pub(super) ready: oneshot::Sender<Result<(), Error>>,
 }
 
 /// Starts the thread. It ends when all senders of orders are gone.
@@ -53,7 +53,7 @@ pub(super) fn start(
         let executor = Rc::new(LocalExecutor::new());
         match Driver::new(&executor, settings) {
             Ok(driver) => run(&executor, &driver, &subscribers, readiness, orders),
-            Err(error) => readiness.ready.keep(Err(error.into())),
+            Err(error) => readiness.ready.send(Err(error.into())),
         }
     };
     let builder = thread::Builder::new().name("memvault-client".into());
@@ -101,11 +101,11 @@ fn take(driver: &Driver, order: Order) {
                     None => Error::Failed(failure),
                 });
                 drop(permit);
-                answered.keep(result);
+                answered.send(result);
             });
         }
-        Order::Nodes { answered } => answered.keep(driver.peers()),
-        Order::Statistics { answered } => answered.keep(driver.statistics()),
+        Order::Nodes { answered } => answered.send(driver.peers()),
+        Order::Statistics { answered } => answered.send(driver.statistics()),
     }
 }
 
@@ -136,10 +136,10 @@ async fn watch(driver: &Driver, readiness: Readiness) {
         let all_tried = reports.iter().all(is_tried) || waited >= readiness.attempt + TRY_MARGIN;
         let serves = reports.iter().any(is_serving);
         if serves && all_tried {
-            return readiness.ready.keep(Ok(()));
+            return readiness.ready.send(Ok(()));
         }
         if !serves && all_tried && waited >= readiness.timeout {
-            return readiness.ready.keep(Err(Error::Unreachable {
+            return readiness.ready.send(Err(Error::Unreachable {
                 nodes: problems(&reports),
                 tried_for: Some(waited),
             }));

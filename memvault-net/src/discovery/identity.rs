@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One start of a member's process, and where it is reached.
 ///
-/// Among several with one id the one with the higher `(boot, bump)` counts.
+/// Among several with one id the one with the higher `(incarnation, bump)` counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Identity {
@@ -16,8 +16,8 @@ pub struct Identity {
     /// Where it is reached, by TCP and by UDP.
     pub address: SocketAddr,
     /// Grows with every start of the process: a restarted member counts instead of its former self.
-    pub boot: u64,
-    /// Grows when a living process was taken for dead. Apart from `boot`, so that it does not look restarted.
+    pub incarnation: u64,
+    /// Grows when a living process was taken for dead. Apart from `incarnation`, so that it does not look restarted.
     pub bump: u32,
     /// Of the id: compared for every member that a datagram tells of.
     #[serde(skip)]
@@ -43,7 +43,7 @@ pub enum IdentityError {
 struct Unchecked {
     id: String,
     address: SocketAddr,
-    boot: u64,
+    incarnation: u64,
     bump: u32,
 }
 
@@ -52,7 +52,7 @@ impl Identity {
     ///
     /// # Errors
     /// See [`IdentityError`].
-    pub fn new(id: String, address: SocketAddr, boot: u64) -> Result<Self, IdentityError> {
+    pub fn new(id: String, address: SocketAddr, incarnation: u64) -> Result<Self, IdentityError> {
         if !(1..=MAX_ID_LEN).contains(&id.len()) {
             Err(IdentityError::IdLength)
         } else if id.contains(|c: char| c.is_control() || c == ',') {
@@ -64,14 +64,14 @@ impl Identity {
                 hash: token(id.as_bytes()).0,
                 id,
                 address,
-                boot,
+                incarnation,
                 bump: 0,
             })
         }
     }
 
     fn rank(&self) -> (u64, u32, SocketAddr) {
-        (self.boot, self.bump, self.address)
+        (self.incarnation, self.bump, self.address)
     }
 }
 
@@ -99,7 +99,7 @@ impl TryFrom<Unchecked> for Identity {
     type Error = IdentityError;
 
     fn try_from(raw: Unchecked) -> Result<Self, IdentityError> {
-        let identity = Self::new(raw.id, raw.address, raw.boot)?;
+        let identity = Self::new(raw.id, raw.address, raw.incarnation)?;
         Ok(Self {
             bump: raw.bump,
             ..identity

@@ -35,7 +35,7 @@ use foca::{
     Codec, Config, Error, Foca, Header, Message, NoCustomBroadcast, OwnedNotification,
     PeriodicParams, PostcardCodec,
 };
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 use memvault::time::Instant;
 
 use frame::{Frame, HEAD, MALFORMED, MAX_DATAGRAM};
@@ -50,7 +50,7 @@ pub const MAX_KNOWN: usize = 4096;
 pub struct Discovery {
     gossip: Gossip,
     wishes: Wishes,
-    chance: Chance,
+    rng: Rng,
     seeds: Vec<SocketAddr>,
     /// When to ask again who is there, while nobody is known to be.
     ask_at: Instant,
@@ -106,11 +106,11 @@ impl Discovery {
     /// Starts to look for others. `seed` is for random choices.
     #[must_use]
     pub fn new(me: Identity, seeds: Vec<SocketAddr>, seed: u64, now: Instant) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut rng = Rng::new(seed);
         Self {
-            gossip: gossip(me, &mut chance),
+            gossip: gossip(me, &mut rng),
             wishes: Wishes::default(),
-            chance,
+            rng,
             seeds,
             ask_at: now,
             complain_at: now + PATIENCE,
@@ -208,7 +208,7 @@ impl Discovery {
         let question = Frame::Ask(self.identity().clone()).encode();
         let datagrams = asked.iter().map(|to| (*to, question.clone()));
         self.wishes.datagrams.extend(datagrams);
-        self.ask_at = now + ASK_EVERY + self.chance.duration_below(ASK_EVERY / 4);
+        self.ask_at = now + ASK_EVERY + self.rng.duration_below(ASK_EVERY / 4);
         if self.complain_at <= now && !asked.is_empty() {
             self.complain_at = now + REPEAT;
             self.news.push_back(News::NoAnswer { asked });
@@ -233,11 +233,11 @@ impl Discovery {
         if other.id == me.id {
             return;
         }
-        let former = known.filter(|known| known.id == me.id && known.boot > me.boot);
-        let boot = former.and_then(|former| former.boot.checked_add(1));
-        if let Some(boot) = boot {
+        let former = known.filter(|known| known.id == me.id && known.incarnation > me.incarnation);
+        let incarnation = former.and_then(|former| former.incarnation.checked_add(1));
+        if let Some(incarnation) = incarnation {
             let mut me = me.clone();
-            me.boot = boot;
+            me.incarnation = incarnation;
             // It only fails for the identity that there is already.
             let _ = self.gossip.change_identity(me, self.wishes.at(now));
         }
@@ -282,7 +282,7 @@ impl Discovery {
         // Under the present identity others may hold it for dead.
         let me = self.identity().clone();
         let me = foca::Identity::renew(&me).unwrap_or(me);
-        self.gossip = gossip(me, &mut self.chance);
+        self.gossip = gossip(me, &mut self.rng);
         self.wishes.clear_timers();
         self.wishes.notes.clear();
         self.ask_at = now + ASK_EVERY;
@@ -305,7 +305,7 @@ impl Discovery {
                     if !self.members().any(|member| *member == after) {
                         continue;
                     }
-                    if before.boot == after.boot {
+                    if before.incarnation == after.incarnation {
                         News::Found(after)
                     } else {
                         News::Restarted(after)
@@ -325,8 +325,8 @@ impl Discovery {
     }
 }
 
-fn gossip(me: Identity, chance: &mut Chance) -> Gossip {
-    let dice = Dice(Chance::new(chance.next_u64()));
+fn gossip(me: Identity, rng: &mut Rng) -> Gossip {
+    let dice = Dice(Rng::new(rng.next_u64()));
     Foca::new(me, config(), dice, PostcardCodec)
 }
 

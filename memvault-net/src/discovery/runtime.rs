@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use foca::{Notification, OwnedNotification, Runtime, Timer};
-use memvault::chance::Chance;
+use memvault::rng::Rng;
 use memvault::time::Instant;
 
 use super::Identity;
@@ -64,7 +64,7 @@ impl Runtime<Identity> for Wishes {
 }
 
 /// Random numbers of the core's kind, for foca.
-pub(super) struct Dice(pub(super) Chance);
+pub(super) struct Dice(pub(super) Rng);
 
 impl rand::TryRng for Dice {
     type Error = Infallible;

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 /// whose next time-out moves with every request, leaves the operating system's timer alone.
 pub(super) struct Alarm {
     due: Cell<Instant>,
-    /// Whoever waits for the alarm with a timer that may have become too late.
+    /// The task that waits for the alarm with a timer that may have become too late.
     waker: Cell<Option<Waker>>,
     task: RefCell<Option<Task<()>>>,
 }

@@ -51,8 +51,9 @@ impl Driver {
             return Ok(());
         };
         // Grows from start to start; two starts within a millisecond differ by chance.
-        let boot = wall().as_millis() << 16 | u64::from(fastrand::u16(..));
-        let me = Identity::new(id, discover.address, boot).map_err(DiscoverError::Identity)?;
+        let incarnation = wall().as_millis() << 16 | u64::from(fastrand::u16(..));
+        let me =
+            Identity::new(id, discover.address, incarnation).map_err(DiscoverError::Identity)?;
         let socket = Async::new(socket).map_err(DiscoverError::Socket)?;
         let clock = self.0.clock;
         let seed = fastrand::u64(..);
@@ -150,7 +151,7 @@ impl Finder {
 
     /// Tells the node what is new; everything, if it has another member list than before.
     fn tell(&mut self, driver: &Driver) {
-        let epoch = driver.inspect(|node| node.document().epoch);
+        let epoch = driver.inspect(|node| node.membership().epoch);
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
             driver.found(self.discovery.identity());

@@ -139,7 +139,7 @@ impl Driver {
         }
     }
 
-    /// Closes inbound links on which nothing was heard for too long, as whoever opened them is gone, and links on which
+    /// Closes inbound links on which nothing was heard for too long, as their opener is gone, and links on which
     /// nothing is taken.
     fn close_dead(&self, now: Now) {
         let (now_then, timeout) = (now.instant, self.0.idle_timeout);

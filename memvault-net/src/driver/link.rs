@@ -155,7 +155,7 @@ pub(super) enum Incoming {
 pub(super) enum Codec {
     /// As our own nodes do.
     Messages(Box<Inbox>),
-    /// Plain Redis. Shared with whoever asks.
+    /// Plain Redis. Shared with those who ask.
     Plain(Rc<RefCell<PlainLink>>),
 }
 

@@ -12,8 +12,8 @@
 //! gateway. The node decides everything; the driver owns the sockets, the clock and the timer.
 //!
 //! After every input the driver does what the node asks and sets its one timer anew if something became due
-//! sooner. All small messages that are queued for a link before its writer runs leave in one send; large ones in pieces,
-//! after them and between them. No read and no write keeps the thread for more than 64 KiB.
+//! sooner. All small messages that are queued for a link before its writer runs leave in one send; large ones in
+//! pieces, after them and between them. No read and no write keeps the thread for more than 64 KiB.
 //!
 //! Limits: [`Settings`] names them with their defaults.
 
@@ -41,7 +41,7 @@ use std::time::Duration;
 use async_executor::LocalExecutor;
 use futures_lite::{AsyncRead, AsyncWrite};
 use memvault::cluster::ClusterEngine;
-use memvault::connection::Facts;
+use memvault::connection::StoreInfo;
 use memvault::replication::{
     ConfigError, Event, Levels, Node, NodeState, NodeStatistics, Outcome, Request,
 };
@@ -52,7 +52,7 @@ pub use address::{AddressError, NodeAddress};
 pub use discover::DiscoverError;
 pub use latency::Latency;
 pub use peer::PeerReport;
-pub use requests::Caller;
+pub use requests::ReplySink;
 pub use settings::{Discover, Settings};
 
 use crate::clock::Clock;
@@ -113,14 +113,14 @@ impl Driver {
         let clock = Clock::start();
         let now = clock.now();
         let limits = settings.link_limits();
-        let (boot, seed) = (fastrand::u32(..), fastrand::u64(..));
+        let (incarnation, seed) = (fastrand::u32(..), fastrand::u64(..));
         let mut config = settings.node;
         for member in &mut config.members {
             if let Some(address) = settings.addresses.get(&member.id) {
                 member.address.clone_from(address);
             }
         }
-        let node = Node::new(config, boot, seed, settings.entries, now)?;
+        let node = Node::new(config, incarnation, seed, settings.entries, now)?;
         let mut peers = PeerLog::new(settings.addresses);
         for peer in node.peers() {
             peers.know(peer.index, peer.id, peer.address);
@@ -189,19 +189,19 @@ impl Driver {
         self.drive(now);
     }
 
-    /// Has the commands of one client of a server, which has a number from 1 on, carried out by the cluster: `process` gets an engine for
-    /// [`Connection::process`](memvault::connection::Connection::process), and the time to call it with.
-    /// Afterwards the driver does what the node asks; replies that are deferred go to `caller`, some of them
+    /// Has the commands of one client of a server, which has a number from 1 on, carried out by the cluster: `process`
+    /// gets an engine for [`Connection::process`](memvault::connection::Connection::process), and the time to call it
+    /// with. Afterwards the driver does what the node asks; replies that are deferred go to `caller`, some of them
     /// before this returns.
     ///
     /// # Panics
-    /// If `process` calls this driver, or if [`Caller::complete`] needs something that is borrowed meanwhile:
+    /// If `process` calls this driver, or if [`ReplySink::complete`] needs something that is borrowed meanwhile:
     /// borrow the connection within `process`.
     pub fn with_engine<R>(
         &self,
-        (caller, number): (&Rc<dyn Caller>, u64),
+        (caller, number): (&Rc<dyn ReplySink>, u64),
         levels: Levels,
-        process: impl FnOnce(Timestamp, &mut ClusterEngine<'_, Rc<dyn Caller>>) -> R,
+        process: impl FnOnce(Timestamp, &mut ClusterEngine<'_, Rc<dyn ReplySink>>) -> R,
     ) -> R {
         let now = self.now();
         let result = {
@@ -306,9 +306,9 @@ impl Driver {
 
     /// The state of the node in numbers, as `INFO` tells it.
     #[must_use]
-    pub fn facts(&self) -> Facts {
+    pub fn store_info(&self) -> StoreInfo {
         let requests = self.0.requests.borrow();
-        requests.clients.facts(&self.0.node.borrow())
+        requests.clients.store_info(&self.0.node.borrow())
     }
 
     /// Leaves so much of the budget of entries unused; up to `limit` entries go for it. Returns whether there are more.

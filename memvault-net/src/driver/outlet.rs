@@ -26,7 +26,7 @@ pub(super) struct Outlet {
     stuck_since: Cell<Instant>,
     is_closing: Cell<bool>,
     writer: Cell<Option<Waker>>,
-    /// Whoever waits until less waits here.
+    /// The task that waits until less waits here.
     drained: Cell<Option<Waker>>,
 }
 

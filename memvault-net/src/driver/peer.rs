@@ -28,7 +28,7 @@ pub struct PeerReport {
     /// What it said last that it can be used for.
     pub state: NodeState,
     /// How far it has come with fetching its keys; `None` if it has them all, or has not said.
-    pub gaining: Option<Progress>,
+    pub pending: Option<Progress>,
     /// Questions sent to it, without greetings and heartbeats.
     pub requests: u64,
     /// Of these, those that it has not answered yet.
@@ -243,7 +243,7 @@ impl PeerLog {
             is_up: status.is_up,
             is_suspect: status.is_suspect,
             state: status.state,
-            gaining: status.gaining,
+            pending: status.pending,
             requests: peer.requests,
             in_flight: peer.in_flight,
             failures: peer.failures,

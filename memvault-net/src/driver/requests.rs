@@ -12,11 +12,11 @@ use memvault::time::Timestamp;
 
 /// A client of a server, whose commands the cluster carries out; see
 /// [`Driver::with_engine`](super::Driver::with_engine).
-pub trait Caller {
+pub trait ReplySink {
     /// The reply to the command that was deferred under this id is there: `encode` appends it.
     ///
     /// To be handed to [`Connection::complete`](memvault::connection::Connection::complete). Called while the
-    /// driver is at work: note the reply and wake whoever sends it, but do not go on with the next command
+    /// driver is at work: note the reply and wake the task that sends it, but do not go on with the next command
     /// from here.
     fn complete(&self, request: u64, encode: &mut dyn FnMut(&mut Vec<u8>));
 }
@@ -24,15 +24,15 @@ pub trait Caller {
 /// Who waits for which request. One counter gives all ids, so that no two requests of a node share one.
 pub(super) struct Requests {
     /// Requests that are commands of clients.
-    pub(super) clients: cluster::Requests<Rc<dyn Caller>>,
+    pub(super) clients: cluster::Requests<Rc<dyn ReplySink>>,
     /// Requests of this program.
     own: HashMap<u64, Box<dyn FnOnce(Outcome)>, ahash::RandomState>,
 }
 
-/// Whoever waits for one outcome.
+/// The task that waits for one outcome.
 pub(super) enum Waiting {
     Own(Box<dyn FnOnce(Outcome)>),
-    Client(cluster::Waiting<Rc<dyn Caller>>),
+    Client(cluster::Waiting<Rc<dyn ReplySink>>),
 }
 
 /// Where the outcome of one request is left for the future that waits for it.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_executor::LocalExecutor;
-use memvault::connection::{Facts, Hosted, Progress};
+use memvault::connection::{Hosted, Progress, StoreInfo};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
 use memvault::time::Timestamp;
@@ -14,7 +14,7 @@ use super::client::Client;
 use super::clients::Clients;
 use super::shards::Shard;
 use crate::clock::wall;
-use crate::driver::{Caller, Driver};
+use crate::driver::{Driver, ReplySink};
 use crate::hasher::seeded;
 
 /// A store of this server's own, one shard of such a store per thread, or the cluster.
@@ -46,7 +46,7 @@ impl Backend {
         &self,
         host: &Clients,
         client: &Rc<Client>,
-        caller: &Rc<dyn Caller>,
+        caller: &Rc<dyn ReplySink>,
     ) -> Progress {
         match self {
             Self::Single(store) => {
@@ -92,8 +92,8 @@ impl Backend {
         }
     }
 
-    /// Leaves so much of the budget of this thread's store unused, and evicts for it, `slice` by `slice`, while there is
-    /// more to evict and `goes_on`. Returns whether there is.
+    /// Leaves so much of the budget of this thread's store unused, and evicts for it, `slice` by `slice`, while there
+    /// is more to evict and `goes_on`. Returns whether there is.
     pub(super) fn withhold(&self, bytes: usize, slice: usize, goes_on: impl Fn() -> bool) -> bool {
         let until = |withhold: &mut dyn FnMut() -> bool| loop {
             let has_more = withhold();
@@ -120,11 +120,11 @@ impl Backend {
     }
 
     /// The state of what is stored, in numbers.
-    pub(super) fn facts(&self) -> Facts {
+    pub(super) fn store_info(&self) -> StoreInfo {
         match self {
-            Self::Single(store) => Facts::of_store(&store.borrow()),
-            Self::Shard(shard) => shard.facts(),
-            Self::Cluster { driver, .. } => driver.facts(),
+            Self::Single(store) => StoreInfo::of_store(&store.borrow()),
+            Self::Shard(shard) => shard.store_info(),
+            Self::Cluster { driver, .. } => driver.store_info(),
         }
     }
 

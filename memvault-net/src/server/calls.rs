@@ -1,6 +1,6 @@
 //! How often clients called each command, and how much time the server spent on that.
 //!
-//! Every thread counts for itself, in memory that it alone writes; whoever wants to know adds all threads up. So a
+//! Every thread counts for itself, in memory that it alone writes; anyone who wants to know adds all threads up. So a
 //! command costs an addition and a note, and no thread waits for another.
 //!
 //! Time: a turn is what a client has sent by the time it is read, one command or a whole pipeline. The clock is read
@@ -106,14 +106,14 @@ impl Default for Counters {
 
 /// The pen of one thread.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct ThreadCounters {
     all: Arc<Calls>,
     own: Arc<Counters>,
     /// The commands of this turn, whose time is not known yet.
     turn: RefCell<Vec<Name>>,
 }
 
-impl Tally {
+impl ThreadCounters {
     /// Of the thread with this number.
     pub(super) fn new(all: &Arc<Calls>, thread: usize) -> Self {
         Self {
@@ -208,12 +208,12 @@ mod tests {
     #[test]
     fn threads_add_up_and_a_reset_counts_for_all() {
         let calls = Arc::new(Calls::new(2));
-        let tallies = [0, 1].map(|thread| Tally::new(&calls, thread));
+        let tallies = [0, 1].map(|thread| ThreadCounters::new(&calls, thread));
         let begun = Instant::now();
-        for tally in &tallies {
-            tally.count(Name::Get);
-            tally.end_turn(begun);
-            tally.received(10);
+        for counters in &tallies {
+            counters.count(Name::Get);
+            counters.end_turn(begun);
+            counters.received(10);
         }
         tallies[1].time(Name::Set);
         tallies[1].end_turn(begun);

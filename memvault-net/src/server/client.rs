@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use memvault::connection::{Completed, Config, Connection, Fault};
 
-use super::calls::Tally;
+use super::calls::ThreadCounters;
 use super::ledger::Account;
-use crate::driver::Caller;
+use crate::driver::ReplySink;
 
 /// One client.
 pub(super) struct Client {
@@ -17,7 +17,7 @@ pub(super) struct Client {
     /// How much memory it takes.
     pub(super) account: Account,
     /// Where errors are counted that come late.
-    tally: Rc<Tally>,
+    counters: Rc<ThreadCounters>,
     /// When it last sent something.
     heard_at: Cell<Instant>,
     /// How often it sent something.
@@ -34,11 +34,11 @@ impl Client {
         id: u64,
         address: &str,
         config: Config,
-        tally: Rc<Tally>,
+        counters: Rc<ThreadCounters>,
         account: Account,
     ) -> Self {
         Self {
-            tally,
+            counters,
             account,
             connection: RefCell::new(Connection::new(id, address, config)),
             heard_at: Cell::new(Instant::now()),
@@ -96,7 +96,7 @@ impl Client {
     }
 }
 
-impl Caller for Client {
+impl ReplySink for Client {
     fn complete(&self, request: u64, encode: &mut dyn FnMut(&mut Vec<u8>)) {
         let completed = self.connection.borrow_mut().complete(request, encode);
         if let Some(Completed {
@@ -104,7 +104,7 @@ impl Caller for Client {
             error: Some(code),
         }) = completed
         {
-            self.tally.count_error(Some(name), Fault::Failed, code);
+            self.counters.count_error(Some(name), Fault::Failed, code);
         }
         self.has_news.set(true);
         self.wake();

@@ -16,10 +16,10 @@ use memvault::replication::Event;
 
 use super::Config;
 use super::backend::Backend;
-use super::calls::Tally;
+use super::calls::ThreadCounters;
 use super::client::Client;
+use super::connection_limit::{ConnectionLimit, Permit};
 use super::meter::Meter;
-use super::seats::{Seat, Seats};
 use super::sockets::Socket;
 use super::task::ClientTask;
 
@@ -34,13 +34,13 @@ pub(super) struct Clients {
     pub(super) address: Option<SocketAddr>,
     clients: RefCell<BTreeMap<u64, Rc<Client>>>,
     /// How many clients there are on all threads.
-    pub(super) seats: Arc<Seats>,
+    pub(super) connection_limit: Arc<ConnectionLimit>,
     /// How long requests take, on all threads.
     pub(super) meter: Arc<Meter>,
     /// What this thread counts.
-    pub(super) tally: Rc<Tally>,
+    pub(super) counters: Rc<ThreadCounters>,
     is_stopping: Cell<bool>,
-    /// Whoever waits for the last client to go.
+    /// The task that waits for the last client to go.
     waker: Cell<Option<Waker>>,
 }
 
@@ -50,8 +50,8 @@ impl Clients {
         config: Config,
         backend: Backend,
         address: Option<SocketAddr>,
-        (seats, meter): (Arc<Seats>, Arc<Meter>),
-        tally: Tally,
+        (connection_limit, meter): (Arc<ConnectionLimit>, Arc<Meter>),
+        counters: ThreadCounters,
     ) -> Self {
         Self {
             executor: Rc::downgrade(executor),
@@ -61,9 +61,9 @@ impl Clients {
             started_at: Instant::now(),
             address,
             clients: RefCell::default(),
-            seats,
+            connection_limit,
             meter,
-            tally: Rc::new(tally),
+            counters: Rc::new(counters),
             is_stopping: Cell::new(false),
             waker: Cell::new(None),
         }
@@ -75,16 +75,19 @@ impl Clients {
     }
 
     /// Begins to serve a client.
-    pub(super) fn add<S: Socket>(self: &Rc<Self>, seat: Seat, stream: S, address: &str) {
-        let id = seat.id();
+    pub(super) fn add<S: Socket>(self: &Rc<Self>, permit: Permit, stream: S, address: &str) {
+        let id = permit.id();
         log::debug!(id, address; "client");
         let mut config = self.config.connection;
         config.hash_seed = fastrand::u64(..);
-        let (tally, account) = (Rc::clone(&self.tally), self.seats.ledger().open(id));
-        let client = Rc::new(Client::new(id, address, config, tally, account));
+        let (counters, account) = (
+            Rc::clone(&self.counters),
+            self.connection_limit.ledger().open(id),
+        );
+        let client = Rc::new(Client::new(id, address, config, counters, account));
         self.clients.borrow_mut().insert(id, Rc::clone(&client));
         let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
-        let entry = Entry { all, seat };
+        let entry = Entry { all, permit };
         let serving = self.spawn(async move {
             task.run().await;
             drop(entry);
@@ -166,12 +169,12 @@ impl Clients {
 /// The place of a client among the others, until its task has ended, be it by a panic.
 struct Entry {
     all: Rc<Clients>,
-    seat: Seat,
+    permit: Permit,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.all.remove(self.seat.id());
+        self.all.remove(self.permit.id());
     }
 }
 

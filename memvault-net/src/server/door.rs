@@ -1,4 +1,4 @@
-//! [`Door`]: a listener that always has a descriptor left to tell whoever calls that there is none.
+//! [`Door`]: a listener that always has a descriptor left to tell callers that there is none.
 
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr};
@@ -24,7 +24,7 @@ pub(super) struct Door {
 
 /// Who comes in.
 pub(super) enum Arrived {
-    Caller(TcpStream, SocketAddr),
+    ReplySink(TcpStream, SocketAddr),
     /// There is no descriptor left: send him away before the next one is asked in.
     TooMany(TcpStream, SocketAddr),
 }
@@ -50,7 +50,7 @@ impl Door {
             }
             yield_now().await;
             match self.listener.accept().await {
-                Ok((stream, address)) => return Arrived::Caller(stream, address),
+                Ok((stream, address)) => return Arrived::ReplySink(stream, address),
                 // The caller's own end of it: the next one is not affected.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {

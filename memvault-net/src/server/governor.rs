@@ -38,11 +38,11 @@ pub(super) async fn govern(clients: Rc<Clients>) {
     let (mut withheld, threads) = (0, clients.config.threads.max(1));
     loop {
         Timer::after(LOOK).await;
-        let limit = clients.backend.facts().max_bytes;
+        let limit = clients.backend.store_info().max_bytes;
         let (Some(limit), Some(resident)) = (limit, process::anonymous()) else {
             continue;
         };
-        let line = line(limit, clients.seats.ledger().used(), at_start);
+        let line = line(limit, clients.connection_limit.ledger().used(), at_start);
         withheld = next(withheld, resident, line, limit);
         let begun = || {
             let begun = Instant::now();

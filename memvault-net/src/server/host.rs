@@ -19,13 +19,13 @@ impl Host for Clients {
         match section {
             Section::Server => self.server(fields),
             Section::Clients => {
-                fields.field("connected_clients", self.seats.taken());
+                fields.field("connected_clients", self.connection_limit.taken());
                 fields.field("maxclients", self.config.max_clients);
                 // No command of ours waits for another client; redis-cli --stat asks for it.
                 fields.field("blocked_clients", 0);
             }
             Section::Memory => {
-                fields.field("mem_clients_normal", self.seats.ledger().used());
+                fields.field("mem_clients_normal", self.connection_limit.ledger().used());
                 if let Some(driver) = self.backend.driver() {
                     fields.field("mem_cluster_links", driver.held_for_links().0);
                 }
@@ -38,13 +38,13 @@ impl Host for Clients {
                 }
             }
             Section::Stats => {
-                let (received, sent) = self.tally.all().traffic();
-                fields.field("total_connections_received", self.seats.total());
+                let (received, sent) = self.counters.all().traffic();
+                fields.field("total_connections_received", self.connection_limit.total());
                 fields.field("instantaneous_ops_per_sec", self.meter.rate());
                 fields.field("total_net_input_bytes", received);
                 fields.field("total_net_output_bytes", sent);
-                fields.field("rejected_connections", self.seats.refused());
-                let ledger = self.seats.ledger();
+                fields.field("rejected_connections", self.connection_limit.refused());
+                let ledger = self.connection_limit.ledger();
                 let (input, output) = ledger.closed();
                 fields.field("evicted_clients", ledger.evicted());
                 if let Some(driver) = self.backend.driver() {
@@ -52,7 +52,7 @@ impl Host for Clients {
                 }
                 fields.field("client_query_buffer_limit_disconnections", input);
                 fields.field("client_output_buffer_limit_disconnections", output);
-                self.tally.all().statistics().write(section, fields);
+                self.counters.all().statistics().write(section, fields);
                 // Whole histograms, so that those of several nodes can be added up.
                 fields.field(CLIENT_LATENCY, self.meter.latency().to_text());
                 if let Some(driver) = self.backend.driver() {
@@ -69,7 +69,7 @@ impl Host for Clients {
                 }
             }
             Section::Commandstats | Section::Errorstats => {
-                self.tally.all().statistics().write(section, fields);
+                self.counters.all().statistics().write(section, fields);
             }
             _ => {}
         }
@@ -86,7 +86,7 @@ impl Host for Clients {
         show("threads", &self.config.threads);
         show("io", &self.config.io.name());
         show("maxclients", &self.config.max_clients);
-        show("maxmemory-clients", &self.seats.ledger().max());
+        show("maxmemory-clients", &self.connection_limit.ledger().max());
         show("timeout", &timeout.as_secs());
         let silence = self.config.tcp_keepalive.unwrap_or_default();
         show("tcp-keepalive", &silence.as_secs());
@@ -105,16 +105,16 @@ impl Host for Clients {
     }
 
     fn reset_statistics(&self) {
-        self.tally.all().reset();
+        self.counters.all().reset();
     }
 
     #[inline]
     fn count_call(&self, name: Name) {
-        self.tally.count(name);
+        self.counters.count(name);
     }
 
     fn count_error(&self, name: Option<Name>, fault: Fault, code: ErrorCode) {
-        self.tally.count_error(name, fault, code);
+        self.counters.count_error(name, fault, code);
     }
 
     fn notice_web_page(&self, address: &str) {
@@ -138,7 +138,7 @@ impl Clients {
         fields.field("arch_bits", usize::BITS);
         fields.field("multiplexing_api", self.config.io.name());
         fields.field("process_id", std::process::id());
-        fields.field("run_id", self.tally.all().run_id());
+        fields.field("run_id", self.counters.all().run_id());
         if let Some(address) = self.address {
             fields.field("tcp_port", address.port());
         }

@@ -1,8 +1,8 @@
 //! How much memory clients take, over all threads, and who has to go if it is too much.
 //!
 //! What counts is what a client has sent that is not executed yet, and what it was answered and has not taken. Each
-//! thread enters what its clients hold after each of their turns; whoever passes the limit of all has the largest closed,
-//! on whichever thread they are.
+//! thread enters what its clients hold after each of their turns; one that passes the limit of all has the largest
+//! closed, on whichever thread they are.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

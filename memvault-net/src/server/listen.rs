@@ -9,32 +9,32 @@ use async_io::Timer;
 use async_net::TcpStream;
 
 use super::clients::Clients;
+use super::connection_limit::{ConnectionLimit, Permit};
 use super::door::{Arrived, Door, dismiss};
-use super::guard::{Guard, is_from_here};
-use super::seats::{Seat, Seats};
+use super::protected_mode::{ProtectedMode, is_from_here};
 use crate::tcp;
 
 /// A new client, for the thread that is to serve it.
 pub(super) struct Arrival {
-    pub(super) seat: Seat,
+    pub(super) permit: Permit,
     pub(super) stream: TcpStream,
     pub(super) address: String,
 }
 
-/// Accepts clients for ever; the `guard`, if there is one, takes those who are not on this machine. The system watches
+/// Accepts clients for ever; protected mode, if it is on, takes those who are not on this machine. The system watches
 /// over the silent ones if it is said after how long a `silence`.
 pub(super) async fn accept(
     mut door: Door,
-    seats: Arc<Seats>,
-    guard: Option<Guard>,
+    connection_limit: Arc<ConnectionLimit>,
+    protected_mode: Option<ProtectedMode>,
     silence: Option<Duration>,
     mut welcome: impl FnMut(Arrival),
 ) {
     loop {
         let (stream, address) = match door.next().await {
-            Arrived::Caller(stream, address) => (stream, address),
+            Arrived::ReplySink(stream, address) => (stream, address),
             Arrived::TooMany(stream, address) => {
-                seats.refuse();
+                connection_limit.refuse();
                 turn_away(stream, address, "no file descriptor is left (ulimit -n)");
                 continue;
             }
@@ -43,18 +43,18 @@ pub(super) async fn accept(
             log::debug!(address:%, error:%; "client-gone");
             continue;
         }
-        let guard = guard.as_ref();
-        if let Some(guard) = guard.filter(|_| !is_from_here(address)) {
-            guard.meet(stream, address);
+        let protected_mode = protected_mode.as_ref();
+        if let Some(protected_mode) = protected_mode.filter(|_| !is_from_here(address)) {
+            protected_mode.meet(stream, address);
             continue;
         }
-        let Some(seat) = seats.take() else {
-            let reason = format!("the limit is {} (--max-clients)", seats.max());
+        let Some(permit) = connection_limit.take() else {
+            let reason = format!("the limit is {} (--max-clients)", connection_limit.max());
             turn_away(stream, address, &reason);
             continue;
         };
         welcome(Arrival {
-            seat,
+            permit,
             stream,
             address: address.to_string(),
         });

@@ -46,7 +46,7 @@ pub(super) async fn measure_rate(clients: Rc<Clients>) {
     let (mut before, mut at) = (0, Instant::now());
     loop {
         Timer::after(SECOND).await;
-        let commands = clients.backend.facts().statistics.commands;
+        let commands = clients.backend.store_info().statistics.commands;
         // Counters may have been set to zero meanwhile.
         let done = commands.saturating_sub(std::mem::replace(&mut before, commands));
         let seconds = std::mem::replace(&mut at, Instant::now()).elapsed();

@@ -12,8 +12,8 @@
 //! driver.
 //!
 //! Everything runs on the thread that calls [`Server::run`], unless [`Config::threads`] says otherwise: then
-//! each of several threads does all of the above for its share of the clients and of the keys. A slow reader holds up only
-//! itself, and what waits for it is bounded.
+//! each of several threads does all of the above for its share of the clients and of the keys. A slow reader holds up
+//! only itself, and what waits for it is bounded.
 //!
 //! Limits: [`Config`] names them with their defaults.
 
@@ -22,17 +22,17 @@ mod backend;
 mod calls;
 mod client;
 mod clients;
+mod connection_limit;
 mod door;
 mod expiry;
+mod file_limit;
 mod governor;
-mod guard;
 mod host;
 mod ledger;
 mod listen;
 mod meter;
 mod process;
-mod room;
-mod seats;
+mod protected_mode;
 mod shards;
 mod sockets;
 mod task;
@@ -53,13 +53,13 @@ use memvault::store;
 
 use crate::driver::{self, DiscoverError};
 use crate::memory_limit::quarter_of_memory;
-pub use admin::{ASKER_NAME, AdminLimits, Told};
+pub use admin::{ASKER_NAME, AdminLimits, NodeStats};
 use backend::Backend;
-use calls::{Calls, Tally};
+use calls::{Calls, ThreadCounters};
 use clients::Clients;
+use connection_limit::ConnectionLimit;
 use door::Door;
-use guard::Guard;
-use seats::Seats;
+use protected_mode::ProtectedMode;
 pub use sockets::Io;
 use sockets::Sockets;
 
@@ -104,12 +104,12 @@ pub struct Config {
     ///
     /// Paths: `/metrics` for Prometheus, `/healthz`, `/readyz`, which is 200 while this server does its part, and the
     /// documents `/api/status`, `/api/cluster`, `/api/ring`, `/api/events?since=NUMBER` and `/api/where?key=KEY`.
-    /// Whoever reaches it learns who the members are, and can change nothing.
+    /// Anyone who reaches it learns who the members are, and can change nothing.
     pub admin: Option<Arc<TcpListener>>,
     /// Names under which [`admin`](Self::admin) is asked, beside `localhost` and IP addresses; default none. Flag
     /// `--admin-host`. Requests for others are refused: see [`web`](crate::web).
     pub admin_hosts: Vec<String>,
-    /// How much whoever reaches [`admin`](Self::admin) may take.
+    /// How much those who reach [`admin`](Self::admin) may take.
     pub admin_limits: AdminLimits,
     /// How long the end of the server waits for answers that are under way; default 5 s.
     pub shutdown_timeout: Duration,
@@ -191,7 +191,7 @@ impl Server {
         shutdown: impl Future + 'static,
     ) -> Result<(), Error> {
         config.io = config.io.resolve(&config.role)?;
-        room::make(&mut config, &listener)?;
+        file_limit::apply(&mut config, &listener)?;
         if config.threads != 1 {
             return shards::run(listener, config, shutdown);
         }
@@ -203,18 +203,27 @@ impl Server {
         let door = Door::new(listener, "clients").map_err(Error::Listener)?;
         let silence = config.tcp_keepalive;
         let sockets = Sockets::new(config.io).map_err(Error::Wait)?;
-        let seats = Arc::new(Seats::new(config.max_clients, config.clients_memory()));
-        let shared = (Arc::clone(&seats), Arc::default());
-        let tally = Tally::new(&Arc::new(Calls::new(1)), 0);
-        let clients = Clients::new(&executor, config, backend, address, shared, tally);
+        let connection_limit = Arc::new(ConnectionLimit::new(
+            config.max_clients,
+            config.clients_memory(),
+        ));
+        let shared = (Arc::clone(&connection_limit), Arc::default());
+        let counters = ThreadCounters::new(&Arc::new(Calls::new(1)), 0);
+        let clients = Clients::new(&executor, config, backend, address, shared, counters);
         let clients = Rc::new(clients);
         clients.dismiss_after_pauses();
         let welcome = {
             let (sockets, clients) = (sockets.clone(), Rc::clone(&clients));
             move |arrival| sockets.welcome(&clients, arrival)
         };
-        let guard = Guard::of(&clients);
-        let accepting = executor.spawn(listen::accept(door, seats, guard, silence, welcome));
+        let protected_mode = ProtectedMode::of(&clients);
+        let accepting = executor.spawn(listen::accept(
+            door,
+            connection_limit,
+            protected_mode,
+            silence,
+            welcome,
+        ));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
         let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));

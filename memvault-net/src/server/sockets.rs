@@ -8,7 +8,7 @@ use super::clients::Clients;
 use super::listen::Arrival;
 use super::{Error, Role};
 #[cfg(target_os = "linux")]
-use crate::edge::{EdgeStream, Reactor};
+use crate::epoll::{EpollStream, Reactor};
 use async_executor::LocalExecutor;
 use async_net::TcpStream;
 use futures_lite::{AsyncRead, AsyncWrite};
@@ -27,7 +27,7 @@ impl Socket for TcpStream {
 }
 
 #[cfg(target_os = "linux")]
-impl Socket for EdgeStream {
+impl Socket for EpollStream {
     fn yield_turn(&self, waker: &Waker) {
         self.wake_later(waker);
     }
@@ -105,15 +105,15 @@ impl Sockets {
     /// Begins to serve a client.
     pub(super) fn welcome(&self, clients: &Rc<Clients>, arrival: Arrival) {
         let Arrival {
-            seat,
+            permit,
             stream,
             address,
         } = arrival;
         match self {
-            Self::Stock => clients.add(seat, stream, &address),
+            Self::Stock => clients.add(permit, stream, &address),
             #[cfg(target_os = "linux")]
             Self::Edge(reactor) => match reactor.adopt(stream) {
-                Ok(stream) => clients.add(seat, stream, &address),
+                Ok(stream) => clients.add(permit, stream, &address),
                 Err(error) => log::debug!(address:%, error:%; "client-gone"),
             },
         }

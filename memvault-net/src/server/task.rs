@@ -24,14 +24,14 @@ use super::admin::ASKER_NAME;
 use super::client::Client;
 use super::clients::Clients;
 use super::sockets::Socket;
-use crate::driver::Caller;
+use crate::driver::ReplySink;
 
 /// One client and its socket.
 pub(super) struct ClientTask<S> {
     clients: Rc<Clients>,
     client: Rc<Client>,
     /// The same client, as the driver knows it.
-    caller: Rc<dyn Caller>,
+    caller: Rc<dyn ReplySink>,
     stream: S,
     progress: Progress,
     /// When the oldest request was read that is not answered yet, if it is one whose time is taken.
@@ -80,7 +80,7 @@ enum End {
 
 impl<S: Socket> ClientTask<S> {
     pub(super) fn new(clients: &Rc<Clients>, client: Rc<Client>, stream: S) -> Self {
-        let caller: Rc<dyn Caller> = Rc::<Client>::clone(&client);
+        let caller: Rc<dyn ReplySink> = Rc::<Client>::clone(&client);
         Self {
             clients: Rc::clone(clients),
             client,
@@ -107,7 +107,7 @@ impl<S: Socket> ClientTask<S> {
             }
             Ok(End::Over(limit)) => {
                 let (id, held) = (self.id(), self.client.connection.borrow().memory());
-                self.clients.seats.ledger().count(held);
+                self.clients.connection_limit.ledger().count(held);
                 let (input, output) = held;
                 log::warn!(id, input, output, limit; "client-over-limit");
             }
@@ -211,7 +211,7 @@ impl<S: Socket> ClientTask<S> {
         let begun = self.read_at.take().unwrap_or_else(Instant::now);
         self.progress = clients.backend.process(clients, &self.client, &self.caller);
         self.is_due = false;
-        clients.tally.end_turn(begun)
+        clients.counters.end_turn(begun)
     }
 
     /// Writes output as far as the client takes it.
@@ -232,7 +232,7 @@ impl<S: Socket> ClientTask<S> {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             connection.consume_output(written);
-            self.clients.tally.sent(written);
+            self.clients.counters.sent(written);
             self.taking = Taking::default();
             total += written;
         }
@@ -291,7 +291,7 @@ impl<S: Socket> ClientTask<S> {
                 connection.commit(read);
                 let now = Instant::now();
                 self.client.hear(now);
-                self.clients.tally.received(read);
+                self.clients.counters.received(read);
                 self.read_at = Some(now);
                 if self.timed_since.is_none() && self.client.is_sample() {
                     self.timed_since = Some(now);

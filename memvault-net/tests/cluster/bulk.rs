@@ -14,7 +14,8 @@ use super::support::{pong, send};
 use super::*;
 
 /// Reads what a node sends to this member, `size` bytes at a time with a pause behind each, and answers heartbeats and
-/// writes. `take` is told of each message, and whether a longer one was incomplete when it came; it says whether to go on.
+/// writes. `take` is told of each message, and whether a longer one was incomplete when it came; it says whether to go
+/// on.
 fn read_slowly(
     mut stream: TcpStream,
     (size, pause): (usize, Duration),
@@ -86,7 +87,7 @@ fn link_to(member: &str) -> TcpStream {
     let list = [Member::new(member)];
     let hello = Hello {
         node_id: "a caller".to_owned(),
-        boot: 1,
+        incarnation: 1,
         digest: 0,
         replicas: 1,
         is_member: false,

@@ -24,14 +24,14 @@ enum Deed {
 /// A script: the number of the connection, the message, and how many came before it on that connection.
 type Script = fn(u32, &Message, u32) -> Deed;
 
-const PONG: fn(u32, u64) -> Body = |boot, hlc| Body::Pong {
-    boot,
+const PONG: fn(u32, u64) -> Body = |incarnation, hlc| Body::Pong {
+    incarnation,
     state: NodeState::Serving,
     hlc,
-    gaining: None,
+    pending: None,
     wall: wall(),
     flushed: Version::ZERO,
-    boot_floor: Version::ZERO,
+    start_floor: Version::ZERO,
 };
 
 fn say(message: &Message, bodies: Vec<Body>) -> Deed {
@@ -384,7 +384,7 @@ fn a_caller_that_takes_the_name_of_a_living_member_is_turned_away() {
         let (answer, mut stream) = greet(&cluster.addresses[0], |hello| {
             hello.is_member = true;
             hello.node_id.clone_from(&cluster.addresses[victim]);
-            hello.boot = 4711;
+            hello.incarnation = 4711;
         });
         assert_eq!(answer.body, Body::SameId { came_later: true });
         let rest = stream.read_to_end(&mut Vec::new());

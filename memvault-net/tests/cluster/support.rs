@@ -215,13 +215,13 @@ pub(crate) fn send(stream: &mut TcpStream, message: &Message) -> std::io::Result
 /// That this node serves, at this time.
 pub(crate) fn pong(wall: Timestamp) -> Body {
     Body::Pong {
-        boot: 1,
+        incarnation: 1,
         state: NodeState::Serving,
         hlc: 0,
-        gaining: None,
+        pending: None,
         wall,
         flushed: Version::ZERO,
-        boot_floor: Version::ZERO,
+        start_floor: Version::ZERO,
     }
 }
 

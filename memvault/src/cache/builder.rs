@@ -22,7 +22,7 @@ use crate::time::{Clock, NoClock};
 /// cache.insert_with_ttl("session".to_string(), vec![1], Duration::from_secs(60))?;
 /// clock.advance(Duration::from_secs(60));
 /// assert_eq!(cache.get("session"), None);
-/// # Ok::<(), memvault::cache::Refused<String, Vec<u8>>>(())
+/// # Ok::<(), memvault::cache::InsertError<String, Vec<u8>>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it builds"]

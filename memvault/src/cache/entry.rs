@@ -3,7 +3,7 @@
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
 
-use super::{Cache, EvictionHook, NEVER, Pair, Refused};
+use super::{Cache, EvictionHook, InsertError, NEVER, Pair};
 use crate::lru::Index;
 use crate::time::{Clock, Duration};
 
@@ -23,7 +23,7 @@ use crate::time::{Clock, Duration};
 ///     assert_eq!(entry.remove(), 1);
 /// }
 /// assert_eq!(words.len(), 3);
-/// # Ok::<(), memvault::cache::Refused<&str, u32>>(())
+/// # Ok::<(), memvault::cache::InsertError<&str, u32>>(())
 /// ```
 pub enum Entry<'a, K, V, S, C, H> {
     /// There is an entry, and it has become the newest.
@@ -52,7 +52,7 @@ pub enum TryInsertError<K, V, E> {
     /// The value could not be made: the caller's own error.
     Make(E),
     /// The limits do not allow for the value that was made.
-    Refused(Refused<K, V>),
+    Refused(InsertError<K, V>),
 }
 
 impl<'a, K, V, S, C, H> Entry<'a, K, V, S, C, H>
@@ -73,16 +73,16 @@ where
     /// and for all that lends values out for change.
     ///
     /// # Errors
-    /// [`Refused`] if the limits do not allow for the entry even alone.
-    pub fn or_insert(self, value: V) -> Result<&'a mut V, Refused<K, V>> {
+    /// [`InsertError`] if the limits do not allow for the entry even alone.
+    pub fn or_insert(self, value: V) -> Result<&'a mut V, InsertError<K, V>> {
         self.or_insert_with(|| value)
     }
 
     /// The value, made and stored now if there is none.
     ///
     /// # Errors
-    /// [`Refused`] if the limits do not allow for the entry even alone.
-    pub fn or_insert_with(self, make: impl FnOnce() -> V) -> Result<&'a mut V, Refused<K, V>> {
+    /// [`InsertError`] if the limits do not allow for the entry even alone.
+    pub fn or_insert_with(self, make: impl FnOnce() -> V) -> Result<&'a mut V, InsertError<K, V>> {
         match self {
             Self::Occupied(entry) => Ok(entry.into_mut()),
             Self::Vacant(entry) => entry.insert(make()),
@@ -192,8 +192,8 @@ where
     /// Stores an entry without a TTL.
     ///
     /// # Errors
-    /// [`Refused`], with key and value, if the limits do not allow for the entry even alone.
-    pub fn insert(self, value: V) -> Result<&'a mut V, Refused<K, V>> {
+    /// [`InsertError`], with key and value, if the limits do not allow for the entry even alone.
+    pub fn insert(self, value: V) -> Result<&'a mut V, InsertError<K, V>> {
         self.fill(value, NEVER)
     }
 
@@ -201,12 +201,12 @@ where
     ///
     /// # Errors
     /// As [`insert`](Self::insert).
-    pub fn insert_with_ttl(self, value: V, ttl: Duration) -> Result<&'a mut V, Refused<K, V>> {
+    pub fn insert_with_ttl(self, value: V, ttl: Duration) -> Result<&'a mut V, InsertError<K, V>> {
         let deadline = self.cache.after(ttl);
         self.fill(value, deadline)
     }
 
-    fn fill(self, value: V, deadline: u64) -> Result<&'a mut V, Refused<K, V>> {
+    fn fill(self, value: V, deadline: u64) -> Result<&'a mut V, InsertError<K, V>> {
         let Self { cache, key, hash } = self;
         match cache.admit(&key, &value) {
             Ok(weight) => {
@@ -214,7 +214,7 @@ where
                 let index = cache.add(hash, Pair { key, value }, weight, deadline);
                 Ok(cache.lend(index))
             }
-            Err(reason) => Err(Refused { key, value, reason }),
+            Err(reason) => Err(InsertError { key, value, reason }),
         }
     }
 }

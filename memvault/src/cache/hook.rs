@@ -18,7 +18,7 @@
 /// cache.insert("b", 2)?;
 /// drop(cache);
 /// assert_eq!(gone, [("a", 1, Cause::Eviction)]);
-/// # Ok::<(), memvault::cache::Refused<&str, u32>>(())
+/// # Ok::<(), memvault::cache::InsertError<&str, u32>>(())
 /// ```
 pub trait EvictionHook<K, V> {
     /// Is given an entry that has just been taken out of the cache, and why. Should it panic, the cache

@@ -11,7 +11,7 @@
 //! cache.insert("c", 3)?; // evicts the oldest
 //! assert!(!cache.contains("b"));
 //! assert!(cache.iter().eq([(&"c", &3), (&"a", &1)])); // newest to oldest
-//! # Ok::<(), memvault::cache::Refused<&str, i32>>(())
+//! # Ok::<(), memvault::cache::InsertError<&str, i32>>(())
 //! ```
 //! Place: the face of the `lru` heart for Rust programs; the server keeps its entries in
 //! [`Entries`](crate::store::Entries) on the same heart.
@@ -30,10 +30,10 @@ mod builder;
 mod column;
 mod entry;
 mod hook;
+mod insert_error;
 mod iter;
 mod lookup;
 mod reclaim;
-mod refused;
 mod room;
 mod stats;
 
@@ -51,8 +51,8 @@ use column::Column;
 pub use builder::Builder;
 pub use entry::{Entry, OccupiedEntry, TryInsertError, VacantEntry};
 pub use hook::{Cause, EvictionHook, NoHook};
+pub use insert_error::{InsertError, Reason};
 pub use iter::Iter;
-pub use refused::{Reason, Refused};
 pub use stats::Stats;
 
 /// Entries in the order of their last use; see the [module](self) for its costs.
@@ -215,12 +215,13 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
 impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, V, S, C, H> {
     /// Stores an entry without a TTL as the newest, and returns the value that it replaces.
     ///
-    /// Removes a few of the entries past their time, and then evicts, oldest first, what has to go. The key of a replaced entry stays, as in a `HashMap`.
+    /// Removes a few of the entries past their time, and then evicts, oldest first, what has to go. The key of a
+    /// replaced entry stays, as in a `HashMap`.
     ///
     /// # Errors
-    /// [`Refused`], with key and value, if the limits do not allow for the entry even alone; nothing
+    /// [`InsertError`], with key and value, if the limits do not allow for the entry even alone; nothing
     /// changes then.
-    pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, Refused<K, V>> {
+    pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, InsertError<K, V>> {
         self.put(key, value, NEVER)
     }
 
@@ -233,7 +234,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         key: K,
         value: V,
         ttl: Duration,
-    ) -> Result<Option<V>, Refused<K, V>> {
+    ) -> Result<Option<V>, InsertError<K, V>> {
         let deadline = self.after(ttl);
         self.put(key, value, deadline)
     }
@@ -310,8 +311,8 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     ///
     /// Insertions do so by themselves, 4 entries at most each; this is for a program that has nothing to insert, as
     /// from a timer: without it, what nobody asks for any more keeps its memory. O(`limit`), however many entries there
-    /// are: the living are not gone through. Call it again while it returns `limit`; fewer are all that were due, unless
-    /// very many TTLs were changed or removed before their time.
+    /// are: the living are not gone through. Call it again while it returns `limit`; fewer are all that were due,
+    /// unless very many TTLs were changed or removed before their time.
     ///
     /// ```
     /// use memvault::cache::Cache;
@@ -329,7 +330,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     ///     // Something more urgent can be done here.
     /// }
     /// assert_eq!((sessions.len(), sessions.stats().expirations), (1, 1_000));
-    /// # Ok::<(), memvault::cache::Refused<i32, &str>>(())
+    /// # Ok::<(), memvault::cache::InsertError<i32, &str>>(())
     /// ```
     pub fn purge_expired(&mut self, limit: usize) -> usize {
         self.settle();
@@ -384,12 +385,12 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     /// The value of `key`, made and stored by `make` if there is none; one look-up.
     ///
     /// # Errors
-    /// [`Refused`] if the limits do not allow for what was made even alone.
+    /// [`InsertError`] if the limits do not allow for what was made even alone.
     pub fn get_or_insert_with(
         &mut self,
         key: K,
         make: impl FnOnce() -> V,
-    ) -> Result<&mut V, Refused<K, V>> {
+    ) -> Result<&mut V, InsertError<K, V>> {
         self.entry(key).or_insert_with(make)
     }
 

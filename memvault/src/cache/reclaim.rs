@@ -87,7 +87,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
                     position += 1;
                 }
             }
-            self.soonest.settle(block.start, soonest);
+            self.soonest.correct(block.start, soonest);
         }
         removed
     }
@@ -121,7 +121,7 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
             if soonest <= self.now {
                 return None;
             }
-            self.soonest.settle(block.start, soonest);
+            self.soonest.correct(block.start, soonest);
         }
         None
     }

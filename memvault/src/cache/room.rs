@@ -7,7 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use core::mem;
 
 use super::column::NUMBER;
-use super::{Builder, Cache, Cause, Column, EvictionHook, NEVER, Pair, Reason, Refused, Stats};
+use super::{Builder, Cache, Cause, Column, EvictionHook, InsertError, NEVER, Pair, Reason, Stats};
 use crate::lru::{Index, Lru, MAX_SLOTS};
 use crate::soonest::{BYTES_PER_SLOT, Soonest};
 use crate::time::Clock;
@@ -128,12 +128,12 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
         key: K,
         value: V,
         deadline: u64,
-    ) -> Result<Option<V>, Refused<K, V>> {
+    ) -> Result<Option<V>, InsertError<K, V>> {
         self.settle();
         let hash = self.hash(&key);
         let weight = match self.admit(&key, &value) {
             Ok(weight) => weight,
-            Err(reason) => return Err(Refused { key, value, reason }),
+            Err(reason) => return Err(InsertError { key, value, reason }),
         };
         // Before an index is found: entries move.
         self.sweep(deadline);

@@ -1,7 +1,7 @@
 //! [`Data`]: commands on keys, and the parsers of those on several.
 
 use super::error::CommandError;
-use super::membership::Membership;
+use super::membership::MembershipCommand;
 use super::parse::{Given, Parsed};
 use super::read::Read;
 use super::update::Update;
@@ -71,7 +71,7 @@ pub enum Data<'a> {
     /// `FLUSHALL`, `FLUSHDB`: deletes all keys.
     Flush,
     /// `MEMVAULT.CLUSTER`: the members of the cluster.
-    Membership(Membership<'a>),
+    Membership(MembershipCommand<'a>),
 }
 
 impl<'a> Data<'a> {
@@ -150,5 +150,5 @@ pub(super) fn flush<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
 
 /// `MEMVAULT.CLUSTER`.
 pub(super) fn membership<'a>(given: &Given<'_, 'a>) -> Parsed<'a> {
-    Ok(Data::Membership(Membership::parse(given.args)?).into())
+    Ok(Data::Membership(MembershipCommand::parse(given.args)?).into())
 }

@@ -6,7 +6,7 @@ use crate::resp::Args;
 
 /// What `MEMVAULT.CLUSTER` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Membership<'a> {
+pub enum MembershipCommand<'a> {
     /// `STATUS`: the members, and how far the change under way has come.
     Status,
     /// `ADD id address [weight]`: begins to make a waiting node a member.
@@ -22,7 +22,7 @@ pub enum Membership<'a> {
     Remove(&'a str),
 }
 
-impl<'a> Membership<'a> {
+impl<'a> MembershipCommand<'a> {
     pub(super) fn parse(args: &Args<'a>) -> Result<Self, CommandError<'a>> {
         let name = args.get(1).unwrap_or(&[]);
         let is = |expected: &str| name.eq_ignore_ascii_case(expected.as_bytes());

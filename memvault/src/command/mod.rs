@@ -36,7 +36,7 @@ pub use data::{Context, Data};
 pub use edit::{Edit, EditError, Edited};
 pub use error::{CommandError, SettingError};
 pub use expiry::{Condition, ExpireCondition, Expiry, ExpiryForm};
-pub use membership::Membership;
+pub use membership::MembershipCommand;
 pub use names::lookup;
 pub use owned::OwnedArgs;
 pub use parse::Given;
@@ -48,7 +48,7 @@ pub use session::{Client, Config, Describe, Filter, Hello, Session, Subcommand, 
 pub use set::{Set, SetReply};
 pub use spec::{Access, Categories, Flags, Group, KeyPositions, Spec};
 pub use table::{Name, all};
-pub use update::{Change, Decision, NewValue, Present, Told, Update, Words};
+pub use update::{Change, Decision, NewValue, Present, ReplyValue, Update, Words};
 
 pub(crate) use glob::matches;
 pub(crate) use number::{memory, memory_share};

@@ -8,7 +8,7 @@ use super::expiry::{Condition, Expiry, ExpiryForm};
 use super::options::{expiry, set_options};
 use super::parse::{Given, Parsed};
 use super::reply::{Reply, ReplyKind};
-use super::update::{Change, Decision, NewValue, Present, Told, Update, Words, words};
+use super::update::{Change, Decision, NewValue, Present, ReplyValue, Update, Words, words};
 use crate::time::Timestamp;
 
 /// What `SET` and its kin do to a key.
@@ -45,11 +45,11 @@ impl SetReply {
         }
     }
 
-    fn reply(self, holds: bool, present: Option<Present<'_>>) -> Reply<Told> {
+    fn reply(self, holds: bool, present: Option<Present<'_>>) -> Reply<ReplyValue> {
         match self {
             Self::Done if holds => Reply::Done,
             Self::Done => Reply::NotDone,
-            Self::Former => Reply::Value(present.map(|_| Told::Present)),
+            Self::Former => Reply::Value(present.map(|_| ReplyValue::Present)),
             Self::Flag => Reply::Integer(i64::from(holds)),
         }
     }

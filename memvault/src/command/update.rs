@@ -69,7 +69,7 @@ pub enum NewValue {
 
 /// A value that is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum ReplyValue {
     /// The present one.
     Present,
     /// One that was made.
@@ -87,7 +87,7 @@ impl NewValue {
     }
 }
 
-impl Told {
+impl ReplyValue {
     /// Its bytes, given the present ones.
     #[must_use]
     pub fn bytes(self, present: &[u8]) -> Cow<'_, [u8]> {
@@ -122,11 +122,11 @@ pub struct Decision {
     /// What becomes of the key.
     pub change: Change,
     /// The answer.
-    pub reply: Reply<Told>,
+    pub reply: Reply<ReplyValue>,
 }
 
 impl Decision {
-    pub(super) const fn keep(reply: Reply<Told>) -> Self {
+    pub(super) const fn keep(reply: Reply<ReplyValue>) -> Self {
         let change = Change::Keep;
         Self { change, reply }
     }
@@ -165,7 +165,7 @@ impl<B: AsRef<[u8]>> Update<B> {
 fn get_and(present: Option<Present<'_>>, change: impl FnOnce(&Present<'_>) -> Change) -> Decision {
     Decision {
         change: present.as_ref().map_or(Change::Keep, change),
-        reply: Reply::Value(present.map(|_| Told::Present)),
+        reply: Reply::Value(present.map(|_| ReplyValue::Present)),
     }
 }
 
@@ -205,7 +205,7 @@ fn apply<B: AsRef<[u8]>>(edit: &Edit<B>, max_len: usize, present: Option<Present
                 value: NewValue::Made(value),
                 expire_at,
             });
-            let reply = reply.map(Told::Made);
+            let reply = reply.map(ReplyValue::Made);
             Decision { change, reply }
         }
         Err(reason) => Decision::keep(Reply::Refused(reason)),

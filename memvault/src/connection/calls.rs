@@ -1,7 +1,7 @@
 //! What is counted of commands and of errors, for `INFO commandstats` and `INFO errorstats`.
 //!
 //! Place: a [`Connection`](super::Connection) tells its [`Engine`](super::Engine) of each command and of each error
-//! reply; whoever counts them, a [`Host`](super::Host) as a rule, gives the sums as [`CallStatistics`].
+//! reply; the one that counts them, a [`Host`](super::Host) as a rule, gives the sums as [`CallStatistics`].
 
 use alloc::collections::BTreeMap;
 use core::fmt;

@@ -5,8 +5,8 @@ use core::fmt::Display;
 use core::hash::BuildHasher;
 
 use super::calls::{ErrorCode, Fault};
-use super::facts::Facts;
 use super::info::{Fields, Section};
+use super::store_info::StoreInfo;
 use crate::command::{CommandError, Data, Name, SettingError};
 use crate::consistency::Levels;
 use crate::resp::{Args, Protocol};
@@ -22,7 +22,7 @@ pub struct Call<'a> {
     pub protocol: Protocol,
     /// The levels that the client has chosen; `None` leaves them to the engine.
     pub levels: Option<Levels>,
-    /// The arguments as they came, for whoever passes them on.
+    /// The arguments as they came, for an engine that passes them on.
     pub args: Args<'a>,
     /// What they mean.
     pub command: Data<'a>,
@@ -105,16 +105,16 @@ pub trait Engine {
     /// Takes note that a connection has executed `commands` commands, of whatever kind.
     fn count_commands(&mut self, commands: u64);
 
-    /// Takes note that a command was carried out or is under way. Only whoever tells `commandstats` needs to.
+    /// Takes note that a command was carried out or is under way. Only an engine that tells `commandstats` needs to.
     #[inline]
     fn count_call(&mut self, _name: Name) {}
 
     /// Takes note that a command, if it was one, was answered with an error. A [deferred](Execution::Deferred) reply is
-    /// not among these: whoever supplies it is told what it [is](super::Connection::complete).
+    /// not among these: the supplier is told what it [is](super::Connection::complete).
     fn count_error(&mut self, _name: Option<Name>, _fault: Fault, _code: ErrorCode) {}
 
-    /// Takes note that a client at `address` sent what browsers send, `POST` or `Host:`. It is closed without an answer,
-    /// and nothing of what follows is executed.
+    /// Takes note that a client at `address` sent what browsers send, `POST` or `Host:`. It is closed without an
+    /// answer, and nothing of what follows is executed.
     fn notice_web_page(&mut self, _address: &str) {}
 }
 
@@ -137,15 +137,15 @@ impl<S: BuildHasher> Engine for Store<S> {
     }
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
-        Facts::of_store(self).write(now, section, fields);
+        StoreInfo::of_store(self).write(now, section, fields);
     }
 
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
-        Facts::of_store(self).settings(show);
+        StoreInfo::of_store(self).settings(show);
     }
 
     fn change_setting(&mut self, name: &str, value: &[u8]) -> Result<(), SettingError> {
-        let (max_bytes, max_entries) = Facts::of_store(self).changed_limits(name, value)?;
+        let (max_bytes, max_entries) = StoreInfo::of_store(self).changed_limits(name, value)?;
         self.set_limits(max_bytes, max_entries);
         Ok(())
     }

@@ -8,7 +8,7 @@
 //!                                                               +-----------+ complete(id, reply)
 //! ```
 //!
-//! Place: called by whoever has the socket; everything between the two arrows happens in
+//! Place: called by the owner of the socket; everything between the two arrows happens in
 //! [`Connection::process`].
 //! Cost: no allocation per command once the buffers have grown; see [`Buffers`] for what an idle connection
 //! holds.
@@ -16,8 +16,8 @@
 
 mod calls;
 mod describe;
+mod dispatch;
 mod engine;
-mod facts;
 mod host;
 mod info;
 mod input;
@@ -26,7 +26,7 @@ mod pieces;
 mod replies;
 mod session;
 mod settings;
-mod turn;
+mod store_info;
 mod wide;
 
 use alloc::boxed::Box;
@@ -35,19 +35,19 @@ use alloc::vec::Vec;
 
 pub use calls::{CallCount, CallStatistics, Completed, ErrorCode, Fault};
 pub use engine::{Call, Engine, Execution};
-pub use facts::Facts;
 pub use host::{Host, Hosted};
 pub use info::{Fields, Section};
+pub use store_info::StoreInfo;
 pub use wide::{SLICE_KEYS, SLICE_LEN};
 
 use crate::command::{Command, CommandError, Context};
 use crate::resp::{Args, CommandDecoder, Limits, Protocol, encode};
 use crate::time::Timestamp;
+use dispatch::{Dispatch, Step};
 use input::Input;
 use order::Order;
 use replies::Replies;
 use session::Peer;
-use turn::{Step, Turn};
 use wide::{Slice, Wide};
 
 /// How much a client may make a connection hold.
@@ -78,7 +78,7 @@ impl Default for Config {
 
 /// Why [`Connection::process`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "whoever has the socket has to act on it"]
+#[must_use = "the owner of the socket has to act on it"]
 pub enum Progress {
     /// All that came is executed: write the output, and read more.
     NeedInput,
@@ -301,7 +301,7 @@ impl Connection {
                 max_key_len: self.config.limits.max_key_len,
                 max_value_len: self.config.limits.max_bulk_len,
             };
-            let mut turn = Turn {
+            let mut turn = Dispatch {
                 replies: &mut self.replies,
                 order: &mut self.order,
                 peer: &mut self.peer,
@@ -440,8 +440,8 @@ impl Connection {
     }
 }
 
-/// Whether this is the beginning of a node's greeting, and longer than one is. Whoever greets has not shown yet that it
-/// is a node.
+/// Whether this is the beginning of a node's greeting, and longer than one is. A caller that greets has not shown yet
+/// that it is a node.
 fn is_overlong_greeting(input: &[u8]) -> bool {
     /// The name stands within so many bytes.
     const HEAD: usize = 32;

@@ -45,7 +45,7 @@ struct Uses {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Read,
-    /// The later of two has the higher version, whoever is done first.
+    /// The later of two has the higher version, in whatever order they end.
     BlindWrite,
     Update,
 }

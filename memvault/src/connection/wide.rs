@@ -49,7 +49,7 @@ pub(super) struct Wide {
 #[derive(Debug)]
 enum Held {
     /// Nowhere yet.
-    Caller,
+    Given,
     /// In the input, still.
     InPlace(Vec<Span>),
     /// Those of an inline command, without quotes and escapes.
@@ -94,7 +94,7 @@ impl Wide {
                 values: E::SLICES_FAIL.then(Pieces::default),
                 count: 0,
                 error: None,
-                args: Held::Caller,
+                args: Held::Given,
                 consumed: 0,
             })
         })
@@ -136,9 +136,9 @@ impl Wide {
         input: &[u8],
         replies: &mut Replies,
     ) -> Slice {
-        let held = mem::replace(&mut self.args, Held::Caller);
+        let held = mem::replace(&mut self.args, Held::Given);
         let args = match &held {
-            Held::Caller => Args::new(&[], &[]),
+            Held::Given => Args::new(&[], &[]),
             Held::InPlace(spans) => Args::new(input, spans),
             Held::Copied(args) => args.as_args(),
         };

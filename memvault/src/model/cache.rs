@@ -10,7 +10,7 @@ use core::cell::{Cell, RefCell};
 use ahash::RandomState;
 
 use crate::cache::{
-    Cache, Cause, Entry, EvictionHook, Reason, Refused, Stats, TryInsertError, Ttl,
+    Cache, Cause, Entry, EvictionHook, InsertError, Reason, Stats, TryInsertError, Ttl,
 };
 use crate::time::{Clock, Duration, Instant};
 

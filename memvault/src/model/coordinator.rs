@@ -79,7 +79,7 @@ impl Cluster {
             last_number: 0,
         };
         for number in 0..MEMBERS + CLIENTS {
-            let node = cluster.boot(number);
+            let node = cluster.incarnation(number);
             cluster.nodes.push(node);
         }
         cluster
@@ -90,7 +90,7 @@ impl Cluster {
         self.last_number
     }
 
-    fn boot(&mut self, number: usize) -> Node {
+    fn incarnation(&mut self, number: usize) -> Node {
         let members = (0..MEMBERS)
             .map(|n| Member::new(format!("node-{n}")))
             .collect();
@@ -101,11 +101,11 @@ impl Cluster {
         };
         let mut config = Config::new(members, role);
         config.on_ambiguous = OnAmbiguous::Error;
-        let boot = self.number();
+        let incarnation = self.number();
         Node::new(
             config,
-            boot as u32,
-            boot,
+            incarnation as u32,
+            incarnation,
             store::Config::default(),
             self.time(),
         )
@@ -160,7 +160,7 @@ impl Cluster {
             self.nodes[from].handle_message(now, Link::Peer(index(to)), message);
             self.dirty.insert(from);
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     fn pass(&mut self, time: Duration) {
@@ -170,7 +170,7 @@ impl Cluster {
             node.handle_timeout(now);
             self.dirty.insert(number);
         }
-        self.settle();
+        self.run_until_idle();
         for (_, act, asked) in self.asked.values() {
             assert!(
                 self.now - *asked < Duration::from_secs(1),
@@ -189,7 +189,7 @@ impl Cluster {
             .filter(touches)
             .map(|(n, e)| (*n, *e))
             .collect();
-        self.nodes[victim] = self.boot(victim);
+        self.nodes[victim] = self.incarnation(victim);
         self.dirty.insert(victim);
         for (number, (from, to)) in broken {
             self.connections.remove(&number);
@@ -200,7 +200,7 @@ impl Cluster {
                 self.nodes[to].handle_inbound_closed(now, number);
             }
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     fn ask(&mut self, argument: usize) {
@@ -219,11 +219,11 @@ impl Cluster {
         let now = self.time();
         self.nodes[client].handle_request(now, id, request, levels);
         self.dirty.insert(client);
-        self.settle();
+        self.run_until_idle();
     }
 
     /// Does what the nodes ask for.
-    fn settle(&mut self) {
+    fn run_until_idle(&mut self) {
         while let Some(number) = self.dirty.pop_first() {
             while let Some(action) = self.nodes[number].poll_action() {
                 self.act(number, action);
@@ -330,7 +330,7 @@ mod tests {
 
     use quickcheck::quickcheck;
 
-    use crate::chance::Chance;
+    use crate::rng::Rng;
 
     quickcheck! {
         fn any_schedule_keeps_the_promises(program: Vec<u8>) -> bool {
@@ -341,9 +341,9 @@ mod tests {
 
     #[test]
     fn long_schedules_keep_the_promises() {
-        let mut chance = Chance::new(5);
+        let mut rng = Rng::new(5);
         for _ in 0..40 {
-            let program: Vec<u8> = (0..4000).map(|_| chance.next_u64() as u8).collect();
+            let program: Vec<u8> = (0..4000).map(|_| rng.next_u64() as u8).collect();
             super::run(&program);
         }
     }

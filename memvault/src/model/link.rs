@@ -200,7 +200,7 @@ mod tests {
     use quickcheck::quickcheck;
 
     use super::*;
-    use crate::chance::Chance;
+    use crate::rng::Rng;
 
     quickcheck! {
         fn messages_arrive_and_any_bytes_are_safe(program: Vec<u8>) -> bool {
@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn long_programs_mix_all_kinds() {
-        let mut chance = Chance::new(1);
+        let mut rng = Rng::new(1);
         for _ in 0..40 {
-            let program: Vec<u8> = (0..400).map(|_| chance.next_u64() as u8).collect();
+            let program: Vec<u8> = (0..400).map(|_| rng.next_u64() as u8).collect();
             run(&program);
         }
     }

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::replication::{
-    Ballot, Body, Bytes, Change, Document, Entry, Hello, Member, Message, NodeState, OfferKind,
-    OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal, TurnReply, Write,
+    Ballot, Body, Bytes, Change, Entry, Hello, LockReply, Member, Membership, Message, NodeState,
+    OfferKind, OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal, Write,
     WriteReply,
 };
 use crate::resp::{Args, Span};
@@ -95,9 +95,9 @@ fn span(start: usize, len: usize) -> Span {
 const KINDS: u8 = 22;
 const NAMES: [&str; 23] = [
     "NODE.TOUCH",
-    "NODE.TURN",
-    "NODE.TURNED",
-    "NODE.YIELD",
+    "NODE.LOCK",
+    "NODE.LOCKED",
+    "NODE.UNLOCK",
     "NODE.HELLO",
     "NODE.REJECTED",
     "NODE.PING",
@@ -112,7 +112,7 @@ const NAMES: [&str; 23] = [
     "NODE.PULLED",
     "NODE.FLUSH",
     "NODE.FLUSHED",
-    "NODE.DOCUMENT",
+    "NODE.MEMBERSHIP",
     "NODE.WRONGEPOCH",
     "NODE.PROPOSE",
     "NODE.VOTED",
@@ -192,7 +192,7 @@ impl Source<'_> {
     fn hello(&mut self) -> Hello {
         Hello {
             node_id: self.text(),
-            boot: self.u32(),
+            incarnation: self.u32(),
             digest: self.u64(),
             replicas: self.u8(),
             is_member: self.flag(),
@@ -204,16 +204,16 @@ impl Source<'_> {
 
     fn pong(&mut self) -> Body {
         Body::Pong {
-            boot: self.u32(),
+            incarnation: self.u32(),
             state: self.state(),
             hlc: self.u64(),
-            gaining: self.option(|source| Progress {
+            pending: self.option(|source| Progress {
                 entries: source.u64(),
                 permille: source.u32() as u16,
             }),
             wall: Timestamp::from_millis(self.u64()),
             flushed: self.version(),
-            boot_floor: self.version(),
+            start_floor: self.version(),
         }
     }
 
@@ -247,20 +247,20 @@ impl Source<'_> {
             10 => Body::Pull {
                 cursor: self.u32(),
                 since: self.u64(),
-                gained: self.flag(),
+                pending: self.flag(),
             },
             11 => Body::Pulled(self.pull_reply()),
             12 => Body::Flush {
                 version: self.version(),
             },
             13..=16 => self.agreement(kind),
-            17 => Body::Turn { key: self.bytes() },
-            18 => Body::Turned(match self.u8() % 3 {
-                0 => TurnReply::Granted,
-                1 => TurnReply::Queued,
-                _ => TurnReply::Loading,
+            17 => Body::Lock { key: self.bytes() },
+            18 => Body::Locked(match self.u8() % 3 {
+                0 => LockReply::Granted,
+                1 => LockReply::Queued,
+                _ => LockReply::Loading,
             }),
-            19 => Body::Yield { key: self.bytes() },
+            19 => Body::Unlock { key: self.bytes() },
             20 => Body::Touch {
                 keys: self.list(Self::bytes),
             },
@@ -272,24 +272,24 @@ impl Source<'_> {
 
     fn agreement(&mut self, kind: u8) -> Body {
         match kind {
-            13 => Body::Document(self.document()),
+            13 => Body::Membership(self.membership()),
             14 => Body::WrongEpoch,
             15 => Body::Propose {
                 number: self.u64(),
-                document: self.option(Self::document),
+                membership: self.option(Self::membership),
             },
             _ => Body::Voted {
                 is_yes: self.flag(),
                 before: self.option(|source| Ballot {
                     number: source.u64(),
-                    document: source.document(),
+                    membership: source.membership(),
                 }),
             },
         }
     }
 
-    fn document(&mut self) -> Document {
-        Document {
+    fn membership(&mut self) -> Membership {
+        Membership {
             epoch: self.u64(),
             members: self.list(Self::member),
             replicas: self.u8(),
@@ -297,7 +297,7 @@ impl Source<'_> {
                 false => Change::Leaving(source.text()),
                 true => Change::Joining {
                     member: source.member(),
-                    boot: source.u32(),
+                    incarnation: source.u32(),
                 },
             }),
         }
@@ -312,12 +312,11 @@ impl Source<'_> {
     }
 
     fn offer_kind(&mut self) -> OfferKind {
-        match self.u8() % 5 {
-            4 => OfferKind::Fill,
+        match self.u8() % 4 {
+            3 => OfferKind::Fill,
             0 => OfferKind::Write,
             1 => OfferKind::Fence,
-            2 => OfferKind::Repair,
-            _ => OfferKind::Hint,
+            _ => OfferKind::Repair,
         }
     }
 
@@ -365,7 +364,7 @@ impl Source<'_> {
     fn read_reply(&mut self) -> ReadReply {
         match self.u8() % 4 {
             0 => return ReadReply::Loading,
-            1 => return ReadReply::Gaining,
+            1 => return ReadReply::Pending,
             2 => {
                 return ReadReply::Overtaken {
                     current: self.version(),
@@ -408,7 +407,7 @@ mod tests {
 
     use quickcheck::quickcheck;
 
-    use crate::chance::Chance;
+    use crate::rng::Rng;
 
     quickcheck! {
         fn any_message_survives_and_any_bytes_are_safe(program: Vec<u8>) -> bool {
@@ -419,9 +418,9 @@ mod tests {
 
     #[test]
     fn long_programs_reach_every_variant() {
-        let mut chance = Chance::new(1);
+        let mut rng = Rng::new(1);
         for _ in 0..500 {
-            let program: Vec<u8> = (0..600).map(|_| chance.next_u64() as u8).collect();
+            let program: Vec<u8> = (0..600).map(|_| rng.next_u64() as u8).collect();
             super::run(&program);
         }
     }

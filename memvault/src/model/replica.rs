@@ -1,4 +1,4 @@
-//! A replica (`offer`, `forget`, floors, recent tags) against the accept rule as the specification words it.
+//! A replica (`offer`, `forget`, floors, recent versions) against the accept rule as the specification words it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -42,14 +42,14 @@ fn check_promises_under_eviction(operations: &[Operation]) {
     let mut known = KEYS.map(|_| Version::ZERO);
     for operation in operations {
         let answer = operation.apply(&mut replica);
-        if let Operation::Offer { tag, kind, .. } = *operation {
+        if let Operation::Offer { version, kind, .. } = *operation {
             match answer {
                 Some(Answer::Offered(OfferReply::Ack { counted: true })) => {
                     assert!(
-                        !refused.contains(&tag),
+                        !refused.contains(&version),
                         "a refusal is for ever: {operation:?}"
                     );
-                    acknowledged.insert(tag);
+                    acknowledged.insert(version);
                 }
                 Some(Answer::Offered(OfferReply::Nack {
                     counted: true,
@@ -57,11 +57,11 @@ fn check_promises_under_eviction(operations: &[Operation]) {
                     ..
                 })) => {
                     assert!(
-                        !acknowledged.contains(&tag),
+                        !acknowledged.contains(&version),
                         "an acknowledgement sticks: {operation:?}"
                     );
                     if matches!(kind, OfferKind::Write | OfferKind::Fill | OfferKind::Fence) {
-                        refused.insert(tag);
+                        refused.insert(version);
                     }
                 }
                 _ => {}
@@ -112,7 +112,7 @@ enum Answer {
 enum Operation {
     Offer {
         key: &'static [u8],
-        tag: Version,
+        version: Version,
         kind: OfferKind,
     },
     /// A read that asks for a promise.
@@ -129,26 +129,25 @@ impl Operation {
     fn new(bytes: &[u8]) -> Self {
         let number = bytes[1] % 4;
         let key = KEYS[usize::from(number)];
-        let tag = tag(number, bytes[2] % 16);
+        let version = version(number, bytes[2] % 16);
         match bytes[0] % 16 {
             0 => Self::Forget(key),
             1 => Self::Mark(key, bytes[2].is_multiple_of(2)),
-            2 if bytes[2].is_multiple_of(4) => Self::Flush(tag),
+            2 if bytes[2].is_multiple_of(4) => Self::Flush(version),
             3 => Self::Serve,
-            4 => Self::Promise(key, Prepare::Update(tag)),
-            5 => Self::Promise(key, Prepare::Fill(tag)),
+            4 => Self::Promise(key, Prepare::Update(version)),
+            5 => Self::Promise(key, Prepare::Fill(version)),
             6 => Self::Offer {
                 key,
-                tag,
+                version,
                 kind: OfferKind::Fill,
             },
             code => Self::Offer {
                 key,
-                tag,
+                version,
                 kind: match code % 4 {
                     0 => OfferKind::Fence,
-                    1 => OfferKind::Repair,
-                    2 => OfferKind::Hint,
+                    1 | 2 => OfferKind::Repair,
                     _ => OfferKind::Write,
                 },
             },
@@ -157,8 +156,8 @@ impl Operation {
 
     fn apply(&self, replica: &mut Replica) -> Option<Answer> {
         match *self {
-            Self::Offer { key, tag, kind } => {
-                let reply = replica.offer(NOW, key, &entry(tag), kind);
+            Self::Offer { key, version, kind } => {
+                let reply = replica.offer(NOW, key, &entry(version), kind);
                 return Some(Answer::Offered(reply));
             }
             Self::Promise(key, prepare) => {
@@ -177,9 +176,9 @@ impl Operation {
     }
 }
 
-/// Tag number `step` of the key with this number: no two keys share one. The last is from too far in the
+/// Version number `step` of the key with this number: no two keys share one. The last is from too far in the
 /// future.
-fn tag(number: u8, step: u8) -> Version {
+fn version(number: u8, step: u8) -> Version {
     let ahead = if step == 15 { Hlc::MAX_SKEW_MS + 1 } else { 0 };
     Version::new(
         (WALL_MS - 8 + u64::from(step % 8) + ahead) << 16 | u64::from(step),
@@ -188,15 +187,15 @@ fn tag(number: u8, step: u8) -> Version {
 }
 
 /// A version stands for one entry: some are deletions, some are past their time, some are about to be.
-fn entry(tag: Version) -> Entry {
-    let expire_at = match tag.hlc() % 5 {
+fn entry(version: Version) -> Entry {
+    let expire_at = match version.hlc() % 5 {
         1 => Some(WALL_MS),
         2 => Some(WALL_MS + 1),
         _ => None,
     };
     Entry {
-        version: tag,
-        value: (!tag.hlc().is_multiple_of(4)).then(|| Bytes::from(tag.to_bytes())),
+        version,
+        value: (!version.hlc().is_multiple_of(4)).then(|| Bytes::from(version.to_bytes())),
         expire_at: expire_at.map(Timestamp::from_millis),
     }
 }
@@ -220,8 +219,8 @@ impl Naive {
 
     fn apply(&mut self, operation: &Operation) -> Option<Answer> {
         match *operation {
-            Operation::Offer { key, tag, kind } => {
-                return Some(Answer::Offered(self.offer(key, tag, kind)));
+            Operation::Offer { key, version, kind } => {
+                return Some(Answer::Offered(self.offer(key, version, kind)));
             }
             Operation::Promise(key, prepare) => {
                 return Some(Answer::Held(self.promise(key, prepare)));
@@ -279,7 +278,7 @@ impl Naive {
 
     /// Nothing older than a promise is stored, and no promise is given that is broken already.
     fn promise(&mut self, key: &'static [u8], prepare: Prepare) -> ReadReply {
-        let tag = prepare.tag();
+        let version = prepare.version();
         if !self.serves {
             return ReadReply::Loading;
         }
@@ -292,23 +291,23 @@ impl Naive {
         };
         let is_fill = matches!(prepare, Prepare::Fill(_));
         let promised = self.promised(key, is_fill);
-        if tag <= current || tag < promised {
+        if version <= current || version < promised {
             let current = current.max(promised);
             return ReadReply::Overtaken { current };
         }
-        if tag.hlc() >> 16 <= WALL_MS + Hlc::MAX_SKEW_MS {
+        if version.hlc() >> 16 <= WALL_MS + Hlc::MAX_SKEW_MS {
             let promises = if is_fill {
                 &mut self.leased
             } else {
                 &mut self.promised
             };
-            let known = promises.entry(key).or_insert(tag);
-            *known = tag.max(*known);
+            let known = promises.entry(key).or_insert(version);
+            *known = version.max(*known);
         }
         self.read(key)
     }
 
-    /// The lowest tag that may be stored: a fill does not care for those of other fills.
+    /// The lowest version that may be stored: a fill does not care for those of other fills.
     fn promised(&self, key: &[u8], is_fill: bool) -> Version {
         let at = |promises: &BTreeMap<&[u8], Version>| {
             promises.get(key).copied().unwrap_or(Version::ZERO)
@@ -320,9 +319,9 @@ impl Naive {
         }
     }
 
-    fn offer(&mut self, key: &'static [u8], tag: Version, kind: OfferKind) -> OfferReply {
+    fn offer(&mut self, key: &'static [u8], version: Version, kind: OfferKind) -> OfferReply {
         let counted = self.serves;
-        if tag.hlc() >> 16 > WALL_MS + Hlc::MAX_SKEW_MS {
+        if version.hlc() >> 16 > WALL_MS + Hlc::MAX_SKEW_MS {
             return OfferReply::Nack {
                 current: Version::ZERO,
                 held: false,
@@ -350,16 +349,16 @@ impl Naive {
             counted,
             refusal: Refusal::Stale,
         };
-        if here == Some((tag, false)) || self.accepted.contains(&tag) {
+        if here == Some((version, false)) || self.accepted.contains(&version) {
             return OfferReply::Ack { counted };
         }
-        if kind == OfferKind::Fence || self.refused.contains(&tag) {
-            self.refused.insert(tag);
+        if kind == OfferKind::Fence || self.refused.contains(&version) {
+            self.refused.insert(version);
             return nack;
         }
         let promised = self.promised(key, kind == OfferKind::Fill);
-        if tag < promised {
-            self.refuse_for_a_promise(key, (tag, kind), current);
+        if version < promised {
+            self.refuse_for_a_promise(key, (version, kind), current);
             return OfferReply::Nack {
                 current: promised.max(current),
                 held: false,
@@ -367,24 +366,24 @@ impl Naive {
                 refusal: Refusal::Promised,
             };
         }
-        let confirms = here == Some((tag, true)) && tag > floor;
-        if tag > current || confirms {
+        let confirms = here == Some((version, true)) && version > floor;
+        if version > current || confirms {
             if let Some((version, false)) = here {
                 self.accepted.insert(version);
             }
-            self.store(key, tag, false);
+            self.store(key, version, false);
             return OfferReply::Ack { counted };
         }
-        if here.is_some_and(|(version, doubt)| doubt && version < tag) {
-            self.store(key, tag, true);
+        if here.is_some_and(|(held, doubt)| doubt && held < version) {
+            self.store(key, version, true);
         }
-        self.refuse(tag, kind);
+        self.refuse(version, kind);
         nack
     }
 
     /// What is past its time goes with what comes.
-    fn store(&mut self, key: &'static [u8], tag: Version, unconfirmed: bool) {
-        self.held.insert(key, (entry(tag), unconfirmed));
+    fn store(&mut self, key: &'static [u8], version: Version, unconfirmed: bool) {
+        self.held.insert(key, (entry(version), unconfirmed));
         KEYS.into_iter().for_each(|key| self.purge(key));
     }
 
@@ -392,21 +391,21 @@ impl Naive {
     fn refuse_for_a_promise(
         &mut self,
         key: &'static [u8],
-        (tag, kind): (Version, OfferKind),
+        (version, kind): (Version, OfferKind),
         current: Version,
     ) {
-        self.refuse(tag, kind);
-        let is_deletion = entry(tag).value.is_none();
-        if is_deletion && tag >= self.promised(key, true) && tag > current {
+        self.refuse(version, kind);
+        let is_deletion = entry(version).value.is_none();
+        if is_deletion && version >= self.promised(key, true) && version > current {
             self.forget(key);
             let floor = self.floor(key);
-            *floor = tag.max(*floor);
+            *floor = version.max(*floor);
         }
     }
 
-    fn refuse(&mut self, tag: Version, kind: OfferKind) {
+    fn refuse(&mut self, version: Version, kind: OfferKind) {
         if matches!(kind, OfferKind::Write | OfferKind::Fill) {
-            self.refused.insert(tag);
+            self.refused.insert(version);
         }
     }
 }
@@ -417,7 +416,7 @@ mod tests {
 
     use quickcheck::quickcheck;
 
-    use crate::chance::Chance;
+    use crate::rng::Rng;
 
     quickcheck! {
         fn a_replica_follows_the_accept_rule(program: Vec<u8>) -> bool {
@@ -428,9 +427,9 @@ mod tests {
 
     #[test]
     fn a_replica_follows_the_accept_rule_for_long() {
-        let mut chance = Chance::new(11);
+        let mut rng = Rng::new(11);
         for _ in 0..300 {
-            let program: Vec<u8> = (0..900).map(|_| chance.next_u64() as u8).collect();
+            let program: Vec<u8> = (0..900).map(|_| rng.next_u64() as u8).collect();
             super::run(&program);
         }
     }

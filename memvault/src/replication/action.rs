@@ -30,6 +30,6 @@ pub enum Action {
     Ask(NodeIndex, PlainQuestion),
     /// Answer the request with this id.
     Complete(u64, Outcome),
-    /// Tell whoever is interested.
+    /// Tell those who are interested.
     Event(Event),
 }

@@ -22,9 +22,9 @@ pub(crate) const fn read_quorum(replicas: usize) -> usize {
 /// What to do with a write of unknown fate that was overtaken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnAmbiguous {
-    /// Write again under a new tag: it may become visible twice.
+    /// Write again under a new version: it may become visible twice.
     #[default]
-    Retag,
+    Rewrite,
     /// Answer [`Failure::Indeterminate`](super::Failure::Indeterminate): strictly linearizable.
     Error,
 }
@@ -34,7 +34,7 @@ impl OnAmbiguous {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Retag => "retag",
+            Self::Rewrite => "rewrite",
             Self::Error => "error",
         }
     }
@@ -135,7 +135,7 @@ pub struct Config {
     pub ping_rate: u64,
     /// Longest wait before a new connection attempt; default 500 ms. Together with the time that an attempt may
     /// take it should be below [`warm_delay`](Self::warm_delay), by more than the 25 ms between two looks at the time:
-    /// then whoever looks for a restarted member has reached it before it serves, and nobody is left to whom it is
+    /// then nodes that look for a restarted member have reached it before it serves, and nobody is left to whom it is
     /// still away when the next one fails.
     pub reconnect_max: Duration,
     /// After a change of leader, reads at ONE ask a quorum for this long; default 1 s.
@@ -174,8 +174,8 @@ pub struct Config {
     pub max_waiting_bytes: usize,
     /// How long a caller waits for its turn before its request is refused; default 500 ms. Below `op_deadline`.
     pub max_wait: Duration,
-    /// Tags remembered after their entry was overwritten, and as many refused ones; default 65 536.
-    pub max_tags: usize,
+    /// Versions remembered after their entry was overwritten, and as many refused ones; default 65 536.
+    pub max_versions: usize,
     /// The rule that a test breaks.
     #[cfg(test)]
     pub(crate) broken: Option<Rule>,
@@ -195,7 +195,7 @@ impl Config {
             replicas: 3,
             write_level: Level::Auto,
             read_level: Level::Auto,
-            on_ambiguous: OnAmbiguous::Retag,
+            on_ambiguous: OnAmbiguous::Rewrite,
             op_deadline: Duration::from_secs(1),
             write_attempt: Duration::from_millis(100),
             read_attempt: Duration::from_millis(30),
@@ -218,7 +218,7 @@ impl Config {
             max_waiting: 1 << 20,
             max_waiting_bytes: 256 << 20,
             max_wait: Duration::from_millis(500),
-            max_tags: 65_536,
+            max_versions: 65_536,
             #[cfg(test)]
             broken: None,
         }

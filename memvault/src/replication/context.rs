@@ -10,7 +10,7 @@ use super::action::{Action, Link};
 use super::budget::Budget;
 use super::config::Config;
 use super::event::Event;
-use super::membership::document::Document;
+use super::membership::list::Membership;
 use super::membership::placement::Placement;
 use super::membership::preference::Preference;
 use super::peers::Peers;
@@ -27,7 +27,7 @@ use crate::version::{Hlc, Version};
 pub(super) struct Context {
     pub(super) config: Config,
     pub(super) rules: Rules,
-    pub(super) document: Document,
+    pub(super) membership: Membership,
     /// Shared: the ring of a large cluster takes megabytes, and a process may have many nodes.
     pub(super) placement: Arc<Placement>,
     /// This node's own number, if it holds data.
@@ -40,7 +40,7 @@ pub(super) struct Context {
     pub(super) statistics: NodeStatistics,
     /// What may be sent again without a dead or silent member to explain it.
     pub(super) budget: Budget,
-    /// When the present document replaced another.
+    /// When the present membership replaced another.
     pub(super) changed_at: Option<Instant>,
     next_id: u64,
 }
@@ -48,7 +48,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn new(
         config: Config,
-        document: Document,
+        membership: Membership,
         placement: Arc<Placement>,
         me: Option<NodeIndex>,
         peers: Peers,
@@ -58,7 +58,7 @@ impl Context {
             rules: Rules::of(&config),
             changed_at: None,
             config,
-            document,
+            membership,
             placement,
             me,
             peers,
@@ -73,7 +73,7 @@ impl Context {
 
     /// The id that a member is expected to have; empty for one of whom only the address is known.
     pub(super) fn called_as(&self, node: NodeIndex) -> String {
-        if self.document.epoch == 0 || !self.peers.is_active(node) {
+        if self.membership.epoch == 0 || !self.peers.is_active(node) {
             String::new()
         } else {
             self.peers.id(node)
@@ -98,25 +98,28 @@ impl Context {
 
     /// Whether an acknowledgement of `node` would count for a write.
     pub(super) fn acknowledges(&self, list: &Preference, node: NodeIndex) -> bool {
-        self.peers.counts(node) || list.gains(node) && self.peers.is_in_view(node)
+        self.peers.counts(node) || list.is_pending(node) && self.peers.is_in_view(node)
     }
 
-    /// Goes by another document from now on.
-    pub(super) fn follow(&mut self, now: Now, document: Document, placement: Placement) {
-        self.document = document;
+    /// Goes by another membership from now on.
+    pub(super) fn follow(&mut self, now: Now, membership: Membership, placement: Placement) {
+        self.membership = membership;
         self.placement = Arc::new(placement);
         self.changed_at = Some(now.instant);
     }
 
-    /// The members, who vote on the next document.
+    /// The members, who vote on the next membership.
     pub(super) fn voters(&self) -> Vec<NodeIndex> {
-        let ids = self.document.members.iter().map(|member| &member.id);
+        let ids = self.membership.members.iter().map(|member| &member.id);
         ids.filter_map(|id| self.peers.index_of(id)).collect()
     }
 
     /// Whether this node has yet to take `key` over.
-    pub(super) fn gains(&self, key: &[u8]) -> bool {
-        self.document.change.is_some() && self.me.is_some_and(|me| self.preference(key).gains(me))
+    pub(super) fn is_pending(&self, key: &[u8]) -> bool {
+        self.membership.change.is_some()
+            && self
+                .me
+                .is_some_and(|me| self.preference(key).is_pending(me))
     }
 
     /// A number that was never used before in this process.
@@ -132,7 +135,7 @@ impl Context {
 
     /// Sends an answer to where the question came from.
     pub(super) fn answer(&mut self, to: Link, id: u64, body: Body) {
-        let epoch = self.document.epoch;
+        let epoch = self.membership.epoch;
         let message = Message { id, epoch, body };
         if self.me.is_some_and(|me| to == Link::Peer(me)) {
             self.local.push_back(message);
@@ -143,7 +146,7 @@ impl Context {
 
     /// Whether a message takes so long to send that its time is counted from the end of that.
     pub(super) fn is_bulk(&self, body: &Body) -> bool {
-        wire::is_bulk(self.document.epoch, body)
+        wire::is_bulk(self.membership.epoch, body)
     }
 
     pub(super) fn event(&mut self, event: Event) {

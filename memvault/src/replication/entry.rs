@@ -11,7 +11,7 @@ pub type Bytes = Arc<[u8]>;
 /// One version of a key: a value, or the fact that the key was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The tag of the write that made it.
+    /// The version of the write that made it.
     pub version: Version,
     /// The value; `None` is a tombstone.
     pub value: Option<Bytes>,

@@ -1,4 +1,4 @@
-//! What an operator would like to know, as a name and fields: whoever writes it down chooses the form.
+//! What an operator would like to know, as a name and fields: the program that writes it down chooses the form.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -208,7 +208,7 @@ impl Event {
     }
 }
 
-/// What to do about it stands in it, as whoever sees the event can do something.
+/// What to do about it stands in it, as the one who sees the event can do something.
 const SAME_ID: &str =
     "two processes have this id: stop one of them, or give it an id of its own (--node-id)";
 

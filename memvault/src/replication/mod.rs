@@ -20,20 +20,20 @@
 //!
 //! ```text
 //! coordinator          leader (first live replica)        followers
-//!     |-- Write(tag) ------->| offer to itself                 |
-//!     |                      |-- Offer(tag) ------------------>| offer: the one accept rule
+//!     |-- Write(version) ------->| offer to itself                 |
+//!     |                      |-- Offer(version) ------------------>| offer: the one accept rule
 //!     |                      |<------------------- Offered ----|
 //!     |<-- Wrote(Done) ------| W counted acks                  |
 //!     |
-//!     reset or 100 ms silence: the same tag to the next replica, so a retry can never run twice
+//!     reset or 100 ms silence: the same version to the next replica, so a retry can never run twice
 //! ```
 //!
-//! The members change in two epochs of a [`Document`] on which a majority of them votes; in between, quorums are
+//! The members change in two epochs of a [`Membership`] on which a majority of them votes; in between, quorums are
 //! those of both lists.
 //!
 //! The theory: the register of Attiya, Bar-Noy and Dolev (1995) made robust against members that lose their
 //! memory when they restart (Michael, Ports, Sharma, Szekeres, DISC 2017), preference lists and hinted
-//! language from Dynamo (2007). A replica refuses tags older than what it has or has forgotten, and that
+//! language from Dynamo (2007). A replica refuses versions older than what it has or has forgotten, and that
 //! turns last-writer-wins into linearizable SET, GET and DEL at level QUORUM.
 
 mod action;
@@ -62,7 +62,7 @@ pub use entry::{Bytes, Entry};
 pub use event::{DownReason, Event, Field, FieldValue};
 #[cfg(any(test, fuzzing))]
 pub(crate) use member::replica::Replica;
-pub use membership::document::{Change, Document};
+pub use membership::list::{Change, Membership};
 pub use node::{Node, PeerStatus};
 pub use plain::{PlainCommand, PlainError, PlainLink, PlainQuestion, PlainRefusal, PlainReply};
 pub use request::{Answer, ChangeError, Failure, Lease, Outcome, Request};
@@ -71,8 +71,8 @@ pub(crate) use rules::Rule;
 pub use statistics::NodeStatistics;
 pub use wire::inbox::{Arrived, Inbox};
 pub use wire::message::{
-    Ballot, Body, Hello, Message, NodeState, OfferKind, OfferReply, Prepare, Progress, PullReply,
-    PulledEntry, ReadReply, Refusal, TurnReply, Write, WriteReply,
+    Ballot, Body, Hello, LockReply, Message, NodeState, OfferKind, OfferReply, Prepare, Progress,
+    PullReply, PulledEntry, ReadReply, Refusal, Write, WriteReply,
 };
 pub use wire::outbox::Outbox;
 pub use wire::{HELLO, PIECE, WireError};

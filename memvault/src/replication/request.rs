@@ -123,8 +123,8 @@ impl Request {
 /// Leave to fill in one key. It does not end, but every newer write takes it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The tag of the fill to come.
-    pub(super) tag: Version,
+    /// The version of the fill to come.
+    pub(super) version: Version,
 }
 
 /// The answer to a [`Request`] that was carried out.

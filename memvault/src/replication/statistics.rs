@@ -23,8 +23,8 @@ pub struct NodeStatistics {
     pub failovers: u64,
     /// Operations that were repeated although nobody was lost or silent.
     pub retries: u64,
-    /// Writes that started over under a new tag.
-    pub retags: u64,
+    /// Writes that started over under a new version.
+    pub rewrites: u64,
     /// Writes acknowledged by fewer replicas than a quorum.
     pub degraded_writes: u64,
     /// Replicas offered a newer version by a reader.
@@ -41,6 +41,6 @@ pub struct NodeStatistics {
     pub expired: u64,
     /// Tombstones forgotten early because they took more than their share.
     pub dropped_tombstones: u64,
-    /// Tags forgotten early because there were more than `max_tags`.
-    pub dropped_tags: u64,
+    /// Versions forgotten early because there were more than `max_versions`.
+    pub dropped_versions: u64,
 }

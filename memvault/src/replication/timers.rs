@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use crate::time::{Duration, Instant};
 
-/// Timers of one and the same duration. Whoever fires checks whether the timer still matters.
+/// Timers of one and the same duration. Who sets one off checks whether the timer still matters.
 #[derive(Debug)]
 pub(super) struct TimerQueue<T> {
     duration: Duration,

@@ -363,7 +363,7 @@ impl Ring {
         }
     }
 
-    /// Gives a token to a node; of several nodes, the one with the smallest id has it, whoever came first.
+    /// Gives a token to a node; of several nodes, the one with the smallest id has it, in whatever order they came.
     fn claim(&mut self, token: Token, claimant: NodeIndex) {
         let Some(&holder) = self.tokens.get(&token) else {
             self.tokens.insert(token, claimant);
@@ -393,8 +393,8 @@ impl Ring {
             .min_by_key(|(_, claim)| self.node_id(claim.1))
             .map(|(at, _)| at);
         if let Some(at) = next {
-            let (_, heir) = self.displaced.swap_remove(at);
-            self.tokens.insert(token, heir);
+            let (_, successor) = self.displaced.swap_remove(at);
+            self.tokens.insert(token, successor);
         } else {
             self.tokens.remove(&token);
         }

@@ -1,4 +1,4 @@
-//! The scenarios that have a name: for tests, for the command `memvault sim`, for whoever repeats a run.
+//! The scenarios that have a name: for tests, for the command `memvault sim`, for anyone who repeats a run.
 
 use super::faults::Faults;
 use super::scenario::Scenario;
@@ -41,7 +41,7 @@ pub const CATALOGUE: [Named; 34] = [
     },
     Named {
         name: "reckless",
-        about: "stormy, members crash whoever else is down",
+        about: "stormy, members crash while others are down",
         scenario: reckless,
     },
     Named {
@@ -56,7 +56,7 @@ pub const CATALOGUE: [Named; 34] = [
     },
     Named {
         name: "lonely",
-        about: "hasty, members crash whoever else is down and do not wait for their peers",
+        about: "hasty, members crash while others are down and do not wait for their peers",
         scenario: lonely,
     },
     Named {
@@ -66,7 +66,7 @@ pub const CATALOGUE: [Named; 34] = [
     },
     Named {
         name: "abandoned",
-        about: "ambush, members crash whoever else is down and do not wait for their peers",
+        about: "ambush, members crash while others are down and do not wait for their peers",
         scenario: abandoned,
     },
     Named {
@@ -371,7 +371,7 @@ const fn default(seed: u64) -> Scenario {
     Scenario {
         write_level: Level::Auto,
         read_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         through_members: 300,
         ..Scenario::stormy(seed)
     }
@@ -398,7 +398,7 @@ const fn cold(seed: u64) -> Scenario {
         think: Duration::from_millis(5),
         deletes: 0,
         write_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         ..Scenario::calm(seed)
     }
 }
@@ -450,15 +450,15 @@ const fn kills(seed: u64) -> Scenario {
     Scenario {
         write_level: Level::Auto,
         read_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         deletes: 0,
         faults,
         ..Scenario::calm(seed)
     }
 }
 
-/// Members stay away for up to 4 s, by when attempts to reach them are as rare as they get: still everybody has to notice
-/// the return of one before the next one crashes.
+/// Members stay away for up to 4 s, by when attempts to reach them are as rare as they get: still everybody has to
+/// notice the return of one before the next one crashes.
 const fn kills_quorum(seed: u64) -> Scenario {
     let mut faults = kills(seed).faults;
     faults.restart_max = Duration::from_secs(4);

@@ -41,14 +41,14 @@ pub(super) enum Event {
     /// A process learns that the last of a large message has left.
     Sent {
         process: usize,
-        boot: u32,
+        incarnation: u32,
         link: Link,
         id: u64,
     },
     /// A process has done what it was busy with.
     Free {
         process: usize,
-        boot: u32,
+        incarnation: u32,
     },
     /// A phase of the load begins.
     Phase {
@@ -61,12 +61,12 @@ pub(super) enum Event {
     Connected {
         from: usize,
         to: usize,
-        boot: u32,
+        incarnation: u32,
     },
     Refused {
         from: usize,
         to: usize,
-        boot: u32,
+        incarnation: u32,
     },
     /// A process learns that the other side has closed a connection.
     Closed {
@@ -75,7 +75,7 @@ pub(super) enum Event {
     },
     Wake {
         process: usize,
-        boot: u32,
+        incarnation: u32,
     },
     /// A client asks its next question.
     Ask {
@@ -84,7 +84,7 @@ pub(super) enum Event {
     /// A question arrives at the member that is to coordinate it.
     Request {
         question: u64,
-        boot: u32,
+        incarnation: u32,
     },
     /// The database looks up a row, or its answer arrives.
     Database {

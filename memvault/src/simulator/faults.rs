@@ -1,6 +1,6 @@
 //! What goes wrong, and how often.
 
-use crate::chance::Chance;
+use crate::rng::Rng;
 use crate::time::Duration;
 
 /// What goes wrong, and how often. Mean times are those of a uniform distribution from a quarter of the
@@ -102,19 +102,15 @@ impl Faults {
     /// Each kind of fault or none of it, with a strength of its own. The ranges are those of TigerBeetle's
     /// simulator: loss up to 30 %, duplicates up to 50 %, delays of 0.1 to 100 ms, stragglers of up to 5 s,
     /// pauses of up to 10 s, restarts after up to 5 s.
-    pub(super) fn drawn(chance: &mut Chance) -> Self {
-        let delay_us = 100 << chance.below(11);
+    pub(super) fn drawn(rng: &mut Rng) -> Self {
+        let delay_us = 100 << rng.below(11);
         let mut per_mille = |most| {
-            if sometimes(chance) {
-                chance.below(most)
-            } else {
-                0
-            }
+            if sometimes(rng) { rng.below(most) } else { 0 }
         };
         let (loss, duplicate, straggle) = (per_mille(300), per_mille(500), per_mille(100));
         let mut every = || {
-            let millis = 700 + chance.below(5000);
-            sometimes(chance).then_some(Duration::from_millis(millis))
+            let millis = 700 + rng.below(5000);
+            sometimes(rng).then_some(Duration::from_millis(millis))
         };
         let (crash_every, partition_every, swizzle_every) = (every(), every(), every());
         let (pause_every, slow_every, suspect_every) = (every(), every(), every());
@@ -123,34 +119,28 @@ impl Faults {
             loss,
             duplicate,
             straggle,
-            straggle_max: Duration::from_millis(1 + chance.below(5000)),
+            straggle_max: Duration::from_millis(1 + rng.below(5000)),
             crash_every,
-            crash_after_write: if sometimes(chance) {
-                chance.below(20)
-            } else {
-                0
-            },
-            restart_max: Duration::from_millis(1 + chance.below(5000)),
-            crash_beyond_budget: sometimes(chance),
+            crash_after_write: if sometimes(rng) { rng.below(20) } else { 0 },
+            restart_max: Duration::from_millis(1 + rng.below(5000)),
+            crash_beyond_budget: sometimes(rng),
             partition_every,
-            partition_max: Duration::from_millis(1 + chance.below(5000)),
+            partition_max: Duration::from_millis(1 + rng.below(5000)),
             swizzle_every,
             pause_every,
-            pause_max: Duration::from_millis(1 + chance.below(10_000)),
+            pause_max: Duration::from_millis(1 + rng.below(10_000)),
             slow_every,
             suspect_every: suspect_every.map(|every| every / 20),
-            silent_crash: chance.below(500),
-            skew: Duration::from_millis(chance.below(250)),
+            silent_crash: rng.below(500),
+            skew: Duration::from_millis(rng.below(250)),
             change_every: None,
-            jump_every: chance
-                .one_in_thousand(250)
-                .then_some(Duration::from_secs(2)),
+            jump_every: rng.one_in_thousand(250).then_some(Duration::from_secs(2)),
         }
     }
 }
 
-const fn sometimes(chance: &mut Chance) -> bool {
-    chance.one_in_thousand(500)
+const fn sometimes(rng: &mut Rng) -> bool {
+    rng.one_in_thousand(500)
 }
 
 impl Default for Faults {

@@ -73,8 +73,8 @@ const LONG: Duration = Duration::from_secs(5);
 impl World<'_> {
     /// Begins to read or to change a row.
     pub(super) fn ask_load(&mut self, client: usize) {
-        let row = self.chance.below(ROWS as u64) as usize;
-        let stage = if self.chance.one_in_thousand(CHANGES) {
+        let row = self.rng.below(ROWS as u64) as usize;
+        let stage = if self.rng.one_in_thousand(CHANGES) {
             let row = &mut self.loads.rows[row];
             row.value += 1;
             Stage::Delete(row.value, MAX_DELETIONS)
@@ -114,8 +114,8 @@ impl World<'_> {
     fn ask_about(&mut self, mut visit: Visit, request: Request) {
         visit.oldest = self.loads.rows[visit.row].deleted;
         let id = self.note_visit(visit);
-        let (levels, boot) = (levels(self.scenario), self.boot_of(visit.client));
-        self.input(visit.client, boot, |node, now| {
+        let (levels, incarnation) = (levels(self.scenario), self.incarnation_of(visit.client));
+        self.input(visit.client, incarnation, |node, now| {
             node.handle_request(now, id, request, levels);
         });
     }
@@ -179,7 +179,7 @@ impl World<'_> {
                 let row = &mut self.loads.rows[visit.row];
                 row.deleted = row.deleted.max(value);
                 // One who changed a row may load it again at once.
-                if self.chance.one_in_thousand(500) {
+                if self.rng.one_in_thousand(500) {
                     let stage = Stage::Lease;
                     return self.go_on(Visit { stage, ..visit });
                 }
@@ -191,12 +191,12 @@ impl World<'_> {
 
     /// The way to the database, or back.
     fn wait_for_database(&mut self, visit: Visit) {
-        let most = if self.chance.one_in_thousand(100) {
+        let most = if self.rng.one_in_thousand(100) {
             LONG
         } else {
             SHORT
         };
-        let after = self.chance.duration_below(most / 2);
+        let after = self.rng.duration_below(most / 2);
         let visit = self.note_visit(visit);
         self.schedule(after, Event::Database { visit });
     }

@@ -13,12 +13,12 @@
 
 use crate::time::Duration;
 
-mod agenda;
-mod audit;
 mod catalogue;
 mod event;
+mod event_queue;
 mod faults;
 pub mod history;
+mod invariants;
 mod load;
 mod loads;
 mod meter;

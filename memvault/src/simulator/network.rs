@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::faults::Faults;
 use super::pipe::Pipe;
 use super::scenario::Scenario;
-use crate::chance::Chance;
+use crate::rng::Rng;
 use crate::time::Duration;
 
 /// One connection from a process to a member.
@@ -149,18 +149,18 @@ impl Network {
         from: usize,
         to: usize,
         slowness: u32,
-        chance: &mut Chance,
+        rng: &mut Rng,
     ) -> [Option<Duration>; 2] {
-        let is_doubled = chance.one_in_thousand(self.faults.duplicate);
+        let is_doubled = rng.one_in_thousand(self.faults.duplicate);
         [true, is_doubled].map(|is_sent| {
-            if !is_sent || self.is_cut(from, to) || chance.one_in_thousand(self.faults.loss) {
+            if !is_sent || self.is_cut(from, to) || rng.one_in_thousand(self.faults.loss) {
                 return None;
             }
-            if chance.one_in_thousand(self.faults.straggle) {
-                return Some(chance.duration_below(self.faults.straggle_max));
+            if rng.one_in_thousand(self.faults.straggle) {
+                return Some(rng.duration_below(self.faults.straggle_max));
             }
             let jitter = self.faults.delay.saturating_sub(LATENCY) * 2;
-            Some((LATENCY + chance.duration_below(jitter)) * slowness)
+            Some((LATENCY + rng.duration_below(jitter)) * slowness)
         })
     }
 
@@ -188,14 +188,14 @@ impl Network {
 
     /// Cuts a random part of the processes off from the rest, sometimes in one direction only. Returns the
     /// part, and whether it still hears the rest.
-    pub(super) fn partition(&mut self, members: usize, chance: &mut Chance) -> (Vec<bool>, bool) {
-        let isolate = chance
+    pub(super) fn partition(&mut self, members: usize, rng: &mut Rng) -> (Vec<bool>, bool) {
+        let isolate = rng
             .one_in_thousand(500)
-            .then(|| chance.below(members as u64) as usize);
-        let one_way = chance.one_in_thousand(300);
+            .then(|| rng.below(members as u64) as usize);
+        let one_way = rng.one_in_thousand(300);
         let mut side = Vec::new();
         for process in 0..self.cut.len() {
-            side.push(isolate.map_or_else(|| chance.one_in_thousand(400), |who| who == process));
+            side.push(isolate.map_or_else(|| rng.one_in_thousand(400), |who| who == process));
         }
         for (row, from) in self.cut.iter_mut().zip(&side) {
             for (cut, to) in row.iter_mut().zip(&side) {

@@ -14,7 +14,7 @@ use crate::time::{Duration, Instant, Timestamp};
 pub(super) struct Process {
     /// `None` while it is dead.
     pub(super) node: Option<Node>,
-    pub(super) boot: u32,
+    pub(super) incarnation: u32,
     /// Its wall clock, relative to a common start.
     pub(super) wall_offset: Duration,
     /// A jump of its wall clock, in milliseconds.
@@ -46,7 +46,7 @@ struct Numbers {
 impl Numbers {
     fn of(node: &Node) -> Self {
         let mut numbers = Self {
-            epoch: Some(node.document().epoch),
+            epoch: Some(node.membership().epoch),
             ..Self::default()
         };
         for index in (0..u16::MAX).map(NodeIndex) {
@@ -75,7 +75,7 @@ impl Process {
     pub(super) fn new() -> Self {
         Self {
             node: None,
-            boot: 0,
+            incarnation: 0,
             wall_offset: Duration::ZERO,
             jump_ms: 0,
             right_since: Instant::ZERO,
@@ -124,7 +124,7 @@ impl Process {
     /// Takes note of a new member list of the node.
     pub(super) fn follow(&mut self) {
         if let Some(node) = &self.node
-            && self.numbers.epoch != Some(node.document().epoch)
+            && self.numbers.epoch != Some(node.membership().epoch)
         {
             self.numbers = Numbers::of(node);
         }
@@ -145,7 +145,7 @@ impl Process {
         &mut self,
         scenario: &Scenario,
         number: usize,
-        boot: u32,
+        incarnation: u32,
         seed: u64,
         instant: Instant,
         sibling: Option<&Node>,
@@ -155,14 +155,14 @@ impl Process {
             max_bytes: scenario.max_bytes,
             ..store::Config::default()
         };
-        self.boot = boot;
+        self.incarnation = incarnation;
         self.paused_until = Instant::ZERO;
         self.server = Server::default();
         self.wake_at = None;
         self.node = Node::beside(
             sibling,
             config(scenario, number),
-            boot,
+            incarnation,
             seed,
             entries,
             self.now(instant),

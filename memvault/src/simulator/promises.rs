@@ -67,7 +67,7 @@ impl Scenario {
                         && in_budget
                         // A client whose coordinator is a member loses its request with that.
                         && self.through_members == 0
-                        && self.on_ambiguous == OnAmbiguous::Retag
+                        && self.on_ambiguous == OnAmbiguous::Rewrite
                         && self.write_level != Level::All
                         && self.read_level != Level::All),
         }

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use super::faults::Faults;
 use super::load::Load;
-use crate::chance::Chance;
 #[cfg(test)]
 use crate::replication::Rule;
 use crate::replication::{Level, OnAmbiguous};
+use crate::rng::Rng;
 use crate::time::Duration;
 
 /// One simulated cluster and its workload.
@@ -187,9 +187,9 @@ impl Scenario {
     /// As [`stormy`](Self::stormy), with a cluster, a workload and a memory limit drawn from the seed.
     #[must_use]
     pub fn varied(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut rng = Rng::new(seed);
         let mut between =
-            |low: usize, high: usize| low + chance.below((high - low) as u64 + 1) as usize;
+            |low: usize, high: usize| low + rng.below((high - low) as u64 + 1) as usize;
         let nodes = between(1, 7);
         let keys = between(2, 30);
         Self {
@@ -210,12 +210,12 @@ impl Scenario {
     /// As [`varied`](Self::varied), with every fault, its strength drawn from the seed as well.
     #[must_use]
     pub fn wild(seed: u64) -> Self {
-        let mut chance = Chance::new(!seed);
+        let mut rng = Rng::new(!seed);
         Self {
-            expiring: if chance.one_in_thousand(500) { 300 } else { 0 },
-            tombstone_grace: Duration::from_millis(1 + chance.below(500)),
-            through_members: chance.below(500),
-            faults: Faults::drawn(&mut chance),
+            expiring: if rng.one_in_thousand(500) { 300 } else { 0 },
+            tombstone_grace: Duration::from_millis(1 + rng.below(500)),
+            through_members: rng.below(500),
+            faults: Faults::drawn(&mut rng),
             ..Self::varied(seed)
         }
     }

@@ -140,7 +140,7 @@ impl Trace {
 
     fn held(&mut self, from: usize, reply: &ReadReply) -> Option<String> {
         match reply {
-            ReadReply::Loading | ReadReply::Gaining | ReadReply::Overtaken { .. } => {
+            ReadReply::Loading | ReadReply::Pending | ReadReply::Overtaken { .. } => {
                 self.values.is_empty().then(|| format!("{reply:?}"))
             }
             ReadReply::Holds {

@@ -15,9 +15,9 @@ use super::meter::Meter;
 use super::process::levels;
 use super::workload::{number_of, set};
 use super::world::World;
-use crate::chance::Chance;
 use crate::command::Expiry;
 use crate::replication::{Answer, Bytes, Failure, Outcome, Request};
+use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 
 /// A request under way.
@@ -36,7 +36,7 @@ struct Bulk {
 /// The requests of the phases, and how they fare.
 pub(super) struct Traffic {
     /// Of its own, so that a scenario without a load draws the same lots as ever.
-    chance: Chance,
+    rng: Rng,
     bulks: BTreeMap<u64, Bulk>,
     pub(super) meter: Meter,
 }
@@ -44,7 +44,7 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn new(seed: u64, load: Option<&Load>) -> Self {
         Self {
-            chance: Chance::new(!seed.rotate_left(17)),
+            rng: Rng::new(!seed.rotate_left(17)),
             bulks: BTreeMap::new(),
             meter: Meter::new(load.map_or(&[], |load| load.phases)),
         }
@@ -95,7 +95,7 @@ impl World<'_> {
             Rate::OfCapacity(percent) => per_second(self.traffic.meter.capacity() * percent / 100),
         };
         let Some(mean) = mean else { return };
-        let after = exponential(&mut self.traffic.chance, mean);
+        let after = exponential(&mut self.traffic.rng, mean);
         if since + after < phase.lasts {
             self.schedule(after, Event::Arrival { phase: number });
         }
@@ -109,7 +109,7 @@ impl World<'_> {
         self.schedule_arrival(number);
         let coordinator = self.draw_coordinator(&load);
         let keys = phase.keys.min(load.keys);
-        let first_key = self.traffic.chance.below(load.keys as u64) as usize;
+        let first_key = self.traffic.rng.below(load.keys as u64) as usize;
         let id = self.workload.next_value + 1;
         self.workload.next_value += keys as u64;
         let (request, is_write) = self.draw_bulk(first_key..first_key + keys, id, &phase);
@@ -123,27 +123,34 @@ impl World<'_> {
         };
         self.traffic.meter.asked();
         self.traffic.bulks.insert(id, bulk);
-        let boot = self.boot_of(coordinator);
+        let incarnation = self.incarnation_of(coordinator);
         if self.node(coordinator).is_none() {
             return self.end_bulk(id, None);
         }
-        self.queue(coordinator, Event::Request { question: id, boot });
+        self.queue(
+            coordinator,
+            Event::Request {
+                question: id,
+                incarnation,
+            },
+        );
     }
 
     /// A source, a member, or a bystander where there are no sources.
     fn draw_coordinator(&mut self, load: &Load) -> usize {
-        let chance = &mut self.traffic.chance;
+        let rng = &mut self.traffic.rng;
         let (nodes, clients) = (self.scenario.nodes, self.scenario.clients);
-        if chance.one_in_thousand(load.through_members) {
-            chance.below(nodes as u64) as usize
+        if rng.one_in_thousand(load.through_members) {
+            rng.below(nodes as u64) as usize
         } else if load.sources > 0 {
-            nodes + clients + chance.below(load.sources as u64) as usize
+            nodes + clients + rng.below(load.sources as u64) as usize
         } else {
-            nodes + chance.below(clients as u64) as usize
+            nodes + rng.below(clients as u64) as usize
         }
     }
 
-    /// The number of a key of the phases' requests: they follow those of the clients, and after the last comes the first.
+    /// The number of a key of the phases' requests: they follow those of the clients, and after the last comes the
+    /// first.
     fn bulk_key(&self, key: usize) -> usize {
         let all = self.scenario.load.map_or(1, |load| load.keys.max(1));
         self.scenario.keys + key % all
@@ -154,14 +161,14 @@ impl World<'_> {
         let names: Vec<Bytes> = keys
             .map(|key| Bytes::from(self.scenario.key_name(self.bulk_key(key))))
             .collect();
-        let chance = &mut self.traffic.chance;
-        if !chance.one_in_thousand(self.scenario.writes) {
+        let rng = &mut self.traffic.rng;
+        if !rng.one_in_thousand(self.scenario.writes) {
             return match <[Bytes; 1]>::try_from(names) {
                 Ok([name]) => (Request::Get(name), false),
                 Err(names) => (Request::GetMany(names), false),
             };
         }
-        if chance.one_in_thousand(self.scenario.deletes) {
+        if rng.one_in_thousand(self.scenario.deletes) {
             return (Request::Delete(names), true);
         }
         let pairs = (first..)
@@ -185,14 +192,14 @@ impl World<'_> {
         let (coordinator, keys, first_value) = (bulk.coordinator, bulk.keys, bulk.first_value);
         if first_value > 0 {
             for value in first_value..first_value + keys as u64 {
-                self.audit.asked(self.now, value);
+                self.invariants.asked(self.now, value);
             }
         }
         self.spend(coordinator, keys, bytes_of(&request));
-        let (boot, levels) = (self.boot_of(coordinator), levels(self.scenario));
+        let (incarnation, levels) = (self.incarnation_of(coordinator), levels(self.scenario));
         // Each comes from a client of its own.
         let caller = FIRST_CALLER + id;
-        self.input(coordinator, boot, |node, now| {
+        self.input(coordinator, incarnation, |node, now| {
             node.handle_request_of(now, (id, caller), request, levels);
         });
         true
@@ -300,8 +307,8 @@ const LEAST_RATE: u64 = 20;
 
 /// A time with this mean, as between two events that know nothing of each other. By comparisons alone (von Neumann,
 /// 1951), as there is no logarithm here.
-fn exponential(chance: &mut Chance, mean: Duration) -> Duration {
-    let mut draw = || chance.next_u64() >> 32;
+fn exponential(rng: &mut Rng, mean: Duration) -> Duration {
+    let mut draw = || rng.next_u64() >> 32;
     let mut whole = 0_u64;
     let fraction = loop {
         let first = draw();
@@ -348,10 +355,10 @@ mod tests {
 
     #[test]
     fn times_between_arrivals_have_the_mean_and_the_spread_of_a_poisson_process() {
-        let mut chance = Chance::new(1);
+        let mut rng = Rng::new(1);
         let mean = Duration::from_millis(10);
         let times: Vec<f64> = (0..100_000)
-            .map(|_| exponential(&mut chance, mean).as_secs_f64() * 100.0)
+            .map(|_| exponential(&mut rng, mean).as_secs_f64() * 100.0)
             .collect();
         let average = times.iter().sum::<f64>() / 1e5;
         let variance = times

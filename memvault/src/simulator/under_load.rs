@@ -26,7 +26,7 @@ const fn loaded(seed: u64, load: Load) -> Scenario {
     let (level, on_ambiguous) = if seed.is_multiple_of(2) {
         (Level::Quorum, OnAmbiguous::Error)
     } else {
-        (Level::Auto, OnAmbiguous::Retag)
+        (Level::Auto, OnAmbiguous::Rewrite)
     };
     let first_request = Duration::from_millis(1500);
     Scenario {
@@ -210,7 +210,7 @@ const fn beside_faults(seed: u64, faults: Faults, load: Load) -> Scenario {
         nodes: 3,
         write_level: Level::Auto,
         read_level: Level::Auto,
-        on_ambiguous: OnAmbiguous::Retag,
+        on_ambiguous: OnAmbiguous::Rewrite,
         faults,
         ..loaded(seed, load)
     }

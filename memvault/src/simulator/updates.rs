@@ -56,14 +56,14 @@ const MAX_LEN: usize = 64;
 impl World<'_> {
     /// Asks for an increment, a look or a lock.
     pub(super) fn ask_update(&mut self, client: usize) {
-        let kind = match self.chance.below(8) {
+        let kind = match self.rng.below(8) {
             0 => Kind::Lock,
             1 | 2 => Kind::Look,
             _ => Kind::Increment,
         };
         let key = match kind {
             Kind::Lock => self.now.as_micros() / u64::try_from(LOCK_EVERY.as_micros()).unwrap_or(1),
-            _ => self.chance.below(COUNTERS),
+            _ => self.rng.below(COUNTERS),
         };
         self.workload.next_value += 1;
         let id = self.workload.next_value;
@@ -77,8 +77,8 @@ impl World<'_> {
         };
         self.updates.under_way.insert(id, entry);
         let levels = levels(self.scenario);
-        let boot = self.boot_of(client);
-        self.input(client, boot, |node, now| {
+        let incarnation = self.incarnation_of(client);
+        self.input(client, incarnation, |node, now| {
             node.handle_request(now, id, request(kind, key, client), levels);
         });
     }
@@ -112,7 +112,7 @@ impl World<'_> {
 
     /// Lets a client think before it asks again.
     pub(super) fn think(&mut self, client: usize) {
-        let think = self.chance.duration_below(self.scenario.think * 2);
+        let think = self.rng.duration_below(self.scenario.think * 2);
         self.schedule(think + Duration::from_micros(1), Event::Ask { client });
     }
 }

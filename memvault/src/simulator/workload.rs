@@ -51,20 +51,20 @@ impl World<'_> {
         if self.now >= self.end_of_faults() {
             return;
         }
-        if self.scenario.loads > 0 && self.chance.one_in_thousand(self.scenario.loads) {
+        if self.scenario.loads > 0 && self.rng.one_in_thousand(self.scenario.loads) {
             return self.ask_load(client);
         }
-        if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
+        if self.scenario.updates > 0 && self.rng.one_in_thousand(self.scenario.updates) {
             return self.ask_update(client);
         }
-        if self.scenario.updates > 0 && self.chance.one_in_thousand(self.scenario.updates) {
+        if self.scenario.updates > 0 && self.rng.one_in_thousand(self.scenario.updates) {
             return self.ask_update(client);
         }
-        let key = self.chance.below(self.scenario.keys as u64) as usize;
+        let key = self.rng.below(self.scenario.keys as u64) as usize;
         self.workload.next_value += 1;
         let value = self.workload.next_value;
-        let coordinator = if self.chance.one_in_thousand(self.scenario.through_members) {
-            self.chance.below(self.scenario.nodes as u64) as usize
+        let coordinator = if self.rng.one_in_thousand(self.scenario.through_members) {
+            self.rng.below(self.scenario.nodes as u64) as usize
         } else {
             client
         };
@@ -88,32 +88,38 @@ impl World<'_> {
                 request,
             },
         );
-        let boot = self.boot_of(coordinator);
+        let incarnation = self.incarnation_of(coordinator);
         let Some(request) = now else {
             let after = if coordinator == client {
                 Duration::ZERO
             } else {
-                self.chance.duration_below(CLIENT_LINK)
+                self.rng.duration_below(CLIENT_LINK)
             };
             let question = value;
-            return self.schedule(after, Event::Request { question, boot });
+            return self.schedule(
+                after,
+                Event::Request {
+                    question,
+                    incarnation,
+                },
+            );
         };
         let levels = levels(self.scenario);
-        self.input_about(Some(key), client, boot, |node, now| {
+        self.input_about(Some(key), client, incarnation, |node, now| {
             node.handle_request(now, value, request, levels);
         });
     }
 
     fn draw_request(&mut self, coordinator: usize, key: usize, value: u64) -> (Act, Request) {
         let bytes: Bytes = self.scenario.key_name(key).into();
-        if !self.chance.one_in_thousand(self.scenario.writes) {
+        if !self.rng.one_in_thousand(self.scenario.writes) {
             return (Act::Miss, Request::Get(bytes));
         }
-        self.audit.asked(self.now, value);
-        if self.chance.one_in_thousand(self.scenario.deletes) {
+        self.invariants.asked(self.now, value);
+        if self.rng.one_in_thousand(self.scenario.deletes) {
             return (Act::Write(value), Request::Delete([bytes].into()));
         }
-        let expiry = if self.chance.one_in_thousand(self.scenario.expiring) {
+        let expiry = if self.rng.one_in_thousand(self.scenario.expiring) {
             Expiry::At(self.draw_expiry(coordinator, value))
         } else {
             Expiry::None
@@ -126,17 +132,14 @@ impl World<'_> {
 
     /// When a value is to expire, by the clock of its coordinator.
     fn draw_expiry(&mut self, coordinator: usize, value: u64) -> Timestamp {
-        let lasts = self
-            .chance
-            .duration_below(self.scenario.ttl_max)
-            .as_millis();
+        let lasts = self.rng.duration_below(self.scenario.ttl_max).as_millis();
         let wall = self
             .processes
             .get(coordinator)
             .map_or_else(Timestamp::default, |process| process.now(self.now).wall);
         let at = wall.as_millis() + u64::try_from(lasts).unwrap_or(0) + 1;
         let since_start = at.saturating_sub(EPOCH_MS);
-        self.audit.expires(value);
+        self.invariants.expires(value);
         if !self.was_wrong_since(coordinator, self.now) {
             let expires = Instant::from_millis(since_start);
             self.workload.expiries.insert(value, expires);
@@ -145,22 +148,28 @@ impl World<'_> {
     }
 
     /// A request arrives at a member. One that has restarted meanwhile never sees it.
-    pub(super) fn request(&mut self, question: u64, boot: u32) {
+    pub(super) fn request(&mut self, question: u64, incarnation: u32) {
         let Some(asked) = self.workload.questions.get_mut(&question) else {
             self.take_bulk(question);
             return;
         };
         let (coordinator, key) = (asked.coordinator, asked.key);
         let process = self.processes.get(coordinator);
-        let is_there =
-            process.is_some_and(|process| process.node.is_some() && process.boot == boot);
+        let is_there = process
+            .is_some_and(|process| process.node.is_some() && process.incarnation == incarnation);
         if !is_there {
             return self.end_question(question, None);
         }
         let paused_until = process.map_or(Instant::ZERO, |process| process.paused_until);
         if paused_until > self.now {
             let after = paused_until - self.now;
-            return self.schedule(after, Event::Request { question, boot });
+            return self.schedule(
+                after,
+                Event::Request {
+                    question,
+                    incarnation,
+                },
+            );
         }
         let Some(request) = asked.request.take() else {
             return;
@@ -170,7 +179,7 @@ impl World<'_> {
         asked.begun = self.now;
         self.spend(coordinator, 1, 0);
         let levels = levels(self.scenario);
-        self.input_about(Some(key), coordinator, boot, |node, now| {
+        self.input_about(Some(key), coordinator, incarnation, |node, now| {
             node.handle_request_of(now, (question, caller), request, levels);
         });
     }
@@ -275,7 +284,7 @@ impl World<'_> {
             );
             let mut violation = self.violation(Promise::Expiry, Some(key), what);
             violation.values.push(value);
-            self.audit.violations.push(violation);
+            self.invariants.violations.push(violation);
         }
     }
 
@@ -329,7 +338,7 @@ impl World<'_> {
     /// Notes that a promise is broken now.
     pub(super) fn violate(&mut self, promise: Promise, key: Option<usize>, what: String) {
         let violation = self.violation(promise, key, what);
-        self.audit.violations.push(violation);
+        self.invariants.violations.push(violation);
     }
 }
 

@@ -9,11 +9,13 @@
 //!
 //! A key with a hash tag, the text between its first `{` and the first `}` after it, has the slot of that
 //! tag: keys with one tag are on the same nodes. An empty tag does not count. The rule, the polynomial (XMODEM) and
-//! the number of slots are those of the [Redis Cluster specification](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/),
-//! so that clients which know them compute the same slots; golden vectors pin them.
+//! the number of slots are those of the [Redis Cluster
+//! specification](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/), so that clients which
+//! know them compute the same slots; golden vectors pin them.
 //!
 //! Cost: a few ns for a short key, some 0.6 ns per byte of a long one; no allocation.
-//! Limits: not keyed, so whoever chooses keys can aim them at one slot, and so can a single hash tag for all keys.
+//! Limits: not keyed, so a client that chooses keys can aim them at one slot, and so can a single hash tag for all
+//! keys.
 //!
 //! ```
 //! use memvault::slot::slot_of;

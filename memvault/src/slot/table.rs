@@ -57,7 +57,7 @@ impl SlotTable {
     pub(crate) fn add(&mut self, ring: &Ring, node: NodeIndex) {
         for token in ring.tokens_of(node) {
             let mut slot = Slot::at(token);
-            // Backwards for as long as the node is met: whoever does not meet it stands before all who do not.
+            // Backwards for as long as the node is met: one that does not meet it stands before all who do not.
             while !self.replicas(slot).contains(&node) {
                 self.ask(ring, slot);
                 if !self.replicas(slot).contains(&node) {

@@ -27,8 +27,8 @@ impl<S: BuildHasher> Entries<S> {
         self.reclaim(limit, limit.saturating_add(VAIN_VISITS_PER_PURGE), gone)
     }
 
-    /// No entry expires before; `None` if none has an expiry. It may be earlier than any expiry, where an entry has gone
-    /// or has been given another one. O(1).
+    /// No entry expires before; `None` if none has an expiry. It may be earlier than any expiry, where an entry has
+    /// gone or has been given another one. O(1).
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         let next = self.soonest.next();
@@ -76,7 +76,7 @@ impl<S: BuildHasher> Entries<S> {
             if soonest <= self.now.as_millis() {
                 return None;
             }
-            self.soonest.settle(block.start, soonest);
+            self.soonest.correct(block.start, soonest);
         }
         None
     }
@@ -113,7 +113,7 @@ impl<S: BuildHasher> Entries<S> {
                     position += 1;
                 }
             }
-            self.soonest.settle(block.start, soonest);
+            self.soonest.correct(block.start, soonest);
         }
         removed
     }

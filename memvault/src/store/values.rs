@@ -6,7 +6,9 @@ use core::hash::BuildHasher;
 use super::budget::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
-use crate::command::{Change, CommandError, Data, Decision, Present, Read, Reply, Told, Update};
+use crate::command::{
+    Change, CommandError, Data, Decision, Present, Read, Reply, ReplyValue, Update,
+};
 use crate::lru::Index;
 use crate::resp::{Args, Protocol, encode};
 use crate::time::Timestamp;
@@ -86,7 +88,7 @@ impl<S: BuildHasher> Store<S> {
         }
         let present = found.index.map(|index| self.present(index));
         let Decision { change, reply } = update.decide(present, now);
-        let is_read = matches!(reply, Reply::Value(None | Some(Told::Present)));
+        let is_read = matches!(reply, Reply::Value(None | Some(ReplyValue::Present)));
         let start = out.len();
         let value = present.map_or(&[][..], |found| found.value);
         reply.map(|told| told.bytes(value)).encode(protocol, out);

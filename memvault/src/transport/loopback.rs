@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use super::{Incident, Transport};
+use super::{Transport, TransportEvent};
 use crate::replication::Link;
 use crate::ring::NodeIndex;
 use crate::time::Instant;
@@ -18,17 +18,17 @@ use crate::time::Instant;
 /// use memvault::replication::Link;
 /// use memvault::ring::NodeIndex;
 /// use memvault::time::Instant;
-/// use memvault::transport::{Incident, LoopbackNetwork, Transport};
+/// use memvault::transport::{TransportEvent, LoopbackNetwork, Transport};
 ///
 /// let network = LoopbackNetwork::new();
 /// let (mut a, mut b) = (network.attach(0), network.attach(1));
 /// a.connect(NodeIndex(1));
-/// assert_eq!(a.poll(Instant::ZERO), Some(Incident::Connected(NodeIndex(1))));
+/// assert_eq!(a.poll(Instant::ZERO), Some(TransportEvent::Connected(NodeIndex(1))));
 /// a.send(Link::Peer(NodeIndex(1)), b"hello");
-/// let Some(Incident::Received(link, bytes)) = b.poll(Instant::ZERO) else { panic!() };
+/// let Some(TransportEvent::Received(link, bytes)) = b.poll(Instant::ZERO) else { panic!() };
 /// assert_eq!(bytes, b"hello");
 /// drop(b); // the end of a process closes its links
-/// assert_eq!(a.poll(Instant::ZERO), Some(Incident::Closed(Link::Peer(NodeIndex(1)))));
+/// assert_eq!(a.poll(Instant::ZERO), Some(TransportEvent::Closed(Link::Peer(NodeIndex(1)))));
 /// # assert!(matches!(link, Link::Inbound(_)));
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,7 @@ struct Hub {
 #[derive(Debug)]
 struct Queue {
     life: u64,
-    incidents: VecDeque<Incident>,
+    incidents: VecDeque<TransportEvent>,
 }
 
 impl LoopbackNetwork {
@@ -85,21 +85,21 @@ impl LoopbackNetwork {
 }
 
 impl Hub {
-    fn tell(&mut self, address: u16, incident: Incident) {
+    fn tell(&mut self, address: u16, event: TransportEvent) {
         if let Some(queue) = self.queues.get_mut(&address) {
-            queue.incidents.push_back(incident);
+            queue.incidents.push_back(event);
         }
     }
 
     fn connect(&mut self, from: u16, to: u16) {
         let peer = NodeIndex(to);
         if !self.queues.contains_key(&to) {
-            return self.tell(from, Incident::Closed(Link::Peer(peer)));
+            return self.tell(from, TransportEvent::Closed(Link::Peer(peer)));
         }
         self.last_number += 1;
         self.links.insert(self.last_number, (from, to));
         self.numbers.insert((from, to), self.last_number);
-        self.tell(from, Incident::Connected(peer));
+        self.tell(from, TransportEvent::Connected(peer));
     }
 
     /// The open link that the end at `address` means: its number, the other end, and what that calls it.
@@ -124,12 +124,12 @@ impl Hub {
             return;
         };
         match queue.incidents.back_mut() {
-            Some(Incident::Received(last, waiting)) if *last == theirs => {
+            Some(TransportEvent::Received(last, waiting)) if *last == theirs => {
                 waiting.extend_from_slice(bytes);
             }
             _ => queue
                 .incidents
-                .push_back(Incident::Received(theirs, Vec::from(bytes))),
+                .push_back(TransportEvent::Received(theirs, Vec::from(bytes))),
         }
     }
 
@@ -141,9 +141,9 @@ impl Hub {
             self.numbers.remove(&ends);
         }
         if let Some(queue) = self.queues.get_mut(&address) {
-            queue.incidents.retain(|incident| incident.link() != link);
+            queue.incidents.retain(|event| event.link() != link);
         }
-        self.tell(other, Incident::Closed(theirs));
+        self.tell(other, TransportEvent::Closed(theirs));
     }
 
     fn detach(&mut self, address: u16) {
@@ -179,7 +179,7 @@ impl Transport for Loopback {
         self.hub.0.borrow_mut().close(self.address, link);
     }
 
-    fn poll(&mut self, _: Instant) -> Option<Incident> {
+    fn poll(&mut self, _: Instant) -> Option<TransportEvent> {
         let mut hub = self.hub.0.borrow_mut();
         let queue = hub.queues.get_mut(&self.address)?;
         if queue.life == self.life {
@@ -216,7 +216,7 @@ mod tests {
         a.connect(NodeIndex(1));
         a.send(Link::Peer(NodeIndex(1)), b"x");
         assert!(
-            matches!(new.poll(Instant::ZERO), Some(Incident::Received(_, bytes)) if bytes == b"x")
+            matches!(new.poll(Instant::ZERO), Some(TransportEvent::Received(_, bytes)) if bytes == b"x")
         );
     }
 
@@ -226,7 +226,7 @@ mod tests {
         let (mut a, mut b) = (network.attach(0), network.attach(1));
         a.connect(NodeIndex(1));
         a.send(Link::Peer(NodeIndex(1)), b"x");
-        let Some(Incident::Received(link, _)) = b.poll(Instant::ZERO) else {
+        let Some(TransportEvent::Received(link, _)) = b.poll(Instant::ZERO) else {
             panic!("nothing came in");
         };
         a.send(Link::Peer(NodeIndex(1)), b"y");
@@ -236,7 +236,7 @@ mod tests {
         let of_a: Vec<_> = core::iter::from_fn(|| a.poll(Instant::ZERO)).collect();
         assert_eq!(
             of_a.last(),
-            Some(&Incident::Closed(Link::Peer(NodeIndex(1))))
+            Some(&TransportEvent::Closed(Link::Peer(NodeIndex(1))))
         );
     }
 }

@@ -53,7 +53,7 @@ impl Lone {
         self.act(clients);
     }
 
-    /// Does what the node asks for; whoever it calls does not answer.
+    /// Does what the node asks for; no node that it calls answers.
     fn act(&mut self, clients: &mut [Connection]) {
         while let Some(action) = self.node.poll_action() {
             match action {

@@ -465,7 +465,7 @@ fn a_node_is_told_from_a_client_by_its_first_command_alone() {
     assert_eq!(
         node.input(),
         hello,
-        "the bytes stay for whoever speaks with nodes"
+        "the bytes stay for the code that speaks with nodes"
     );
     assert_eq!(node.output(), b"");
 

@@ -1,5 +1,7 @@
 //! A cluster over [`LoopbackNetwork`]: real nodes, real bytes, a clock that is moved by hand.
 
+mod faults;
+
 use memvault::replication::{
     Answer, Bytes, Config, Event, Level, Levels, Member, Node, NodeState, Now, Outcome, Request,
     Role,
@@ -8,9 +10,12 @@ use memvault::ring::NodeIndex;
 use memvault::slot::slot_of;
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
-use memvault::transport::{FaultInjector, FaultRates, Loopback, LoopbackNetwork, Pump};
+use memvault::transport::{Driver, Loopback, LoopbackNetwork};
 
-pub(crate) type Process = Pump<FaultInjector<Loopback>>;
+use faults::FaultInjector;
+pub(crate) use faults::FaultRates;
+
+pub(crate) type Process = Driver<FaultInjector<Loopback>>;
 
 const EPOCH_MS: u64 = 1_700_000_000_000;
 /// Time between two looks at everything; what is sent arrives within the same step.
@@ -105,7 +110,7 @@ impl Cluster {
             .expect("the configuration is sound");
         let end = self.network.attach(number as u16);
         let transport = FaultInjector::new(end, self.rates, seed);
-        self.processes[number] = Some(Pump::new(node, transport));
+        self.processes[number] = Some(Driver::new(node, transport));
         self.paused[number] = false;
     }
 

@@ -272,18 +272,18 @@ fn nonsense_ejects_a_server_with_the_reason_and_harms_no_request() {
 /// Under any schedule of crashes, pauses and requests: a value that is read was written, with all servers
 /// up and quiet the last write is read, and a request never fails while a replica lives.
 fn run(seed: u64) {
-    let mut chance = memvault::chance::Chance::new(seed);
+    let mut rng = memvault::rng::Rng::new(seed);
     let mut world = World::new(4);
     let mut written: Vec<Vec<String>> = vec![vec![]; 5];
     let mut down: Option<usize> = None;
     for number in 0..60 {
-        let key = chance.below(5) as usize;
+        let key = rng.below(5) as usize;
         let name = format!("key-{key}");
-        match chance.below(10) {
+        match rng.below(10) {
             0 if down.is_none() => {
-                let server = chance.below(4) as usize;
+                let server = rng.below(4) as usize;
                 down = Some(server);
-                if chance.one_in_thousand(500) {
+                if rng.one_in_thousand(500) {
                     world.kill(server);
                 } else {
                     world.server(server).is_paused = true;
@@ -313,7 +313,7 @@ fn run(seed: u64) {
                 }
             }
         }
-        world.run(chance.below(20));
+        world.run(rng.below(20));
     }
     if let Some(server) = down
         && let Some(paused) = &mut world.servers[server]

@@ -11,7 +11,7 @@ use memvault::replication::{
 use memvault::slot::slot_of;
 use memvault::store::{self, Store};
 use memvault::time::{Duration, Instant, Timestamp};
-use memvault::transport::{Incident, Loopback, LoopbackNetwork, Pump, Transport};
+use memvault::transport::{Driver, Loopback, LoopbackNetwork, Transport, TransportEvent};
 
 pub(crate) const EPOCH_MS: u64 = 1_700_000_000_000;
 pub(crate) const DONE: Outcome = Ok(Answer::Done);
@@ -33,7 +33,7 @@ pub(crate) struct Server {
 pub(crate) struct World {
     network: LoopbackNetwork,
     pub(crate) servers: Vec<Option<Server>>,
-    pub(crate) pump: Pump<Loopback>,
+    pub(crate) driver: Driver<Loopback>,
     pub(crate) now: Instant,
     /// How far the wall clock of the coordinator has jumped ahead, in milliseconds.
     pub(crate) jump_ms: u64,
@@ -68,14 +68,14 @@ impl Server {
     fn run(&mut self, now: Now) -> bool {
         let mut moved = false;
         while !self.is_paused
-            && let Some(incident) = self.end.poll(now.instant)
+            && let Some(event) = self.end.poll(now.instant)
         {
             moved = true;
-            match incident {
-                Incident::Received(Link::Inbound(number), bytes) => {
+            match event {
+                TransportEvent::Received(Link::Inbound(number), bytes) => {
                     self.take(now.wall, number, &bytes);
                 }
-                Incident::Closed(Link::Inbound(number)) => {
+                TransportEvent::Closed(Link::Inbound(number)) => {
                     self.connections.retain(|(of, _)| *of != number);
                 }
                 _ => {}
@@ -127,11 +127,11 @@ impl World {
             wall: Timestamp::from_millis(EPOCH_MS),
         };
         let node = Node::new(config, 1, 1, store::Config::default(), now).expect("it is sound");
-        let pump = Pump::new(node, network.attach(100));
+        let driver = Driver::new(node, network.attach(100));
         let mut world = Self {
             network,
             servers,
-            pump,
+            driver,
             now: Instant::ZERO,
             jump_ms: 0,
             next_id: 0,
@@ -152,12 +152,12 @@ impl World {
         let now = self.time();
         let mut moved = true;
         while moved {
-            moved = self.pump.run(now);
+            moved = self.driver.run(now);
             for server in self.servers.iter_mut().flatten() {
                 moved |= server.run(now);
             }
         }
-        while let Some(event) = self.pump.poll_event() {
+        while let Some(event) = self.driver.poll_event() {
             self.events.push(event);
         }
         self.now = self.now + Duration::from_millis(1);
@@ -171,9 +171,9 @@ impl World {
     pub(crate) fn timed(&mut self, request: Request, levels: Levels) -> (Outcome, u64) {
         self.next_id += 1;
         let (begun, now) = (self.now, self.time());
-        self.pump.request(now, self.next_id, request, levels);
+        self.driver.request(now, self.next_id, request, levels);
         loop {
-            if let Some((id, outcome)) = self.pump.poll_outcome() {
+            if let Some((id, outcome)) = self.driver.poll_outcome() {
                 assert_eq!(id, self.next_id);
                 let took = (self.now - begun).as_millis();
                 return (outcome, u64::try_from(took).expect("it is short"));
@@ -209,7 +209,7 @@ impl World {
 
     /// The servers of a key, the leader first.
     pub(crate) fn replicas(&self, key: &str) -> Vec<usize> {
-        let list = self.pump.node().slots().replicas(slot_of(key.as_bytes()));
+        let list = self.driver.node().slots().replicas(slot_of(key.as_bytes()));
         list.iter().map(|node| node.as_usize()).collect()
     }
 

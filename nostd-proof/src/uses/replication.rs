@@ -8,7 +8,7 @@ use memvault::replication::{
 };
 use memvault::store;
 use memvault::time::{Duration, Instant, Timestamp};
-use memvault::transport::{Loopback, LoopbackNetwork, Pump};
+use memvault::transport::{Driver, Loopback, LoopbackNetwork};
 
 pub fn run() {
     let mut cluster = Cluster::new();
@@ -21,7 +21,7 @@ pub fn run() {
         return_old: false,
     };
     assert_eq!(cluster.ask(1, set), Ok(Answer::Done));
-    // Dropping a pump ends its links, as the end of a process does.
+    // Dropping a driver ends its links, as the end of a process does.
     drop(cluster.members.pop());
     let value = cluster.ask(2, Request::Get((*b"key").into()));
     assert_eq!(value, Ok(Answer::Value(Some((*b"value").into()))));
@@ -31,8 +31,8 @@ const IDS: [&str; 3] = ["a:7001", "b:7001", "c:7001"];
 const STEP: Duration = Duration::from_millis(5);
 
 struct Cluster {
-    members: Vec<Pump<Loopback>>,
-    coordinator: Pump<Loopback>,
+    members: Vec<Driver<Loopback>>,
+    coordinator: Driver<Loopback>,
     now: Instant,
 }
 
@@ -41,10 +41,10 @@ impl Cluster {
         let network = LoopbackNetwork::new();
         let start = |role: Role, address: u16| {
             let config = Config::new(IDS.into_iter().map(Member::new).collect(), role);
-            let (boot, seed) = (u32::from(address) + 1, u64::from(address));
+            let (incarnation, seed) = (u32::from(address) + 1, u64::from(address));
             let now = wall_clock_too(Instant::ZERO);
-            let node = Node::new(config, boot, seed, store::Config::default(), now);
-            Pump::new(
+            let node = Node::new(config, incarnation, seed, store::Config::default(), now);
+            Driver::new(
                 node.expect("the settings are the defaults"),
                 network.attach(address),
             )
@@ -80,14 +80,14 @@ impl Cluster {
         while self.now < end {
             self.now = self.now + STEP;
             let now = wall_clock_too(self.now);
-            let mut pumps: Vec<_> = self
+            let mut drivers: Vec<_> = self
                 .members
                 .iter_mut()
                 .chain([&mut self.coordinator])
                 .collect();
-            while pumps
+            while drivers
                 .iter_mut()
-                .fold(false, |any, pump| pump.run(now) | any)
+                .fold(false, |any, driver| driver.run(now) | any)
             {}
         }
     }

@@ -13,7 +13,7 @@ pub fn run() {
     let owner = ring.owner(b"key").and_then(|node| ring.node_id(node));
     let owner = alloc::string::String::from(owner.expect("a ring with nodes has owners"));
     assert!(ring.remove(&owner));
-    let heir = ring.owner(b"key").and_then(|node| ring.node_id(node));
-    assert_ne!(heir, Some(owner.as_str()));
+    let successor = ring.owner(b"key").and_then(|node| ring.node_id(node));
+    assert_ne!(successor, Some(owner.as_str()));
     ring.check_invariants();
 }

@@ -1,8 +1,8 @@
 //! Many clients at once, and the rule by which each answer is judged.
 //!
-//! A user's name is the number of its version. An answer is stale if another version was begun after the one in it had been
-//! answered, and answered before the question. Changes of the same user race as well, so which of two comes last is not
-//! known; at the end the database tells.
+//! A user's name is the number of its version. An answer is stale if another version was begun after the one in it had
+//! been answered, and answered before the question. Changes of the same user race as well, so which of two comes last
+//! is not known; at the end the database tells.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,7 +72,7 @@ impl Workload {
                     }
                 });
             }
-            // Whoever fails a check ends; so shall the others.
+            // A task that fails a check ends; so shall the others.
             let stopper = StopOnDrop(&self.stop);
             meanwhile();
             drop(stopper);

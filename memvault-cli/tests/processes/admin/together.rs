@@ -180,7 +180,7 @@ fn every_admin_port_shows_the_whole_cluster() {
                 let values = nodes.iter().filter_map(|node| node["told"][name].as_u64());
                 values.sum::<u64>()
             };
-            // Whoever carried it out; a read may have asked more than one, a key is held by three.
+            // The one that carried it out; a read may have asked more than one, a key is held by three.
             let [operations, hits, misses, keys] =
                 ["operations", "hits", "misses", "keys"].map(sum);
             keys == 300 && hits >= 100 && misses >= 100 && operations >= hits + misses + 100

@@ -114,7 +114,7 @@ impl History {
     }
 
     /// The events after the one with this number that are still known, oldest first; if there is none with it
-    /// yet, all: whoever asks knows it from another process.
+    /// yet, all: anyone who asks knows it from another process.
     pub(super) fn since(&self, number: u64) -> impl Iterator<Item = &Noted> {
         let number = if number > self.last_number() {
             0

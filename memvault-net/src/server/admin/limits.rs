@@ -1,4 +1,4 @@
-//! How much whoever reaches the admin port may take.
+//! How much those who reach the admin port may take.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::places::FOR_PROBES;
 #[non_exhaustive]
 pub struct AdminLimits {
     /// Connections at a time; default 32. Flag `--admin-max-connections`. Above it the one that has been without a
-    /// whole request for longest is closed; if there is none, further ones are answered with 503 at once, but for 8 that
-    /// ask for `/healthz` or `/readyz`.
+    /// whole request for longest is closed; if there is none, further ones are answered with 503 at once, but for 8
+    /// that ask for `/healthz` or `/readyz`.
     pub max_connections: usize,
     /// Bytes of the head of a request, above which it is answered with 431; default 8 KiB. Flag `--admin-max-head`.
     pub max_head_len: usize,

@@ -144,7 +144,7 @@ impl Snapshot {
             expired,
             evicted,
             ..
-        } = self.facts.statistics;
+        } = self.store_info.statistics;
         metrics.counter("hits", "Reads that found a value", hits)?;
         metrics.counter("misses", "Reads that found none", misses)?;
         metrics.counter("evictions", "Values removed to make room", evicted)?;
@@ -153,21 +153,21 @@ impl Snapshot {
             "Values removed because their time was over",
             expired,
         )?;
-        metrics.gauge("entries", "Keys with a value", self.facts.keys as u64)?;
+        metrics.gauge("entries", "Keys with a value", self.store_info.keys as u64)?;
         metrics.bytes(
             "memory_used",
             "Bytes of keys and values, with all that they need",
-            self.facts.bytes_used,
+            self.store_info.bytes_used,
         )?;
         // Without a limit there is no number to tell.
-        if let Some(limit) = self.facts.max_bytes {
+        if let Some(limit) = self.store_info.max_bytes {
             metrics.bytes(
                 "memory_limit",
                 "Most bytes for keys and values (--max-memory)",
                 limit,
             )?;
         }
-        match self.facts.max_entries {
+        match self.store_info.max_entries {
             Some(limit) => {
                 metrics.gauge("max_entries", "Most entries (--max-entries)", limit as u64)
             }
@@ -265,7 +265,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What a member does for whoever asks; nothing of it is counted by a gateway.
+    /// What a member does for anyone who asks; nothing of it is counted by a gateway.
     fn count_as_member(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         let counted = &self.statistics;
         for (name, help, count) in [
@@ -310,7 +310,7 @@ impl Cluster {
         })?;
         let help = "Part of its keys that a member has fetched, while it fetches them";
         self.by_member(metrics, "member_fetched_ratio", help, |member| {
-            let progress = member.report.gaining?;
+            let progress = member.report.pending?;
             Some(f64::from(progress.permille) / 1000.0)
         })?;
         let help = "Part of the keys that a member leads";

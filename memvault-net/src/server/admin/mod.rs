@@ -3,31 +3,32 @@
 //! ```text
 //! listener --accept--> read head --> answer: path --> Snapshot --> text
 //!                                                       ^
-//!                            Clients, Facts, Driver ----+---- Gather: what other nodes tell
+//!                            Clients, StoreInfo, Driver ----+---- ClusterPoll: what other nodes tell
 //! ```
 //!
 //! Place: beside the clients, in tasks of the same executor; it only looks.
 //! Cost: none for requests of clients, beside the time that one in sixteen batches of them, and one in sixteen
 //! questions of other nodes, is measured with. A page walks the ring and the member list: well below a millisecond for
 //! tens of members. While somebody looks at the whole cluster, every node is asked for `INFO` once a second.
-//! Limits: [`AdminLimits`], and those of [`gather`] and [`ask`], which are fixed. One request per connection.
+//! Limits: [`AdminLimits`], and those of [`cluster_poll`] and [`info_client`], which are fixed. One request per
+//! connection.
 
-mod ask;
-mod circle;
+mod cluster_poll;
 mod events;
-mod exchange;
-mod gather;
 mod history;
 mod http;
+mod http_connection;
+mod info_client;
 mod limits;
 mod metrics;
+mod node_stats;
 mod overview;
 mod page;
 mod places;
 mod readiness;
+mod ring_view;
 mod snapshot;
 mod status;
-mod told;
 mod watch;
 
 use std::cell::RefCell;
@@ -46,15 +47,15 @@ use super::clients::Clients;
 use super::door::Door;
 use crate::clock::wall;
 use crate::web::OwnNames;
-pub use ask::NAME as ASKER_NAME;
-use gather::Gather;
+use cluster_poll::ClusterPoll;
 use history::History;
 use http::{Method, Request, Response};
+pub use info_client::NAME as ASKER_NAME;
 pub use limits::AdminLimits;
+pub use node_stats::NodeStats;
+pub(super) use node_stats::{ANSWER_LATENCY, CLIENT_LATENCY};
 use readiness::readiness;
 use snapshot::Snapshot;
-pub use told::Told;
-pub(super) use told::{ANSWER_LATENCY, CLIENT_LATENCY};
 use watch::Watch;
 
 /// How often the counters are remembered: what is told as recent is of the last one or two such times.
@@ -76,20 +77,20 @@ pub(super) fn start(clients: &Rc<Clients>) -> io::Result<Option<Task<()>>> {
     let admin = Rc::new(Admin {
         clients: Rc::clone(clients),
         history: RefCell::new(History::new(clients.config.admin_limits.max_events)),
-        gather: Gather::new(clients),
+        cluster_poll: ClusterPoll::new(clients),
         names: OwnNames::new(&clients.config.admin_hosts),
         started_ms: wall().as_millis(),
     });
     admin.note_events();
     let marking = Rc::clone(&admin).mark();
-    Ok(clients.spawn(exchange::accept(door, admin).or(marking)))
+    Ok(clients.spawn(http_connection::accept(door, admin).or(marking)))
 }
 
 /// What answers are made of.
 struct Admin {
     clients: Rc<Clients>,
     history: RefCell<History>,
-    gather: Rc<Gather>,
+    cluster_poll: Rc<ClusterPoll>,
     /// Whom requests may be for.
     names: OwnNames,
     /// When this began, in Unix milliseconds.
@@ -118,7 +119,7 @@ impl Admin {
             "/readyz" => self.readiness(),
             "/api/status" => self.status(),
             "/api/cluster" => self.overview().await,
-            "/api/ring" => Response::json(&self.with_node(circle::ring)),
+            "/api/ring" => Response::json(&self.with_node(ring_view::ring)),
             "/api/events" => self.events(query),
             "/api/where" => self.place(query),
             path => page::file(path),
@@ -161,12 +162,12 @@ impl Admin {
     }
 
     async fn overview(&self) -> Response {
-        self.gather.look().await;
+        self.cluster_poll.look().await;
         let snapshot = Snapshot::take(&self.clients, &self.history.borrow().counts);
         Response::json(&overview::overview(
             &snapshot,
             &readiness(&self.clients),
-            &self.gather,
+            &self.cluster_poll,
             self.started_ms,
         ))
     }
@@ -181,7 +182,7 @@ impl Admin {
 
     /// Which nodes hold the key that a query names.
     fn place(&self, query: &str) -> Response {
-        let place = self.with_node(|node| circle::place(query, node));
+        let place = self.with_node(|node| ring_view::place(query, node));
         place.map_or_else(
             || Response::text(400, "expected /api/where?key=KEY, percent-encoded"),
             |place| Response::json(&place),
@@ -206,9 +207,12 @@ impl Admin {
     }
 
     fn look(&self, watch: &mut Watch) {
-        let (facts, latency) = (self.clients.backend.facts(), self.clients.meter.latency());
+        let (store_info, latency) = (
+            self.clients.backend.store_info(),
+            self.clients.meter.latency(),
+        );
         let mut history = self.history.borrow_mut();
-        history.mark(facts.statistics.commands, latency);
+        history.mark(store_info.statistics.commands, latency);
         history.sum_up(wall());
         if let Some(driver) = self.clients.backend.driver() {
             driver.inspect(|node| watch.look(node, &mut history));

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::gather::{Gather, Rates, Record};
+use super::cluster_poll::{ClusterPoll, Rates, Record};
+use super::node_stats::NodeStats;
 use super::snapshot::{Cluster, Seen, Snapshot};
 use super::status::{latency, ratio};
-use super::told::Told;
 use crate::driver::Latency;
 
 /// The document. `started_ms` is when this process began, in Unix milliseconds.
 pub(super) fn overview(
     snapshot: &Snapshot,
     readiness: &Result<String, String>,
-    gather: &Gather,
+    cluster_poll: &ClusterPoll,
     started_ms: u64,
 ) -> Value {
     let cluster = snapshot.cluster.as_ref();
@@ -23,19 +23,19 @@ pub(super) fn overview(
             .members
             .iter()
             .map(|seen| {
-                gather.with_member(&seen.report.id, |record| {
+                cluster_poll.with_member(&seen.report.id, |record| {
                     sum.add(record);
                     member(seen, cluster, record)
                 })
             })
             .collect(),
-        None => vec![gather.with_self(|record| {
+        None => vec![cluster_poll.with_self(|record| {
             sum.add(record);
             alone(record)
         })],
     };
     let gateway = cluster.filter(|cluster| !cluster.is_member).map(|_| {
-        gather.with_self(|record| {
+        cluster_poll.with_self(|record| {
             // What its clients do, its members do as well; only the times are its own.
             sum.add_clients(record);
             counted(record)
@@ -44,7 +44,7 @@ pub(super) fn overview(
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "started_ms": started_ms,
-        "round": gather.rounds(),
+        "round": cluster_poll.rounds(),
         "role": role(cluster),
         "node": cluster.map(|cluster| &cluster.node),
         "ready": readiness.is_ok(),
@@ -72,8 +72,8 @@ pub(super) fn role(cluster: Option<&Cluster>) -> &'static str {
 fn member(seen: &Seen, cluster: &Cluster, record: &Record) -> Value {
     let report = &seen.report;
     let fetched = report
-        .gaining
-        .map(|gaining| f64::from(gaining.permille) / 1000.0);
+        .pending
+        .map(|pending| f64::from(pending.permille) / 1000.0);
     let mut value = json!({
         "node": report.id,
         "address": report.address,
@@ -129,7 +129,7 @@ fn counted(record: &Record) -> Value {
     })
 }
 
-fn told(told: &Told) -> Value {
+fn told(told: &NodeStats) -> Value {
     json!({
         "uptime_seconds": told.uptime_seconds,
         "clients": told.clients,

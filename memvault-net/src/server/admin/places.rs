@@ -1,9 +1,9 @@
 //! [`Places`]: how many connections the admin port has at a time, and whose turn it is when there are too many.
 //!
-//! Who asks whether this server is alive must be answered, or it is killed: whoever fills all places with silence must
-//! not be able to bring that about. So silence makes room: when all places are taken, the oldest connection is closed that
-//! has brought no whole request, or has its answer. Where all are being answered, some more places are left, for probes
-//! alone.
+//! Who asks whether this server is alive must be answered, or it is killed: a caller that fills all places with silence
+//! must not be able to bring that about. So silence makes room: when all places are taken, the oldest connection is
+//! closed that has brought no whole request, or has its answer. Where all are being answered, some more places are
+//! left, for probes alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -18,7 +18,7 @@ pub(super) fn readiness(clients: &Clients) -> Result<String, String> {
             let text = "requests are refused with -CLOCKSKEW: the clock of this machine differs from that of the others";
             return Err(text.to_owned());
         }
-        let (state, mut members) = (node.state(), node.document().members.iter());
+        let (state, mut members) = (node.state(), node.membership().members.iter());
         match &node.config().role {
             Role::Coordinator(_) if node.is_ready() => Ok("serving".to_owned()),
             Role::Coordinator(_) => Err("no member that serves is in view".to_owned()),
@@ -28,7 +28,7 @@ pub(super) fn readiness(clients: &Clients) -> Result<String, String> {
             Role::Member(_) if state == NodeState::Serving => Ok(state.name().to_owned()),
             Role::Member(id) => {
                 let mut peers = node.peers().filter(|peer| peer.id == *id);
-                let progress = peers.find_map(|peer| peer.gaining);
+                let progress = peers.find_map(|peer| peer.pending);
                 let percent = progress.map(|progress| progress.permille / 10);
                 let percent = percent.map(|percent| format!(", {percent} % fetched"));
                 Err(format!("{}{}", state.name(), percent.unwrap_or_default()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use memvault::connection::{CallStatistics, Facts};
+use memvault::connection::{CallStatistics, StoreInfo};
 use memvault::replication::{Change, NodeStatistics, Role};
 
 use crate::driver::{Driver, Latency, PeerReport};
@@ -19,7 +19,7 @@ pub(super) struct Snapshot {
     pub(super) max_clients: usize,
     /// Clients since the start.
     pub(super) connections: u64,
-    pub(super) facts: Facts,
+    pub(super) store_info: StoreInfo,
     /// What clients called, and what errors they got.
     pub(super) calls: CallStatistics,
     pub(super) latency: Latency,
@@ -66,15 +66,15 @@ impl Snapshot {
     pub(super) fn take(clients: &Clients, events: &BTreeMap<&'static str, u64>) -> Self {
         Self {
             uptime: clients.started_at.elapsed(),
-            clients: clients.seats.taken(),
+            clients: clients.connection_limit.taken(),
             max_clients: clients.config.max_clients,
-            connections: clients.seats.total(),
-            facts: clients.backend.facts(),
-            calls: clients.tally.all().statistics(),
+            connections: clients.connection_limit.total(),
+            store_info: clients.backend.store_info(),
+            calls: clients.counters.all().statistics(),
             latency: clients.meter.latency(),
             cpu: process::cpu(),
             resident: process::resident().map(|(now, _)| now),
-            traffic: clients.tally.all().traffic(),
+            traffic: clients.counters.all().traffic(),
             cluster: match &clients.backend {
                 Backend::Cluster { driver, .. } => Some(Cluster::seen_by(driver, events)),
                 Backend::Single(_) | Backend::Shard(_) => None,
@@ -87,7 +87,7 @@ impl Cluster {
     fn seen_by(driver: &Driver, events: &BTreeMap<&'static str, u64>) -> Self {
         let reports = driver.peers();
         driver.inspect(|node| {
-            let (document, ring) = (node.document(), node.ring());
+            let (membership, ring) = (node.membership(), node.ring());
             let shares: BTreeMap<_, _> = node
                 .slots()
                 .shares(ring)
@@ -107,13 +107,13 @@ impl Cluster {
             Self {
                 node: name.clone(),
                 is_member: matches!(node.config().role, Role::Member(_)),
-                change: document
+                change: membership
                     .change
                     .as_ref()
                     .map_or_else(String::new, Change::describe),
                 is_ready: node.is_ready(),
-                epoch: document.epoch,
-                replicas: document.replicas,
+                epoch: membership.epoch,
+                replicas: membership.replicas,
                 in_flight: node.in_flight(),
                 tombstones: node.entries().map_or(0, |entries| entries.tombstones()),
                 statistics: node.statistics(),

@@ -17,7 +17,7 @@ pub(super) fn status(
     readiness: &Result<String, String>,
     history: &History,
 ) -> Value {
-    let (facts, counted) = (&snapshot.facts, &snapshot.facts.statistics);
+    let (store_info, counted) = (&snapshot.store_info, &snapshot.store_info.statistics);
     let cluster = snapshot.cluster.as_ref();
     let (Ok(state) | Err(state)) = readiness;
     let recent = history.recent(counted.commands, &snapshot.latency);
@@ -39,10 +39,10 @@ pub(super) fn status(
         "hit_ratio": ratio(counted.hits, counted.misses),
         "evictions": counted.evicted,
         "expirations": counted.expired,
-        "entries": facts.keys,
-        "max_entries": facts.max_entries,
-        "memory_used_bytes": facts.bytes_used,
-        "memory_limit_bytes": facts.max_bytes,
+        "entries": store_info.keys,
+        "max_entries": store_info.max_entries,
+        "memory_used_bytes": store_info.bytes_used,
+        "memory_limit_bytes": store_info.max_bytes,
         "latency": latency(&snapshot.latency),
         "recent": recent.map(|Recent { seconds, commands, latency: took }| json!({
             "seconds": seconds,
@@ -74,8 +74,8 @@ fn of_cluster(cluster: &Cluster) -> Value {
 fn member(seen: &Seen) -> Value {
     let report = &seen.report;
     let fetched = report
-        .gaining
-        .map(|gaining| f64::from(gaining.permille) / 1000.0);
+        .pending
+        .map(|pending| f64::from(pending.permille) / 1000.0);
     json!({
         "node": report.id,
         "address": report.address,

@@ -27,7 +27,7 @@ impl Watch {
         self.look_at_members(node, history);
         let mut fetching = BTreeMap::new();
         for peer in node.peers() {
-            let Some(progress) = peer.gaining else {
+            let Some(progress) = peer.pending else {
                 continue;
             };
             let step = progress.permille / STEP;
@@ -54,7 +54,7 @@ impl Watch {
     }
 
     fn look_at_members(&mut self, node: &Node, history: &mut History) {
-        let members = node.document().members.iter();
+        let members = node.membership().members.iter();
         let members: BTreeSet<_> = members.map(|member| member.id.clone()).collect();
         let Some(before) = self.members.replace(members.clone()) else {
             return;

@@ -11,21 +11,21 @@ use memvault::replication::Levels;
 use memvault::store::Store;
 use memvault::time::Timestamp;
 
-use super::letter::{Errand, Letter};
 use super::limits::Limits;
 use super::mailbox::lock;
+use super::message::{Message, RemoteCommand};
 use super::shard::{Shard, Waiting};
-use crate::driver::Caller;
+use crate::driver::ReplySink;
 
 /// For one turn of one client.
 pub(in crate::server) struct ShardEngine<'a> {
     shard: &'a Shard,
     store: RefMut<'a, Store<RandomState>>,
-    caller: &'a Rc<dyn Caller>,
+    caller: &'a Rc<dyn ReplySink>,
 }
 
 impl<'a> ShardEngine<'a> {
-    pub(super) fn new(shard: &'a Shard, caller: &'a Rc<dyn Caller>) -> Self {
+    pub(super) fn new(shard: &'a Shard, caller: &'a Rc<dyn ReplySink>) -> Self {
         let store = shard.store.borrow_mut();
         Self {
             shard,
@@ -42,7 +42,7 @@ impl<'a> ShardEngine<'a> {
         request: u64,
         part: Option<(Rc<RefCell<Gather>>, usize)>,
     ) {
-        let errand = Errand {
+        let command = RemoteCommand {
             now: call.now,
             protocol: call.protocol,
             args,
@@ -53,7 +53,7 @@ impl<'a> ShardEngine<'a> {
             request,
             part,
         };
-        self.shard.send(thread, errand, waiting);
+        self.shard.send(thread, command, waiting);
     }
 
     /// Carries out what is this thread's own, and sends off the rest.
@@ -62,13 +62,13 @@ impl<'a> ShardEngine<'a> {
         let gather = Rc::new(RefCell::new(gather));
         for (position, Part { shard, args }) in parts.into_iter().enumerate() {
             if shard == self.shard.number {
-                let errand = Errand {
+                let command = RemoteCommand {
                     now: call.now,
                     protocol: call.protocol,
                     args,
                 };
                 let mut reply = Vec::new();
-                self.shard.run(&mut self.store, &errand, &mut reply);
+                self.shard.run(&mut self.store, &command, &mut reply);
                 gather.borrow_mut().add(position, &reply);
             } else {
                 let part = (Rc::clone(&gather), position);
@@ -107,7 +107,7 @@ impl Engine for ShardEngine<'_> {
 
     fn info(&self, now: Timestamp, section: Section, fields: &mut Fields<'_>) {
         self.shard.publish(&self.store);
-        self.shard.shards.facts().write(now, section, fields);
+        self.shard.shards.store_info().write(now, section, fields);
     }
 
     fn settings(&self, show: &mut dyn FnMut(&str, &dyn Display)) {
@@ -122,14 +122,14 @@ impl Engine for ShardEngine<'_> {
             max_entries,
         };
         self.shard.apply_limits(&mut self.store);
-        self.shard.post_to_others(|| Letter::NewLimits);
+        self.shard.post_to_others(|| Message::NewLimits);
         Ok(())
     }
 
     fn reset_statistics(&mut self) {
         self.store.reset_statistics();
         self.shard.shards.forget_statistics();
-        self.shard.post_to_others(|| Letter::ResetStatistics);
+        self.shard.post_to_others(|| Message::ResetStatistics);
     }
 
     fn count_commands(&mut self, commands: u64) {

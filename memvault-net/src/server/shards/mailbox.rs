@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::letter::Parcel;
+use super::message::Batch;
 
 /// Parcels for one thread, in the order in which they came.
 #[derive(Default)]
@@ -12,17 +12,17 @@ pub(super) struct Mailbox(Mutex<Content>);
 
 #[derive(Default)]
 struct Content {
-    parcels: Vec<Parcel>,
-    /// Whoever waits for the next one.
+    batches: Vec<Batch>,
+    /// The task that waits for the next one.
     waker: Option<Waker>,
 }
 
 impl Mailbox {
-    pub(super) fn send(&self, parcel: Parcel) {
+    pub(super) fn send(&self, batch: Batch) {
         let mut content = lock(&self.0);
-        content.parcels.push(parcel);
+        content.batches.push(batch);
         let waker = content.waker.take();
-        // Whoever wakes need not meet the lock.
+        // The waker need not meet the lock.
         drop(content);
         if let Some(waker) = waker {
             waker.wake();
@@ -30,7 +30,7 @@ impl Mailbox {
     }
 
     /// Takes everything, in exchange for an empty list, and has `waker` woken when there is more.
-    pub(super) fn collect(&self, empty: Vec<Parcel>, waker: &Waker) -> Vec<Parcel> {
+    pub(super) fn collect(&self, empty: Vec<Batch>, waker: &Waker) -> Vec<Batch> {
         let mut content = lock(&self.0);
         if !content
             .waker
@@ -39,7 +39,7 @@ impl Mailbox {
         {
             content.waker = Some(waker.clone());
         }
-        mem::replace(&mut content.parcels, empty)
+        mem::replace(&mut content.batches, empty)
     }
 }
 

@@ -6,9 +6,9 @@
 //! client --> Connection::process --> Shard::execute --own key--> Store
 //!    ^                                  | another's key                 (thread of the client)
 //!    |                                  v
-//!    | Connection::complete          parcel --flush--> mailbox
+//!    | Connection::complete          batch --flush--> mailbox
 //!    |                                                    |            (thread of the key)
-//!    +---- answers <--flush-- parcel <-- Store <-- sweep -+
+//!    +---- answers <--flush-- batch <-- Store <-- sweep -+
 //! ```
 //!
 //! Place: an [`Engine`](memvault::connection::Engine) beside the plain store and the cluster. A
@@ -17,19 +17,19 @@
 //! Order: what one thread sends to another arrives in that order, and is executed and answered in it. So
 //! commands of one client on one key keep their order, and answers need no name.
 //!
-//! Cost: letters are collected while a thread goes through the clients that are ready, then handed over
+//! Cost: messages are collected while a thread goes through the clients that are ready, then handed over
 //! together, so that a pipeline costs one hand-over per thread and not one per command.
 //!
 //! Limits: a mailbox holds what clients may have under way, `max_deferred` commands of each, and the
 //! answers to them, however long. A command on keys of several threads takes effect thread by thread.
 
-mod courier;
+mod dispatcher;
 mod engine;
-mod facts;
-mod letter;
 mod limits;
 mod mailbox;
+mod message;
 mod shard;
+mod store_info;
 mod threads;
 
 pub(super) use shard::Shard;
@@ -37,7 +37,7 @@ pub(super) use threads::run;
 
 use std::sync::Mutex;
 
-use memvault::connection::Facts;
+use memvault::connection::StoreInfo;
 use memvault::store;
 
 use crate::hasher::seeded;
@@ -61,7 +61,7 @@ struct Shards {
 struct Desk {
     mailbox: Mailbox,
     /// The state of its store after its last turn.
-    facts: Mutex<Facts>,
+    store_info: Mutex<StoreInfo>,
 }
 
 impl Shards {

@@ -10,16 +10,16 @@ use std::task::{Poll, Waker};
 use ahash::RandomState;
 use futures_lite::future::poll_fn;
 use memvault::command::Gather;
-use memvault::connection::Facts;
+use memvault::connection::StoreInfo;
 use memvault::resp;
 use memvault::store::{self, Store};
 
 use super::Shards;
 use super::engine::ShardEngine;
-use super::letter::{Letter, Parcel};
 use super::limits::Limits;
 use super::mailbox::lock;
-use crate::driver::Caller;
+use super::message::{Batch, Message};
+use crate::driver::ReplySink;
 use crate::hasher::seeded;
 
 /// The keys of one thread, and its part in the exchange with the others.
@@ -30,12 +30,12 @@ pub(in crate::server) struct Shard {
     /// What clients may send.
     pub(super) limits: resp::Limits,
     /// By thread: what it is sent next.
-    outgoing: RefCell<Vec<Parcel>>,
+    outgoing: RefCell<Vec<Batch>>,
     /// By thread: who waits for its answers, in the order in which these will come.
     waiting: RefCell<Vec<VecDeque<Waiting>>>,
     last_request: Cell<u64>,
     /// The task that sends what is outgoing, unless it is at work.
-    pub(super) courier: Cell<Option<Waker>>,
+    pub(super) dispatcher: Cell<Option<Waker>>,
     pub(super) end: End,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct End {
 
 /// Somebody who waits for an answer.
 pub(super) struct Waiting {
-    pub(super) caller: Rc<dyn Caller>,
+    pub(super) caller: Rc<dyn ReplySink>,
     pub(super) request: u64,
     /// Which part of the reply it is, if others have the rest.
     pub(super) part: Option<(Rc<RefCell<Gather>>, usize)>,
@@ -71,10 +71,10 @@ impl Shard {
             shards: Arc::clone(shards),
             store: RefCell::new(Store::new(config, seeded())),
             limits,
-            outgoing: RefCell::new((0..threads).map(|_| Parcel::default()).collect()),
+            outgoing: RefCell::new((0..threads).map(|_| Batch::default()).collect()),
             waiting: RefCell::new((0..threads).map(|_| VecDeque::new()).collect()),
             last_request: Cell::new(0),
-            courier: Cell::new(None),
+            dispatcher: Cell::new(None),
             end: End::default(),
         }
     }
@@ -82,7 +82,7 @@ impl Shard {
     /// Has `process` use this shard as the engine of one client.
     pub(in crate::server) fn with_engine<R>(
         &self,
-        caller: &Rc<dyn Caller>,
+        caller: &Rc<dyn ReplySink>,
         process: impl FnOnce(&mut ShardEngine<'_>) -> R,
     ) -> R {
         let result = process(&mut ShardEngine::new(self, caller));
@@ -103,13 +103,13 @@ impl Shard {
 
     /// Lets the other threads know the state of the store. Before anybody can see a reply of this turn.
     pub(super) fn publish(&self, store: &Store<RandomState>) {
-        *lock(&self.shards.desks[self.number].facts) = Facts::of_store(store);
+        *lock(&self.shards.desks[self.number].store_info) = StoreInfo::of_store(store);
     }
 
     /// The state of the stores of all threads.
-    pub(in crate::server) fn facts(&self) -> Facts {
+    pub(in crate::server) fn store_info(&self) -> StoreInfo {
         self.publish(&self.store.borrow());
-        self.shards.facts()
+        self.shards.store_info()
     }
 
     /// A name for a command under way that no other has.
@@ -120,31 +120,36 @@ impl Shard {
     }
 
     /// Adds to what a thread is sent next.
-    pub(super) fn pack(&self, thread: usize, add: impl FnOnce(&mut Parcel)) {
+    pub(super) fn pack(&self, thread: usize, add: impl FnOnce(&mut Batch)) {
         add(&mut self.outgoing.borrow_mut()[thread]);
-        if let Some(courier) = self.courier.take() {
-            courier.wake();
+        if let Some(dispatcher) = self.dispatcher.take() {
+            dispatcher.wake();
         }
     }
 
-    /// Sends a letter, with the next parcel.
-    pub(super) fn post(&self, thread: usize, letter: Letter) {
-        self.pack(thread, |parcel| parcel.letters.push(letter));
+    /// Sends a message, with the next batch.
+    pub(super) fn post(&self, thread: usize, message: Message) {
+        self.pack(thread, |batch| batch.messages.push(message));
     }
 
     /// Sends the same to all other threads.
-    pub(super) fn post_to_others(&self, letter: impl Fn() -> Letter) {
+    pub(super) fn post_to_others(&self, message: impl Fn() -> Message) {
         let others = (0..self.shards.len()).filter(|thread| *thread != self.number);
-        others.for_each(|thread| self.post(thread, letter()));
+        others.for_each(|thread| self.post(thread, message()));
     }
 
-    /// Sends an errand, whose answer goes to `waiting`.
-    pub(super) fn send(&self, thread: usize, errand: super::letter::Errand, waiting: Waiting) {
+    /// Sends a command, whose answer goes to `waiting`.
+    pub(super) fn send(
+        &self,
+        thread: usize,
+        command: super::message::RemoteCommand,
+        waiting: Waiting,
+    ) {
         self.waiting.borrow_mut()[thread].push_back(waiting);
-        self.post(thread, Letter::Errand(errand));
+        self.post(thread, Message::RemoteCommand(command));
     }
 
-    /// Passes an answer on to whoever has waited for it longest.
+    /// Passes an answer on to the task that has waited for it longest.
     pub(super) fn answer(&self, thread: usize, reply: &[u8]) {
         let waiting = self.waiting.borrow_mut()[thread].pop_front();
         if let Some(waiting) = waiting {
@@ -155,14 +160,14 @@ impl Shard {
     /// Hands over everything that is outgoing.
     pub(super) fn flush(&self) {
         let mut outgoing = self.outgoing.borrow_mut();
-        for (thread, parcel) in outgoing.iter_mut().enumerate() {
-            if !parcel.is_empty() {
+        for (thread, batch) in outgoing.iter_mut().enumerate() {
+            if !batch.is_empty() {
                 let from = self.number;
-                let parcel = Parcel {
+                let batch = Batch {
                     from,
-                    ..mem::take(parcel)
+                    ..mem::take(batch)
                 };
-                self.shards.desks[thread].mailbox.send(parcel);
+                self.shards.desks[thread].mailbox.send(batch);
             }
         }
     }
@@ -191,7 +196,7 @@ impl End {
         .await;
     }
 
-    /// Has whoever waits look again.
+    /// Has those that wait look again.
     pub(super) fn changed(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();

@@ -10,18 +10,18 @@ use async_executor::{LocalExecutor, Task};
 use futures_lite::FutureExt;
 
 use super::Shards;
-use super::courier::Courier;
-use super::letter::{Letter, Parcel};
+use super::dispatcher::Dispatcher;
+use super::message::{Batch, Message};
 use super::shard::Shard;
 use crate::server::backend::Backend;
-use crate::server::calls::{Calls, Tally};
+use crate::server::calls::{Calls, ThreadCounters};
 use crate::server::clients::Clients;
+use crate::server::connection_limit::ConnectionLimit;
 use crate::server::door::Door;
 use crate::server::expiry;
-use crate::server::guard::Guard;
 use crate::server::listen::{self, Arrival};
 use crate::server::meter::{self, Meter};
-use crate::server::seats::Seats;
+use crate::server::protected_mode::ProtectedMode;
 use crate::server::sockets::Sockets;
 use crate::server::{Config, Error, Role, admin, governor, tidy};
 
@@ -41,7 +41,10 @@ pub(in crate::server) fn run(
     let door = Door::new(listener, "clients").map_err(Error::Listener)?;
     let common = Common {
         shards: Arc::new(Shards::new(config.threads, limits)),
-        seats: Arc::new(Seats::new(config.max_clients, config.clients_memory())),
+        connection_limit: Arc::new(ConnectionLimit::new(
+            config.max_clients,
+            config.clients_memory(),
+        )),
         meter: Arc::default(),
         calls: Arc::new(Calls::new(config.threads)),
         config,
@@ -54,7 +57,7 @@ pub(in crate::server) fn run(
 #[derive(Clone)]
 struct Common {
     shards: Arc<Shards>,
-    seats: Arc<Seats>,
+    connection_limit: Arc<ConnectionLimit>,
     meter: Arc<Meter>,
     calls: Arc<Calls>,
     config: Config,
@@ -113,9 +116,9 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         if self.is_set {
             for desk in &self.shards.desks {
-                desk.mailbox.send(Parcel {
-                    letters: vec![Letter::Abort],
-                    ..Parcel::default()
+                desk.mailbox.send(Batch {
+                    messages: vec![Message::Abort],
+                    ..Batch::default()
                 });
             }
         }
@@ -138,9 +141,12 @@ impl Worker {
         let limits = config.connection.limits;
         let shard = Rc::new(Shard::new(number, &common.shards, limits));
         let backend = Backend::Shard(Rc::clone(&shard));
-        let shared = (Arc::clone(&common.seats), Arc::clone(&common.meter));
-        let tally = Tally::new(&common.calls, number);
-        let clients = Clients::new(&executor, config, backend, common.address, shared, tally);
+        let shared = (
+            Arc::clone(&common.connection_limit),
+            Arc::clone(&common.meter),
+        );
+        let counters = ThreadCounters::new(&common.calls, number);
+        let clients = Clients::new(&executor, config, backend, common.address, shared, counters);
         Ok(Self {
             executor,
             sockets,
@@ -157,10 +163,11 @@ impl Worker {
 
     /// Accepts clients for all threads until `shutdown` is done, and tells the others then.
     fn receive(self, door: Door, shutdown: impl Future + 'static) -> Result<(), Error> {
-        let seats = Arc::clone(&self.clients.seats);
-        let guard = Guard::of(&self.clients);
+        let connection_limit = Arc::clone(&self.clients.connection_limit);
+        let protected_mode = ProtectedMode::of(&self.clients);
         let silence = self.clients.config.tcp_keepalive;
-        let accepting = listen::accept(door, seats, guard, silence, self.deal());
+        let accepting =
+            listen::accept(door, connection_limit, protected_mode, silence, self.deal());
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
         let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
@@ -169,7 +176,7 @@ impl Worker {
         self.run(async move {
             shutdown.await;
             drop(accepting);
-            shard.post_to_others(|| Letter::Finish);
+            shard.post_to_others(|| Message::Finish);
         })
     }
 
@@ -179,7 +186,7 @@ impl Worker {
         let (sockets, clients) = (self.sockets.clone(), Rc::clone(&self.clients));
         let mut turns = (0..shard.shards.len()).cycle();
         move |arrival| match turns.next() {
-            Some(other) if other != shard.number => shard.post(other, Letter::Arrival(arrival)),
+            Some(other) if other != shard.number => shard.post(other, Message::Arrival(arrival)),
             _ => sockets.welcome(&clients, arrival),
         }
     }
@@ -187,7 +194,7 @@ impl Worker {
     /// Serves clients until `told_to_stop` is done, then answers what was received, also for the clients of
     /// others.
     fn run(self, told_to_stop: impl Future + 'static) -> Result<(), Error> {
-        let courier = self.courier();
+        let dispatcher = self.dispatcher();
         let watching = listen::close_idle(Rc::clone(&self.clients));
         let watching = self.executor.spawn(watching);
         let expiring = expiry::purge_expired(Rc::clone(&self.clients));
@@ -209,27 +216,27 @@ impl Worker {
         let aborted = async move { shard.end.until(|end| end.is_aborted.get()).await };
         let serving = self.executor.spawn(aborted.or(serving));
         // Whichever of the two panics, the thread does.
-        let ending = serving.or(courier);
+        let ending = serving.or(dispatcher);
         self.sockets
             .block_on(&self.executor, ending)
             .map_err(Error::Wait)
     }
 
-    fn courier(&self) -> Task<()> {
-        let courier = Courier {
+    fn dispatcher(&self) -> Task<()> {
+        let dispatcher = Dispatcher {
             shard: Rc::clone(&self.shard),
             clients: Rc::clone(&self.clients),
             sockets: self.sockets.clone(),
         };
-        self.executor.spawn(courier.run())
+        self.executor.spawn(dispatcher.run())
     }
 }
 
 impl Shard {
     /// Waits until no thread has clients any more.
     async fn take_leave(&self) {
-        self.post_to_others(|| Letter::Gone);
-        // If all others are gone already, nobody asks the courier any more.
+        self.post_to_others(|| Message::Gone);
+        // If all others are gone already, nobody asks the dispatcher any more.
         self.flush();
         let others = self.shards.len() - 1;
         self.end.until(|end| end.gone.get() == others).await;
@@ -241,7 +248,7 @@ mod tests {
     use std::future::pending;
     use std::time::{Duration, Instant};
 
-    use super::super::letter::Answers;
+    use super::super::message::Answers;
     use super::*;
 
     fn common(threads: usize) -> Common {
@@ -249,7 +256,10 @@ mod tests {
         config.threads = threads;
         Common {
             shards: Arc::new(Shards::new(threads, &memvault::store::Config::default())),
-            seats: Arc::new(Seats::new(config.max_clients, config.clients_memory())),
+            connection_limit: Arc::new(ConnectionLimit::new(
+                config.max_clients,
+                config.clients_memory(),
+            )),
             meter: Arc::default(),
             calls: Arc::new(Calls::new(threads)),
             config,
@@ -269,10 +279,10 @@ mod tests {
             common.run(door, async move {
                 let mut answers = Answers::default();
                 answers.add(|_| {});
-                all.desks[number].mailbox.send(Parcel {
+                all.desks[number].mailbox.send(Batch {
                     from: 99,
                     answers,
-                    ..Parcel::default()
+                    ..Batch::default()
                 });
                 drop(all);
                 pending::<()>().await;

@@ -1,6 +1,6 @@
 //! What the list must agree with the cache on after each step, and what it makes of what went.
 
-use super::{ABSENT, Cause, Item, Pair, Reason, Refused, Stats, Value};
+use super::{ABSENT, Cause, InsertError, Item, Pair, Reason, Stats, Value};
 
 impl Pair<'_> {
     /// Makes the cache weigh what it lent out.
@@ -55,7 +55,12 @@ impl Pair<'_> {
         }
     }
 
-    pub(super) fn expect_refusal(&mut self, key: u8, value: Value, refused: Refused<u8, Value>) {
+    pub(super) fn expect_refusal(
+        &mut self,
+        key: u8,
+        value: Value,
+        refused: InsertError<u8, Value>,
+    ) {
         assert_eq!((refused.key, refused.value), (key, value), "both come back");
         match refused.reason {
             Reason::Entries => assert_eq!(self.real.max_entries(), 0),

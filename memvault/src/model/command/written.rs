@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::command::{Command, Context, Data, Membership, OwnedArgs, Read, Set, Update};
+use crate::command::{Command, Context, Data, MembershipCommand, OwnedArgs, Read, Set, Update};
 use crate::time::Timestamp;
 
 pub(super) fn owned(words: &[Vec<u8>]) -> OwnedArgs {
@@ -81,14 +81,14 @@ fn of_update(key: &[u8], update: &Update<&[u8]>) -> Vec<Vec<u8>> {
     update.words(key).iter().map(<[u8]>::to_vec).collect()
 }
 
-fn write_membership(membership: &Membership<'_>, mut add: impl FnMut(&[u8])) {
+fn write_membership(membership: &MembershipCommand<'_>, mut add: impl FnMut(&[u8])) {
     match *membership {
-        Membership::Status => add(b"STATUS"),
-        Membership::Remove(id) => {
+        MembershipCommand::Status => add(b"STATUS"),
+        MembershipCommand::Remove(id) => {
             add(b"REMOVE");
             add(id.as_bytes());
         }
-        Membership::Add {
+        MembershipCommand::Add {
             id,
             address,
             weight,

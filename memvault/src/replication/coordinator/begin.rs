@@ -134,7 +134,7 @@ impl Coordinator {
         }
     }
 
-    /// The members have changed: keys that wait go to the lanes of whoever comes first now.
+    /// The members have changed: keys that wait go to the lanes of the member that comes first now.
     pub(super) fn rearrange(&mut self, cx: &Context, now: Now) {
         self.admission
             .rearrange(now.instant, |key| first_replica(cx, key));
@@ -191,7 +191,7 @@ impl Coordinator {
         let result = result.map_err(|failure| execution.failure(failure));
         let mut operation = execution.operation;
         self.timers.remove_deadline(operation.ends_at, id);
-        operation.give_turn_back(cx);
+        operation.unlock(cx);
         let answered = match &result {
             Ok(Answer::Value(Some(value))) => Some(value.len()),
             _ => operation.task.is_read().then_some(0),

@@ -1,16 +1,16 @@
 //! An operation under way: hands each input to its phase, and goes where that says.
 
 use super::operation::{Call, Operation, Task};
+use super::phase::lock::LockPhase;
 use super::phase::plain::PlainPhase;
 use super::phase::read::ReadPhase;
-use super::phase::turn::TurnPhase;
 use super::phase::write::WritePhase;
 use super::phase::{Next, Phase, Transition};
 use super::timers::Wake;
 use crate::replication::context::Context;
 use crate::replication::plain::PlainRefusal;
 use crate::replication::request::{Answer, Failure};
-use crate::replication::wire::message::{OfferReply, ReadReply, TurnReply, WriteReply};
+use crate::replication::wire::message::{LockReply, OfferReply, ReadReply, WriteReply};
 use crate::ring::NodeIndex;
 
 /// An operation, and where it is.
@@ -23,7 +23,7 @@ pub(super) struct Execution {
 #[derive(Debug)]
 pub(in crate::replication) enum Reply {
     Wrote(WriteReply),
-    Turned(TurnReply),
+    Locked(LockReply),
     Held(ReadReply),
     Offered(OfferReply),
     /// One that speaks plain Redis.
@@ -55,7 +55,7 @@ impl Execution {
             return Transition::Next(Next::Write(change));
         }
         match self.operation.task {
-            Task::Update(_) => self.ask_as(call, Phase::Turn(TurnPhase::default())),
+            Task::Update(_) => self.ask_as(call, Phase::Lock(LockPhase::default())),
             _ => Transition::Next(Next::Read),
         }
     }
@@ -70,7 +70,7 @@ impl Execution {
     fn ask(&mut self, call: &mut Call<'_>) -> Transition {
         let operation = &mut self.operation;
         match &mut self.phase {
-            Phase::Turn(turn) => turn.ask(operation, call),
+            Phase::Lock(lock) => lock.ask(operation, call),
             Phase::Write(write) => write.ask(operation, call),
             Phase::Read(read) => read.ask(operation, call),
             Phase::Repair(repair) => repair.ask(operation, call),
@@ -125,7 +125,7 @@ impl Execution {
                 write.handle(operation, call, (from, stage), reply)
             }
             _ if is_late => Transition::Wait,
-            (Phase::Turn(turn), Reply::Turned(reply)) => turn.handle(operation, call, from, reply),
+            (Phase::Lock(lock), Reply::Locked(reply)) => lock.handle(operation, call, from, reply),
             (Phase::Read(read), Reply::Held(reply)) => read.handle(operation, call, from, reply),
             (Phase::Repair(repair), Reply::Offered(reply)) => {
                 repair.handle(operation, call, from, reply)
@@ -133,7 +133,7 @@ impl Execution {
             (Phase::Plain(plain), Reply::Plain(reply)) => {
                 plain.handle(operation, call, from, reply)
             }
-            // Nobody was asked for this: whoever sends it does not keep to the protocol.
+            // Nobody was asked for this: the node that sends it does not keep to the protocol.
             _ => Transition::Wait,
         };
         self.follow(call, transition)
@@ -157,7 +157,7 @@ impl Execution {
         operation.is_repeated = true;
         match &mut self.phase {
             Phase::Idle => Transition::Wait,
-            Phase::Turn(turn) => turn.handle_silence(operation, call),
+            Phase::Lock(lock) => lock.handle_silence(operation, call),
             Phase::Write(write) => write.handle_silence(operation, call),
             Phase::Read(read) => read.handle_silence(operation, call),
             Phase::Repair(repair) => repair.ask(operation, call),
@@ -170,7 +170,7 @@ impl Execution {
         let operation = &mut self.operation;
         let transition = match &mut self.phase {
             Phase::Idle => Transition::Wait,
-            Phase::Turn(turn) => turn.ask(operation, call),
+            Phase::Lock(lock) => lock.ask(operation, call),
             Phase::Write(write) => write.handle_lost(operation, call),
             Phase::Read(read) => read.handle_lost(operation, call),
             Phase::Repair(repair) => repair.evaluate(operation, call),
@@ -179,15 +179,15 @@ impl Execution {
         self.follow(call, transition)
     }
 
-    /// The members have changed: goes on with whoever holds the key now. A write keeps its tag, unless that was
-    /// promised by those who hold the key no longer.
+    /// The members have changed: goes on with the members that hold the key now. A write keeps its version, unless that
+    /// was promised by those who hold the key no longer.
     pub(super) fn handle_change(&mut self, call: &mut Call<'_>) -> Ended {
         let operation = &mut self.operation;
         operation.replicas = call.cx.preference(&operation.key);
         let transition = match &mut self.phase {
             // A cluster of plain Redis nodes has no epochs.
             Phase::Idle | Phase::Plain(_) => Transition::Wait,
-            Phase::Turn(turn) => turn.ask(operation, call),
+            Phase::Lock(lock) => lock.ask(operation, call),
             Phase::Write(write) => write.handle_change(operation, call),
             Phase::Read(_) | Phase::Repair(_) => Transition::Next(Next::Read),
         };

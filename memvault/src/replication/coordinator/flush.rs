@@ -1,8 +1,8 @@
-//! FLUSHALL: every member forgets everything up to one tag. And DBSIZE, as all members are asked for that as well.
+//! FLUSHALL: every member forgets everything up to one version. And DBSIZE, as all members are asked for that as well.
 //!
 //! All that can be reached are told, and those are waited for that are not silent: a silent one reads it when it is
-//! back, before anything that is sent to it later. Whoever cannot be reached is told by the others, who say with every
-//! heartbeat up to which tag they have flushed.
+//! back, before anything that is sent to it later. A node that cannot be reached is told by the others, which say with
+//! every heartbeat up to which version they have flushed.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -31,7 +31,7 @@ struct Flush {
 /// What all members are asked for.
 #[derive(Clone, Copy)]
 enum What {
-    /// To forget everything up to this tag.
+    /// To forget everything up to this version.
     Flush(Version),
     /// How many keys they hold: the sum so far, and of how many members.
     Count { keys: u64, members: u64 },
@@ -197,11 +197,11 @@ fn ask_all(cx: &mut Context, id: u64, what: What) {
     }
 }
 
-/// The number of different keys, where so many members hold so many in all: each is on as many of those that answered as
-/// their part of all members is.
+/// The number of different keys, where so many members hold so many in all: each is on as many of those that answered
+/// as their part of all members is.
 fn each_once(cx: &Context, keys: u64, answered: u64) -> i64 {
-    let members = cx.document.members.len() as u64;
-    let replicas = u64::from(cx.document.replicas).min(members);
+    let members = cx.membership.members.len() as u64;
+    let replicas = u64::from(cx.membership.replicas).min(members);
     let copies = replicas.saturating_mul(answered);
     // Rounded: of what was just written one replica may not know yet.
     let keys = keys.saturating_mul(members).saturating_add(copies / 2);

@@ -15,12 +15,12 @@ use crate::replication::request::{Answer, Failure, Outcome, Request};
 /// One request, as far as it has come.
 struct Job {
     left: usize,
-    answer: Gather,
+    answer: PartialAnswer,
     failure: Option<Failure>,
 }
 
 /// How the answers of the tasks make the answer of the request.
-enum Gather {
+enum PartialAnswer {
     /// There is one task, and its answer is the request's.
     One(Option<Answer>),
     /// Values, by slot.
@@ -106,7 +106,7 @@ pub(super) fn complete(cx: &mut Context, request: u64, outcome: Outcome) {
     cx.out.push_back(Action::Complete(request, outcome));
 }
 
-impl Gather {
+impl PartialAnswer {
     fn add(&mut self, slot: usize, answer: Answer) {
         match (self, answer) {
             (Self::One(one), answer) => *one = Some(answer),
@@ -130,7 +130,7 @@ impl Gather {
     }
 }
 
-fn split(what: Request) -> (Gather, Tasks) {
+fn split(what: Request) -> (PartialAnswer, Tasks) {
     match what {
         Request::Get(key) => one(key, Task::Get),
         Request::Expiry(key) => one(key, Task::Expiry),
@@ -170,27 +170,27 @@ fn split(what: Request) -> (Gather, Tasks) {
             },
         ),
         Request::GetMany(keys) => (
-            Gather::Values(vec![None; keys.len()]),
+            PartialAnswer::Values(vec![None; keys.len()]),
             Tasks::Each(keys.into_iter(), Task::Get),
         ),
         Request::Delete(keys) => (
-            Gather::Count(0),
+            PartialAnswer::Count(0),
             Tasks::Each(keys.into_iter(), Task::Delete),
         ),
         Request::Exists(keys) => (
-            Gather::Count(0),
+            PartialAnswer::Count(0),
             Tasks::Each(keys.into_iter(), Task::Exists),
         ),
-        Request::SetMany(pairs) => (Gather::Done, Tasks::Pairs(pairs.into_iter())),
+        Request::SetMany(pairs) => (PartialAnswer::Done, Tasks::Pairs(pairs.into_iter())),
         // Not carried out key by key, and taken care of before.
         Request::Flush | Request::Count | Request::AddMember(_) | Request::RemoveMember(_) => {
-            (Gather::Done, Tasks::Pairs(Vec::new().into_iter()))
+            (PartialAnswer::Done, Tasks::Pairs(Vec::new().into_iter()))
         }
     }
 }
 
-fn one(key: Bytes, task: Task) -> (Gather, Tasks) {
-    (Gather::One(None), Tasks::one(key, task))
+fn one(key: Bytes, task: Task) -> (PartialAnswer, Tasks) {
+    (PartialAnswer::One(None), Tasks::one(key, task))
 }
 
 /// The tasks of one request, made when their turn comes.

@@ -144,12 +144,12 @@ impl Coordinator {
         });
     }
 
-    /// This node was late by this much: whoever was asked may have answered in time. Deadlines stay, as callers wait.
+    /// This node was late by this much: those asked may have answered in time. Deadlines stay, as callers wait.
     pub(super) fn postpone(&mut self, lateness: Duration) {
         self.timers.postpone(lateness);
     }
 
-    /// A member cannot be reached any more: whoever waits for it goes on with the next replica at once.
+    /// A member cannot be reached any more: operations that wait for it go on with the next replica at once.
     pub(super) fn handle_lost(&mut self, cx: &mut Context, now: Now, node: NodeIndex) {
         self.flushes.handle_lost(cx, node);
         for id in self.ids_of(|execution| execution.waits_for(node)) {
@@ -157,7 +157,7 @@ impl Coordinator {
         }
     }
 
-    /// The members have changed: whatever is under way goes on under the new document.
+    /// The members have changed: whatever is under way goes on under the new membership.
     pub(super) fn handle_change(&mut self, cx: &mut Context, now: Now) {
         self.flushes.handle_change(cx);
         self.rearrange(cx, now);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::admission::{Leave, Pending};
 use super::phase::Transition;
-use super::phase::turn::Ticket;
+use super::phase::lock::Ticket;
 use super::phase::write::Change;
 use super::timers::{Timer, Timers};
 use super::update::Attempts;
@@ -108,7 +108,7 @@ pub(super) struct Operation {
     pub(super) stage: u16,
     /// Distinguishes the timer that counts from earlier ones.
     pub(super) round: u32,
-    /// The turn it has or has asked for.
+    /// The lock it has or has asked for.
     pub(super) ticket: Option<Ticket>,
     /// What it asks for when it reads.
     pub(super) asks_for: AsksFor,
@@ -207,24 +207,24 @@ impl Operation {
         call.cx.send(node, join_id(call.id, self.stage), body);
     }
 
-    /// Lets the next one have its turn.
-    pub(super) fn give_turn_back(&mut self, cx: &mut Context) {
+    /// Gives the lock of the key back, if it has asked for it.
+    pub(super) fn unlock(&mut self, cx: &mut Context) {
         if let Some(Ticket { leader, id }) = self.ticket.take() {
             let key = Bytes::clone(&self.key);
-            cx.send(leader, id, Body::Yield { key });
+            cx.send(leader, id, Body::Unlock { key });
         }
     }
 
     /// The write that carries the task out, if it needs to know nothing of what is there.
     pub(super) fn plain_write(&self, cx: &Context) -> Option<Change> {
-        let (value, expire_at, tag) = match &self.task {
+        let (value, expire_at, promised) = match &self.task {
             Task::Fill {
                 value,
                 expire_at,
                 lease,
             } => {
-                let keeps = cx.rules.keep(Rule::FillsKeepTheirTag);
-                (Some(value), *expire_at, keeps.then_some(lease.tag))
+                let keeps = cx.rules.keep(Rule::FillsKeepTheirVersion);
+                (Some(value), *expire_at, keeps.then_some(lease.version))
             }
             Task::Set { value, expire_at } => (Some(value), *expire_at, None),
             Task::Delete => (None, None, None),
@@ -237,7 +237,7 @@ impl Operation {
         Some(Change {
             value: value.cloned(),
             expire_at,
-            tag,
+            promised,
             is_effect: true,
             answer,
         })

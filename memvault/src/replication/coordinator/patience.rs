@@ -2,8 +2,8 @@
 //!
 //! The time of an attempt begins when the kernel has the last byte of what is asked, and does not end while pieces of a
 //! large answer are coming. A member whose link is silent is passed over; any other is merely slow, and is passed over
-//! only as far as the [budget](crate::replication::budget) of repeated work goes. Nobody is taken for silent on account of one
-//! late answer.
+//! only as far as the [budget](crate::replication::budget) of repeated work goes. Nobody is taken for silent on account
+//! of one late answer.
 
 use super::operation::{Call, Operation};
 use super::phase::Phase;
@@ -28,7 +28,7 @@ impl Operation {
             if asked().any(|node| cx.peers.is_delivering(now, node)) {
                 return false;
             }
-            // Whoever gives signs of life is at it, most likely: one time more.
+            // A node that gives signs of life is at it, most likely: one time more.
             let time = if phase.is_read() {
                 cx.config.read_attempt
             } else {

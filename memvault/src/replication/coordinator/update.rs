@@ -1,10 +1,10 @@
 //! The coordinator's part of a change that depends on the present value: CASPaxos (Rystsov, 2018) for one key.
 //!
 //! ```text
-//! turn      ask the leader; only so that coordinators do not overtake each other
-//! prepare   choose a tag; a read quorum promises to store nothing older, and says what it holds
+//! lock      ask the leader; only so that coordinators do not overtake each other
+//! prepare   choose a version; a read quorum promises to store nothing older, and says what it holds
 //! decide    on the newest of that
-//! write     with this tag, as any other write: the same tag through all retries
+//! write     with this version, as any other write: the same version through all retries
 //! ```
 //!
 //! A write that a quorum neither stored nor refused for certain is in doubt, and is never simply repeated. The
@@ -36,9 +36,9 @@ enum Fate {
 }
 
 impl Attempts {
-    /// Notes that a write with this tag may or may not have been stored.
-    pub(super) fn add(&mut self, tag: Version, answer: Answer) {
-        self.0.push((tag, answer));
+    /// Notes that a write with this version may or may not have been stored.
+    pub(super) fn add(&mut self, version: Version, answer: Answer) {
+        self.0.push((version, answer));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -47,12 +47,12 @@ impl Attempts {
 
     /// What follows from what a read quorum found after it promised to store nothing older any more.
     fn fate(&self, found: &Found) -> Fate {
-        let version = found.entry.as_ref().map(|entry| entry.version);
-        let mine = self.0.iter().find(|(tag, _)| Some(*tag) == version);
+        let held = found.entry.as_ref().map(|entry| entry.version);
+        let mine = self.0.iter().find(|(version, _)| Some(*version) == held);
         if let Some((_, answer)) = mine {
             return Fate::Done(answer.clone());
         }
-        if self.0.iter().all(|(tag, _)| found.newest < *tag) {
+        if self.0.iter().all(|(version, _)| found.newest < *version) {
             return Fate::NotDone;
         }
         Fate::Unknown
@@ -110,7 +110,7 @@ fn decide(update: &Update<Bytes>, attempts: &Attempts, now: Now, found: Found) -
         } => Transition::Next(Next::Write(Change {
             value,
             expire_at,
-            tag: found.promised,
+            promised: found.promised,
             is_effect: true,
             answer,
         })),
@@ -118,14 +118,14 @@ fn decide(update: &Update<Bytes>, attempts: &Attempts, now: Now, found: Found) -
 }
 
 /// Answers with what was found, once a quorum holds it: if too few do, it is written again as it is, with
-/// the tag that was promised.
+/// the version that was promised.
 pub(super) fn confirm(found: Found, answer: Answer) -> Transition {
     match found.entry {
-        Some(entry) if !found.settled && found.promised.is_some() => {
+        Some(entry) if !found.is_on_quorum && found.promised.is_some() => {
             Transition::Next(Next::Write(Change {
                 value: entry.value,
                 expire_at: entry.expire_at,
-                tag: found.promised,
+                promised: found.promised,
                 is_effect: false,
                 answer,
             }))

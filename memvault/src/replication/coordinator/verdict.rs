@@ -3,7 +3,7 @@
 //! Pure: the coordinator asks a read quorum for the present entry and for the promise to store nothing older
 //! than the change to come, has the [command decide](Update::decide), and writes what follows.
 
-use crate::command::{Change, Decision, NewValue, Present, Reply, Told, Update};
+use crate::command::{Change, Decision, NewValue, Present, Reply, ReplyValue, Update};
 use crate::replication::entry::{Bytes, Entry};
 use crate::replication::request::Answer;
 use crate::time::Timestamp;
@@ -54,14 +54,14 @@ pub(in crate::replication) fn verdict(
     }
 }
 
-fn answer(reply: Reply<Told>, present: Option<&Bytes>) -> Answer {
+fn answer(reply: Reply<ReplyValue>, present: Option<&Bytes>) -> Answer {
     match reply {
         Reply::Done => Answer::Done,
         Reply::NotDone => Answer::NotDone,
         Reply::Integer(number) => Answer::Count(number),
         Reply::Value(None) => Answer::Value(None),
-        Reply::Value(Some(Told::Present)) => Answer::Value(present.cloned()),
-        Reply::Value(Some(Told::Made(bytes))) => Answer::Value(Some(bytes.into())),
+        Reply::Value(Some(ReplyValue::Present)) => Answer::Value(present.cloned()),
+        Reply::Value(Some(ReplyValue::Made(bytes))) => Answer::Value(Some(bytes.into())),
         Reply::Word(word) => Answer::Value(Some(word.as_bytes().into())),
         Reply::Refused(reason) => Answer::Refused(reason),
     }

@@ -8,7 +8,7 @@ use crate::replication::action::Link;
 use crate::replication::context::Context;
 use crate::replication::entry::Entry;
 use crate::replication::wire::message::{
-    Body, NodeState, OfferKind, OfferReply, Prepare, PullReply, ReadReply, TurnReply,
+    Body, LockReply, NodeState, OfferKind, OfferReply, Prepare, PullReply, ReadReply,
 };
 use crate::ring::NodeIndex;
 use crate::version::Version;
@@ -42,7 +42,8 @@ impl Member {
     ) -> OfferReply {
         cx.observe(now, entry.version);
         let replica = &mut self.replica;
-        let warming = replica.state == NodeState::Warming || self.gains.is_some() && cx.gains(key);
+        let warming = replica.state == NodeState::Warming
+            || self.pending_floors.is_some() && cx.is_pending(key);
         if warming && let Some(warm_up) = &mut self.warm_up {
             warm_up.handle_write(replica, key);
         }
@@ -57,9 +58,9 @@ impl Member {
         promise: Option<Prepare>,
     ) -> ReadReply {
         if let Some(prepare) = promise {
-            cx.observe(now, prepare.tag());
+            cx.observe(now, prepare.version());
         }
-        if self.gains.is_some() && cx.gains(key) {
+        if self.pending_floors.is_some() && cx.is_pending(key) {
             return self.replica.read_before_taking_over(now, key, promise);
         }
         let mut reply = self.replica.read(now, key, promise);
@@ -74,7 +75,7 @@ impl Member {
             cx.statistics.replica_misses += 1;
         }
         if has_value && self.replica.entries.is_nearly_full() {
-            self.touches.note(cx, key);
+            self.recency_sync.note(cx, key);
         }
         reply
     }
@@ -87,26 +88,26 @@ impl Member {
         from: Position,
     ) -> PullReply {
         // One that takes keys over has forgotten nothing that anyone relied on.
-        let is_source = self.replica.state != NodeState::Warming || self.gains.is_some();
-        let (since, is_first, gained) = (from.since, from.cursor == 0, from.gained);
+        let is_source = self.replica.state != NodeState::Warming || self.pending_floors.is_some();
+        let (since, is_first, pending) = (from.since, from.cursor == 0, from.pending);
         let reply = pull(cx, (&self.replica, is_source), now, to, from);
         if let PullReply::Chunk { next, .. } = &reply
-            && !gained
+            && !pending
         {
             cx.peers.pulled(to, since, is_first, next.is_none());
         }
         reply
     }
 
-    pub(in crate::replication) fn answer_turn(
+    pub(in crate::replication) fn answer_lock(
         &mut self,
         now: Now,
         key: &[u8],
         (link, id): (Link, u64),
-    ) -> TurnReply {
+    ) -> LockReply {
         match self.replica.state {
-            NodeState::Serving => self.turns.ask(now.instant, token(key), link, id),
-            _ => TurnReply::Loading,
+            NodeState::Serving => self.key_locks.ask(now.instant, token(key), link, id),
+            _ => LockReply::Loading,
         }
     }
 }

@@ -58,7 +58,7 @@ impl Leader {
         }
     }
 
-    /// Begins a write, or joins the one already under way with the same tag.
+    /// Begins a write, or joins the one already under way with the same version.
     pub(in crate::replication) fn handle_write(
         &mut self,
         cx: &mut Context,
@@ -77,7 +77,7 @@ impl Leader {
                 pending.write.need = write.need;
                 pending.write.next_need = write.next_need;
             }
-            return self.settle(cx, id);
+            return self.conclude(cx, id);
         }
         let Some(mut pending) = Self::begin(cx, replica, now, from, write, replicas) else {
             return;
@@ -88,7 +88,7 @@ impl Leader {
         self.pending.insert(id, pending);
         self.resend.start(now.instant, id);
         self.expire.start(now.instant, id);
-        self.settle(cx, id);
+        self.conclude(cx, id);
     }
 
     /// What speaks against leading this write at all.
@@ -186,11 +186,11 @@ impl Leader {
         };
         let who = pending.replicas.set_of(from);
         // One that has yet to take the key over keeps what it is given meanwhile, and refuses for ever.
-        let gains = pending.replicas.gains(from);
+        let is_pending = pending.replicas.is_pending(from);
         match reply {
             OfferReply::Ack { counted } => {
                 pending.acks = pending.acks.or(who);
-                if counted || gains {
+                if counted || is_pending {
                     pending.counted_acks = pending.counted_acks.or(who);
                 }
             }
@@ -208,14 +208,14 @@ impl Leader {
                 // A refusal for something from a wrong clock says nothing.
                 let tells = matches!(refusal, Refusal::Stale | Refusal::Promised);
                 let believable = !tells || cx.observe(now, current);
-                if (counted || gains) && believable {
+                if (counted || is_pending) && believable {
                     pending.nacks = pending.nacks.or(who.without(pending.acks));
                     pending.current = pending.current.max(current);
                 }
             }
             OfferReply::Silent => {}
         }
-        self.settle(cx, id);
+        self.conclude(cx, id);
     }
 
     /// The kernel has the last byte of a large offer.
@@ -237,11 +237,11 @@ impl Leader {
                 pending.offered = pending.offered.and(up);
                 pending.unsent = pending.unsent.and(up);
             }
-            self.settle(cx, id);
+            self.conclude(cx, id);
         }
     }
 
-    /// The members have changed: acknowledgements stay with whoever gave them, others are asked as well.
+    /// The members have changed: acknowledgements stay with those that gave them, others are asked as well.
     pub(in crate::replication) fn handle_change(&mut self, cx: &mut Context) {
         let mut ids: alloc::vec::Vec<u64> = self.pending.keys().copied().collect();
         ids.sort_unstable();
@@ -255,7 +255,7 @@ impl Leader {
                 .is_some_and(|me| pending.replicas.leaders().contains(&me))
             {
                 pending.offer_to_others(cx, id);
-                self.settle(cx, id);
+                self.conclude(cx, id);
                 continue;
             }
             if let Some((link, request)) = pending.reply_to.take() {
@@ -266,7 +266,7 @@ impl Leader {
     }
 
     /// Answers a write as soon as its fate is known.
-    fn settle(&mut self, cx: &mut Context, id: u64) {
+    fn conclude(&mut self, cx: &mut Context, id: u64) {
         let Some(pending) = self.pending.get_mut(&id) else {
             return;
         };

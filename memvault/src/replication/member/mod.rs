@@ -2,22 +2,22 @@
 //! and fetches what it missed.
 //!
 //! ```text
-//! leader --offer--> replica (entries, floors, tags, promises, tombstones) <-- warm_up --pull--> other members
+//! leader --offer--> replica (entries, floors, versions, promises, tombstones) <-- warm_up --pull--> other members
 //! ```
 
 mod answers;
 pub(super) mod floors;
+pub(super) mod key_locks;
 pub(super) mod leader;
 pub(super) mod offer;
 pub(super) mod parting;
 pub(super) mod promises;
 pub(super) mod pull;
-pub(super) mod recency;
+pub(super) mod recency_sync;
+pub(super) mod recent_versions;
 pub(super) mod replica;
-pub(super) mod tags;
 pub(super) mod throttle;
 pub(super) mod tombstones;
-pub(super) mod turns;
 pub(super) mod warm_up;
 
 use alloc::collections::BTreeMap;
@@ -27,10 +27,10 @@ use super::wire::message::NodeState;
 use crate::ring::NodeIndex;
 use crate::time::Instant;
 use floors::Floors;
+use key_locks::KeyLocks;
 use leader::Leader;
-use recency::Touches;
+use recency_sync::RecencySync;
 use replica::Replica;
-use turns::Turns;
 use warm_up::WarmUp;
 
 /// What only a member has.
@@ -38,18 +38,18 @@ pub(super) struct Member {
     pub(super) me: NodeIndex,
     pub(super) replica: Replica,
     pub(super) leader: Leader,
-    pub(super) turns: Turns,
-    pub(super) touches: Touches,
+    pub(super) key_locks: KeyLocks,
+    pub(super) recency_sync: RecencySync,
     pub(super) warm_up: Option<WarmUp>,
     /// Whether it is heard by too few to know what is done without it.
     pub(super) is_cut_off: bool,
-    /// The hybrid logical time since when it may have missed what a member that is gone led: whoever is left
+    /// The hybrid logical time since when it may have missed what a member that is gone led: those that are left
     /// may have it.
-    pub(super) bereft_since: Option<u64>,
+    pub(super) missed_since: Option<u64>,
     /// Who warmed up when a member was lost, and since when it may have been told by that one what nobody else knows.
     pub(super) unasked: BTreeMap<NodeIndex, u64>,
     /// While this node has keys to take over: its floors at the beginning of the change.
-    pub(super) gains: Option<Floors>,
+    pub(super) pending_floors: Option<Floors>,
     /// How far the store was searched for keys that this node no longer holds; `None` if there are none.
     pub(super) sweep: Option<u32>,
     pub(super) sweep_from: Instant,
@@ -60,12 +60,12 @@ pub(super) struct Member {
 impl Member {
     /// What was written since then may have been told to others only.
     pub(super) fn note_bereft(&mut self, since: u64) {
-        let earlier = self.bereft_since.unwrap_or(since);
-        self.bereft_since = Some(since.min(earlier));
+        let earlier = self.missed_since.unwrap_or(since);
+        self.missed_since = Some(since.min(earlier));
     }
 
-    /// One of those who has become able to tell. Whoever is lost meanwhile has forgotten it, or is fetched from when it
-    /// is back.
+    /// One of those who has become able to tell. A member that is lost meanwhile has forgotten it, or is fetched from
+    /// when it is back.
     pub(super) fn next_unasked(&mut self, peers: &Peers) -> Option<(NodeIndex, u64)> {
         self.unasked.retain(|node, _| peers.is_up(*node));
         let tells = |node: &NodeIndex| peers.state(*node) != Some(NodeState::Warming);

@@ -10,13 +10,13 @@ use crate::replication::wire::message::{NodeState, OfferKind, OfferReply, Refusa
 use crate::slot::slot_of;
 use crate::version::{Hlc, Version};
 
-/// What stands against a new tag for a key.
+/// What stands against a new version for a key.
 pub(in crate::replication) struct Present {
     /// The version held, or the floor where nothing is held.
     pub(in crate::replication) current: Version,
     /// Whether `current` is held for certain.
     held: bool,
-    /// Whether exactly this tag may be stored again: it is here, but unconfirmed.
+    /// Whether exactly this version may be stored again: it is here, but unconfirmed.
     confirmable: Option<Version>,
     /// The version of the entry that is here, if it is unconfirmed.
     doubted: Option<Version>,
@@ -25,8 +25,8 @@ pub(in crate::replication) struct Present {
 impl Replica {
     /// Accepts or refuses one version of a key. O(1), apart from evictions to make room.
     ///
-    /// - A tag seen before is acknowledged again, even if overwritten since: retries are idempotent.
-    /// - An older tag is refused, and a refusal of a write is for ever (within the window of retries).
+    /// - A version seen before is acknowledged again, even if overwritten since: retries are idempotent.
+    /// - An older version is refused, and a refusal of a write is for ever (within the window of retries).
     /// - What may be older than something forgotten is refused as well.
     /// - What is older than a [promise](super::promises) is refused. Where only a lease is in the way of a deletion,
     ///   what it deletes goes all the same: others may have acknowledged it, and the lease may never be used.
@@ -53,8 +53,8 @@ impl Replica {
     ) -> OfferReply {
         let rules = self.rules;
         let counted = !warming || !rules.keep(Rule::WarmingDoesNotCount);
-        let tag = entry.version;
-        if !Hlc::is_believable(tag.hlc(), now.wall) && rules.keep(Rule::FutureIsRefused) {
+        let version = entry.version;
+        if !Hlc::is_believable(version.hlc(), now.wall) && rules.keep(Rule::FutureIsRefused) {
             return refuse(Version::ZERO, false, counted, Refusal::Skew);
         }
         if kind == OfferKind::Fence && !counted {
@@ -62,16 +62,17 @@ impl Replica {
         }
         self.purge(now, key);
         let present = self.present(key, kind);
-        let accepted = self.accepted.contains(tag) && rules.keep(Rule::AcceptedTagsAreRemembered);
-        if present.held && present.current == tag || accepted {
+        let accepted =
+            self.accepted.contains(version) && rules.keep(Rule::AcceptedVersionsAreRemembered);
+        if present.held && present.current == version || accepted {
             return OfferReply::Ack { counted };
         }
         let stale = refuse(present.current, present.held, counted, Refusal::Stale);
         if kind == OfferKind::Fence {
-            self.refused.insert(now.instant, tag);
+            self.refused.insert(now.instant, version);
             return stale;
         }
-        if self.refused.contains(tag) && rules.keep(Rule::RefusedTagsAreRemembered) {
+        if self.refused.contains(version) && rules.keep(Rule::RefusedVersionsAreRemembered) {
             return stale;
         }
         let is_write = matches!(kind, OfferKind::Write | OfferKind::Fill);
@@ -80,30 +81,30 @@ impl Replica {
             OfferKind::Fill => updated,
             _ => self.promised(token(key)),
         };
-        if tag < promised && rules.keep(Rule::PromisesAreKept) {
+        if version < promised && rules.keep(Rule::PromisesAreKept) {
             if is_write {
-                self.refused.insert(now.instant, tag);
+                self.refused.insert(now.instant, version);
             }
-            if entry.value.is_none() && tag >= updated && tag > present.current {
+            if entry.value.is_none() && version >= updated && version > present.current {
                 // As if it had been stored and evicted; but it must not be acknowledged when it comes again.
-                self.forget_up_to(now, key, tag);
+                self.forget_up_to(now, key, version);
             }
             let current = promised.max(present.current);
             return refuse(current, false, counted, Refusal::Promised);
         }
-        if tag > present.current || present.confirmable == Some(tag) {
+        if version > present.current || present.confirmable == Some(version) {
             return match self.store(now, key, entry, false) {
                 Ok(()) => OfferReply::Ack { counted },
                 Err(_) => refuse(present.current, present.held, counted, Refusal::TooLarge),
             };
         }
         if is_write {
-            if !rules.keep(Rule::OlderTagsAreRefused) {
+            if !rules.keep(Rule::OlderVersionsAreRefused) {
                 return OfferReply::Ack { counted };
             }
-            self.refused.insert(now.instant, tag);
+            self.refused.insert(now.instant, version);
         }
-        if present.doubted.is_some_and(|version| version < tag) {
+        if present.doubted.is_some_and(|doubted| doubted < version) {
             // Neither is certain; the newer one is what a read at ONE should find.
             let _ = self.store(now, key, entry, true);
         }

@@ -1,12 +1,13 @@
 //! Entries that a replica parts with of its own accord: evicted, or past their time.
 //!
 //! Both are forgotten in the same way: the version raises the floor of its slot, and if the write may still be
-//! retried, its tag is kept. So nothing older can come in later, whether a reader found the entry expired, an insertion
-//! took it out to make room, or nobody asked for it any more. Expiry by itself only means that this happens soon.
+//! retried, its version is kept. So nothing older can come in later, whether a reader found the entry expired, an
+//! insertion took it out to make room, or nobody asked for it any more. Expiry by itself only means that this happens
+//! soon.
 
 use super::floors::Floors;
+use super::recent_versions::RecentVersions;
 use super::replica::{Replica, is_recent};
-use super::tags::RecentTags;
 use crate::replication::Now;
 use crate::replication::rules::{Rule, Rules};
 use crate::slot::slot_of;
@@ -60,7 +61,7 @@ pub(in crate::replication) struct Parting<'a> {
     remembers_all: bool,
     rules: Rules,
     floors: &'a mut Floors,
-    accepted: &'a mut RecentTags,
+    accepted: &'a mut RecentVersions,
     tag_window: Duration,
     changes: &'a mut u64,
     evicted: &'a mut u64,

@@ -17,7 +17,7 @@ use crate::version::Version;
 pub(in crate::replication) struct Position {
     pub(in crate::replication) cursor: u32,
     pub(in crate::replication) since: u64,
-    pub(in crate::replication) gained: bool,
+    pub(in crate::replication) pending: bool,
 }
 
 /// Slots looked at for one answer: a client that asks meanwhile waits for that long, some 100 us.
@@ -39,13 +39,13 @@ pub(in crate::replication) fn pull(
     let Position {
         cursor,
         since,
-        gained,
+        pending,
     } = from;
     // Until this node can reach the other, a write that it leads would miss it.
     if !is_source || !cx.peers.is_up(to) {
         return PullReply::Loading;
     }
-    let should_hold = |list: &Preference| list.contains(to) && (!gained || list.gains(to));
+    let should_hold = |list: &Preference| list.contains(to) && (!pending || list.is_pending(to));
     let (mut entries, mut bytes, mut at) = (Vec::new(), 0, cursor);
     let total = u32::try_from(replica.entries.len()).unwrap_or(u32::MAX);
     let mut looked_at = 0;

@@ -1,11 +1,11 @@
-//! The data of a member: entries, what it has forgotten, and which tags it has seen.
+//! The data of a member: entries, what it has forgotten, and which versions it has seen.
 //!
 //! [`Replica::offer`](super::offer) is the only way in. Whatever goes, because it is evicted, past its time or
 //! forgotten for another reason, is remembered in the same way: its version raises the floor of its slot.
 
 use super::floors::Floors;
 use super::promises::Promises;
-use super::tags::RecentTags;
+use super::recent_versions::RecentVersions;
 use super::tombstones::Tombstones;
 use crate::hash::{Token, token};
 use crate::replication::Now;
@@ -23,17 +23,17 @@ pub(crate) struct Replica {
     pub(crate) state: NodeState,
     pub(crate) entries: Entries,
     pub(in crate::replication) floors: Floors,
-    pub(in crate::replication) accepted: RecentTags,
-    pub(in crate::replication) refused: RecentTags,
+    pub(in crate::replication) accepted: RecentVersions,
+    pub(in crate::replication) refused: RecentVersions,
     /// Deletions that found a value.
-    removed: RecentTags,
+    removed: RecentVersions,
     pub(in crate::replication) promises: Promises,
     /// What was promised to those who fill in what they load: of plain writes alone.
     pub(in crate::replication) leases: Promises,
     pub(in crate::replication) rules: Rules,
     pub(in crate::replication) tombstones: Tombstones,
     pub(in crate::replication) tombstone_grace: Duration,
-    /// The tag of the latest flush.
+    /// The version of the latest flush.
     flushed: Version,
     pub(in crate::replication) tag_window: Duration,
     /// Until when the wall clock may be wrong: by it, what has just come may look as if it were an hour old.
@@ -54,11 +54,11 @@ impl Replica {
             state: NodeState::Warming,
             entries,
             floors: Floors::new(),
-            accepted: RecentTags::new(tag_window, config.max_tags),
-            refused: RecentTags::new(tag_window, config.max_tags),
-            removed: RecentTags::new(tag_window, config.max_tags),
-            promises: Promises::new(tag_window, config.max_tags),
-            leases: Promises::new(tag_window, config.max_tags),
+            accepted: RecentVersions::new(tag_window, config.max_versions),
+            refused: RecentVersions::new(tag_window, config.max_versions),
+            removed: RecentVersions::new(tag_window, config.max_versions),
+            promises: Promises::new(tag_window, config.max_versions),
+            leases: Promises::new(tag_window, config.max_versions),
             rules: Rules::of(config),
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
@@ -94,7 +94,7 @@ impl Replica {
 
     /// Answers a read. An entry past its time is removed here, when it is touched.
     ///
-    /// With a `promise` nothing older than that tag is stored from now on; if something as new is here
+    /// With a `promise` nothing older than that version is stored from now on; if something as new is here
     /// already, or was promised to another, the promise is not given.
     pub(crate) fn read(&mut self, now: Now, key: &[u8], promise: Option<Prepare>) -> ReadReply {
         if self.state == NodeState::Warming && self.rules.keep(Rule::WarmingDoesNotRead) {
@@ -127,26 +127,26 @@ impl Replica {
     ) -> ReadReply {
         let promised = promise.map_or(Ok(()), |prepare| self.promise(now, key, prepare));
         match promised {
-            Ok(()) => ReadReply::Gaining,
+            Ok(()) => ReadReply::Pending,
             Err(current) => ReadReply::Overtaken { current },
         }
     }
 
-    /// Promises that nothing older than the tag will be stored, or says what is in the way.
+    /// Promises that nothing older than the version will be stored, or says what is in the way.
     fn promise(&mut self, now: Now, key: &[u8], prepare: Prepare) -> Result<(), Version> {
-        let (token, tag) = (token(key), prepare.tag());
+        let (token, version) = (token(key), prepare.version());
         let current = self.present(key, OfferKind::Write).current;
         let (promised, promises) = match prepare {
             Prepare::Update(_) => (self.promised(token), &mut self.promises),
             // Of two who fill in, neither has to wait for the other.
             Prepare::Fill(_) => (self.promises.at(token), &mut self.leases),
         };
-        if tag <= current || tag < promised {
+        if version <= current || version < promised {
             return Err(current.max(promised));
         }
-        // A tag from too far in the future would lock the key; nothing with it will be stored anyway.
-        if Hlc::is_believable(tag.hlc(), now.wall) {
-            promises.raise(now.instant, token, tag);
+        // A version from too far in the future would lock the key; nothing with it will be stored anyway.
+        if Hlc::is_believable(version.hlc(), now.wall) {
+            promises.raise(now.instant, token, version);
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Replica {
         here.count() as u64
     }
 
-    /// The lowest tag of a plain write that may still be stored under this token.
+    /// The lowest version of a plain write that may still be stored under this token.
     pub(in crate::replication) fn promised(&self, token: Token) -> Version {
         let leased = if self.rules.keep(Rule::LeasesAreKept) {
             self.leases.at(token)
@@ -168,11 +168,11 @@ impl Replica {
     }
 
     /// Tags that were forgotten early for lack of room.
-    pub(in crate::replication) const fn dropped_tags(&self) -> u64 {
+    pub(in crate::replication) const fn dropped_versions(&self) -> u64 {
         self.accepted.dropped() + self.refused.dropped()
     }
 
-    /// Whether a reader would have found a value before this write; asked again for the same tag, the answer is
+    /// Whether a reader would have found a value before this write; asked again for the same version, the answer is
     /// the same, as far as this replica remembers.
     pub(in crate::replication) fn existed_before(
         &self,
@@ -343,7 +343,7 @@ impl Replica {
         }
     }
 
-    /// The tag of the latest flush.
+    /// The version of the latest flush.
     pub(in crate::replication) const fn flushed(&self) -> Version {
         self.flushed
     }

@@ -2,7 +2,7 @@
 
 use crate::time::{Duration, Instant};
 
-/// A bucket of bytes that fills at a fixed rate; whoever fetches draws from it and waits while it is empty.
+/// A bucket of bytes that fills at a fixed rate; the node that fetches draws from it and waits while it is empty.
 #[derive(Debug)]
 pub(in crate::replication) struct Throttle {
     /// Bytes per second.

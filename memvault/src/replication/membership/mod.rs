@@ -1,5 +1,5 @@
 //! Who the members are: the list, and which of them it names for each slot.
 
-pub(super) mod document;
+pub(super) mod list;
 pub(super) mod placement;
 pub(super) mod preference;

@@ -8,13 +8,13 @@ use alloc::vec::Vec;
 use ahash::RandomState;
 use hashbrown::HashMap;
 
-use super::document::Document;
+use super::list::Membership;
 use super::preference::Preference;
 use crate::replication::config::Member;
 use crate::ring::{NodeIndex, Ring, RingError};
 use crate::slot::{SLOTS, Slot, SlotTable, slot_of};
 
-/// The layout of a document, and during a change also the one after it. Both number nodes alike.
+/// The layout of a membership, and during a change also the one after it. Both number nodes alike.
 pub(in crate::replication) struct Placement {
     current: Arc<Layout>,
     next: Option<Arc<Layout>>,
@@ -22,7 +22,7 @@ pub(in crate::replication) struct Placement {
     list_of: Vec<u16>,
     /// The distinct preference lists.
     lists: Vec<Preference>,
-    /// Of the document: every greeting needs it, and it takes a walk over all members.
+    /// Of the membership: every greeting needs it, and it takes a walk over all members.
     pub(in crate::replication) digest: u64,
 }
 
@@ -39,19 +39,19 @@ pub(in crate::replication) struct Misplaced {
 }
 
 impl Placement {
-    /// The placement of `document`, with these numbers of the nodes. What `former` has already is not made again: as
+    /// The placement of `membership`, with these numbers of the nodes. What `former` has already is not made again: as
     /// long as one member comes or goes at a time, one ring is changed and one table made.
     pub(in crate::replication) fn new(
-        document: &Document,
+        membership: &Membership,
         numbers: &BTreeMap<&str, NodeIndex>,
         former: Option<&Self>,
     ) -> Result<Self, Misplaced> {
-        let replicas = usize::from(document.replicas);
+        let replicas = usize::from(membership.replicas);
         let known: Vec<_> = former.iter().flat_map(|former| former.layouts()).collect();
-        let current = lay_out(&document.members, replicas, numbers, &known)?;
-        let next = match document.change {
+        let current = lay_out(&membership.members, replicas, numbers, &known)?;
+        let next = match membership.change {
             Some(_) => Some(lay_out(
-                &document.next_members(),
+                &membership.next_members(),
                 replicas,
                 numbers,
                 &[&current],
@@ -70,7 +70,7 @@ impl Placement {
             next,
             list_of,
             lists,
-            digest: document.digest(),
+            digest: membership.digest(),
         })
     }
 
@@ -240,30 +240,30 @@ mod tests {
 
     use super::*;
     use crate::replication::config::{Config, Role};
-    use crate::replication::membership::document::Change;
+    use crate::replication::membership::list::Change;
 
-    fn document(members: u16, replicas: usize) -> Document {
+    fn membership(members: u16, replicas: usize) -> Membership {
         let members = (0..members).map(|n| Member::new(format!("node-{n}")));
         let role = Role::Coordinator("test".into());
-        Document::of_config(&Config {
+        Membership::of_config(&Config {
             replicas,
             ..Config::new(members.collect(), role)
         })
     }
 
     /// Numbers that are not in the order of the ids.
-    fn place(document: &Document, former: Option<&Placement>) -> Placement {
+    fn place(membership: &Membership, former: Option<&Placement>) -> Placement {
         let names: Vec<String> = (0..10).map(|n| format!("node-{n}")).collect();
         let numbers = names.iter().map(|name| &**name).zip((0..10).rev());
         let numbers = numbers.map(|(name, n)| (name, NodeIndex(n))).collect();
-        let placement = Placement::new(document, &numbers, former);
+        let placement = Placement::new(membership, &numbers, former);
         placement.ok().expect("it is small")
     }
 
     fn joining(members: u16) -> Change {
         Change::Joining {
             member: Member::new(format!("node-{members}")),
-            boot: 1,
+            incarnation: 1,
         }
     }
 
@@ -276,15 +276,15 @@ mod tests {
         for (members, replicas) in [(1, 3), (2, 3), (3, 1), (4, 3), (5, 8), (6, 2), (9, 5)] {
             let leaving = (members > 1).then(|| Change::Leaving("node-0".into()));
             for change in [None, Some(joining(members)), leaving] {
-                let mut document = document(members, replicas);
-                document.change = change;
-                let placement = place(&document, None);
-                let changed = place(&document.completed(), Some(&placement));
+                let mut membership = membership(members, replicas);
+                membership.change = change;
+                let placement = place(&membership, None);
+                let changed = place(&membership.completed(), Some(&placement));
                 let distinct: BTreeSet<_> = Slot::all().map(|slot| placement.at(slot)).collect();
                 assert_eq!(distinct.len(), placement.lists().len());
                 assert_eq!(
                     placement.joint_lists().is_empty(),
-                    document.change.is_none()
+                    membership.change.is_none()
                 );
                 for slot in Slot::all() {
                     let (now, next) = (
@@ -295,17 +295,18 @@ mod tests {
                     assert_eq!(list.leaders(), now);
                     assert_eq!(placement.slots().replicas(slot), now);
                     let after: BTreeSet<_> = list.members(list.next()).collect();
-                    assert_eq!(after, next.into_iter().collect(), "{document:?} {slot}");
+                    assert_eq!(after, next.into_iter().collect(), "{membership:?} {slot}");
                 }
             }
         }
     }
 
-    /// Placements are handed on from document to document; a process that starts with the last one has to see the same.
+    /// Placements are handed on from membership to membership; a process that starts with the last one has to see the
+    /// same.
     #[test]
     fn what_became_of_another_placement_is_as_if_made_anew() {
-        let mut former = place(&document(4, 3), None);
-        let mut document = document(4, 3);
+        let mut former = place(&membership(4, 3), None);
+        let mut membership = membership(4, 3);
         let changes = [
             joining(4),
             Change::Leaving("node-1".into()),
@@ -314,18 +315,18 @@ mod tests {
         ];
         for change in changes {
             for next in [
-                document.with(change.clone()),
-                document.with(change).completed(),
+                membership.with(change.clone()),
+                membership.with(change).completed(),
             ] {
                 let [changed, anew] = [Some(&former), None].map(|from| place(&next, from));
                 changed.ring().check_invariants();
                 assert_eq!(changed.ring().digest(), anew.ring().digest());
                 assert_eq!(changed.slots(), anew.slots());
                 assert!(Slot::all().all(|slot| changed.at(slot) == anew.at(slot)));
-                (former, document) = (changed, next);
+                (former, membership) = (changed, next);
             }
         }
-        let mut heavier = document;
+        let mut heavier = membership;
         heavier.members[0].weight = 7;
         let [changed, anew] = [Some(&former), None].map(|from| place(&heavier, from));
         assert_eq!(changed.slots(), anew.slots());
@@ -337,26 +338,30 @@ mod tests {
         let names: Vec<String> = (0..90).map(|n| format!("node-{n}")).collect();
         let numbers = names.iter().map(|name| &**name).zip((0..90).map(NodeIndex));
         let numbers: BTreeMap<_, _> = numbers.collect();
-        let place = |document: &Document, former: Option<&Placement>| {
-            let placement = Placement::new(document, &numbers, former);
+        let place = |membership: &Membership, former: Option<&Placement>| {
+            let placement = Placement::new(membership, &numbers, former);
             placement.ok().expect("it is allowed")
         };
-        let mut document = document(80, 3);
-        let mut former = place(&document, None);
+        let mut membership = membership(80, 3);
+        let mut former = place(&membership, None);
         for change in [joining(80), Change::Leaving("node-17".into()), joining(81)] {
-            let begun = document.with(change);
+            let begun = membership.with(change);
             let during = place(&begun, Some(&former));
-            document = begun.completed();
-            former = place(&document, Some(&during));
-            assert_eq!(former.slots(), place(&document, None).slots(), "{begun:?}");
+            membership = begun.completed();
+            former = place(&membership, Some(&during));
+            assert_eq!(
+                former.slots(),
+                place(&membership, None).slots(),
+                "{begun:?}"
+            );
         }
     }
 
     #[test]
     fn a_node_is_new_where_it_holds_what_it_did_not() {
-        let begun = document(4, 3).with(joining(4));
-        let [before, during, after] =
-            [&document(4, 3), &begun, &begun.completed()].map(|document| place(document, None));
+        let begun = membership(4, 3).with(joining(4));
+        let [before, during, after] = [&membership(4, 3), &begun, &begun.completed()]
+            .map(|membership| place(membership, None));
         let joiner = NodeIndex(9 - 4);
         assert!(!during.is_new_to(&before, joiner, true));
         assert!(after.is_new_to(&during, joiner, false));

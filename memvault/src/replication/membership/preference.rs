@@ -87,7 +87,7 @@ impl Preference {
     }
 
     /// Whether the node is on the next list only: it has yet to take the key over.
-    pub(in crate::replication) fn gains(&self, node: NodeIndex) -> bool {
+    pub(in crate::replication) fn is_pending(&self, node: NodeIndex) -> bool {
         !self.set_of(node).without(self.current()).is_empty()
     }
 
@@ -219,7 +219,7 @@ mod tests {
     fn a_joint_quorum_is_one_of_both_lists() {
         let list = joint(&[1, 2, 3], &[4, 1, 2]);
         assert_eq!(list.leaders(), [1, 2, 3].map(NodeIndex));
-        assert!(list.gains(NodeIndex(4)) && !list.gains(NodeIndex(3)));
+        assert!(list.is_pending(NodeIndex(4)) && !list.is_pending(NodeIndex(3)));
         assert!(list.is_quorum(set(&list, &[1, 2])));
         assert!(list.is_quorum(set(&list, &[1, 3, 4])));
         assert!(!list.is_quorum(set(&list, &[2, 3])));

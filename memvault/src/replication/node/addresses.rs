@@ -10,7 +10,7 @@ use super::Node;
 use crate::replication::Now;
 use crate::replication::action::Link;
 use crate::replication::event::Event;
-use crate::replication::membership::document::Document;
+use crate::replication::membership::list::Membership;
 use crate::replication::wire::message::Body;
 use crate::ring::NodeIndex;
 
@@ -43,23 +43,23 @@ impl Node {
         let coordinators = self.inbound.iter().filter(|(_, caller)| !caller.is_member);
         let links: Vec<Link> = coordinators.map(|(link, _)| Link::Inbound(*link)).collect();
         for link in links {
-            self.send_document(link, 0);
+            self.send_membership(link, 0);
         }
     }
 
-    /// The document for whoever is at the other end of a link. Those that hold no data are told where members
+    /// The membership for the node that is at the other end of a link. Those that hold no data are told where members
     /// are now; for the others, who vote on it, it stays as it is.
-    pub(super) fn send_document(&mut self, to: Link, id: u64) {
-        let mut document = self.cx.document.clone();
+    pub(super) fn send_membership(&mut self, to: Link, id: u64) {
+        let mut membership = self.cx.membership.clone();
         if self.is_coordinator(to) {
-            self.locate(&mut document);
+            self.locate(&mut membership);
         }
-        self.cx.answer(to, id, Body::Document(document));
+        self.cx.answer(to, id, Body::Membership(membership));
     }
 
-    /// Whether a greeting has to be answered with the document, because addresses in it have changed.
+    /// Whether a greeting has to be answered with the membership, because addresses in it have changed.
     pub(super) fn has_news_for(&self, to: Link) -> bool {
-        self.is_coordinator(to) && self.cx.peers.has_moved(&self.cx.document)
+        self.is_coordinator(to) && self.cx.peers.has_moved(&self.cx.membership)
     }
 
     fn is_coordinator(&self, link: Link) -> bool {
@@ -70,20 +70,20 @@ impl Node {
         caller.is_some_and(|caller| !caller.is_member)
     }
 
-    fn locate(&self, document: &mut Document) {
-        for member in &mut document.members {
+    fn locate(&self, membership: &mut Membership) {
+        for member in &mut membership.members {
             if let Some(node) = self.cx.peers.index_of(&member.id) {
                 member.address = self.cx.peers.address(node);
             }
         }
     }
 
-    /// Takes the addresses of a document over that is otherwise the present one.
-    pub(super) fn learn_addresses(&mut self, now: Now, document: &Document) {
+    /// Takes the addresses of a membership over that is otherwise the present one.
+    pub(super) fn learn_addresses(&mut self, now: Now, membership: &Membership) {
         if self.member.is_some() {
             return;
         }
-        for member in document.nodes() {
+        for member in membership.nodes() {
             let node = self.cx.peers.index_of(&member.id);
             if let Some(node) = node
                 && self.cx.peers.relocate(now.instant, node, &member.address)

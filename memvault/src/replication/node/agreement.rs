@@ -1,6 +1,6 @@
-//! How the members agree on the next document: one decision per epoch, by a majority of the members.
+//! How the members agree on the next membership: one decision per epoch, by a majority of the members.
 //!
-//! Single-decree Paxos (Lamport 2001), once for each epoch. The members of the present document vote on the
+//! Single-decree Paxos (Lamport 2001), once for each epoch. The members of the present membership vote on the
 //! next one; two drivers can therefore never both have their way. A member that has just restarted has
 //! forgotten its votes and does not vote before it serves again, which takes longer than a vote is open.
 
@@ -8,13 +8,13 @@ use alloc::collections::BTreeSet;
 
 use crate::replication::config::quorum;
 use crate::replication::context::Context;
-use crate::replication::membership::document::Document;
+use crate::replication::membership::list::Membership;
 use crate::replication::rules::Rule;
 use crate::replication::wire::message::{Ballot, Body};
 use crate::ring::NodeIndex;
 use crate::time::{Duration, Instant};
 
-/// What a member has promised and voted for, concerning the document after the present one.
+/// What a member has promised and voted for, concerning the membership after the present one.
 #[derive(Debug, Default)]
 pub(super) struct Acceptor {
     promised: u64,
@@ -26,24 +26,24 @@ impl Acceptor {
     pub(super) fn vote(
         &mut self,
         number: u64,
-        document: Option<Document>,
+        membership: Option<Membership>,
     ) -> (bool, Option<Ballot>) {
         if number < self.promised {
             return (false, None);
         }
         self.promised = number;
         let before = self.accepted.clone();
-        if let Some(document) = document {
-            self.accepted = Some(Ballot { number, document });
+        if let Some(membership) = membership {
+            self.accepted = Some(Ballot { number, membership });
         }
         (true, before)
     }
 }
 
-/// An attempt to have a document agreed on.
+/// An attempt to have a membership agreed on.
 pub(super) struct Proposal {
     /// What this node would like.
-    pub(super) wanted: Document,
+    pub(super) wanted: Membership,
     /// Who asked for it.
     pub(super) request: Option<u64>,
     give_up_at: Instant,
@@ -51,7 +51,7 @@ pub(super) struct Proposal {
     round: u32,
     number: u64,
     /// What is put to the vote; may be what somebody else began.
-    value: Option<Document>,
+    value: Option<Membership>,
     highest: Option<Ballot>,
     votes: BTreeSet<NodeIndex>,
     /// Of the question that is open.
@@ -62,7 +62,7 @@ pub(super) struct Proposal {
 const ROUND: Duration = Duration::from_millis(150);
 
 impl Proposal {
-    pub(super) fn new(wanted: Document, request: Option<u64>, give_up_at: Instant) -> Self {
+    pub(super) fn new(wanted: Membership, request: Option<u64>, give_up_at: Instant) -> Self {
         Self {
             wanted,
             request,
@@ -78,15 +78,15 @@ impl Proposal {
     }
 
     /// Begins another round when one has failed. Returns whether there is time for more.
-    pub(super) fn drive(&mut self, cx: &mut Context, boot: u32, now: Instant) -> bool {
+    pub(super) fn drive(&mut self, cx: &mut Context, incarnation: u32, now: Instant) -> bool {
         if now >= self.give_up_at {
             return false;
         }
         if now >= self.round_ends {
             self.round += 1;
-            self.round_ends = now + ROUND + cx.peers.chance.duration_below(ROUND);
+            self.round_ends = now + ROUND + cx.peers.rng.duration_below(ROUND);
             // Unique among all proposers, and later rounds have higher numbers.
-            self.number = u64::from(self.round) << 32 | u64::from(boot);
+            self.number = u64::from(self.round) << 32 | u64::from(incarnation);
             self.value = None;
             self.highest = None;
             self.ask(cx);
@@ -100,20 +100,20 @@ impl Proposal {
         for node in cx.voters() {
             let body = Body::Propose {
                 number: self.number,
-                document: self.value.clone(),
+                membership: self.value.clone(),
             };
             cx.send(node, self.question, body);
         }
     }
 
-    /// Counts a vote. Returns the document that a majority has agreed on.
+    /// Counts a vote. Returns the membership that a majority has agreed on.
     pub(super) fn handle_vote(
         &mut self,
         cx: &mut Context,
         from: NodeIndex,
         question: u64,
         (is_yes, before): (bool, Option<Ballot>),
-    ) -> Option<Document> {
+    ) -> Option<Membership> {
         if question != self.question || !is_yes {
             return None;
         }
@@ -128,7 +128,7 @@ impl Proposal {
             self.highest = Some(before);
         }
         let majority = if cx.rules.keep(Rule::MajoritiesAgree) {
-            quorum(cx.document.members.len())
+            quorum(cx.membership.members.len())
         } else {
             1
         };
@@ -140,7 +140,7 @@ impl Proposal {
         }
         // What may have been agreed on already must not be replaced.
         let value = match self.highest.take() {
-            Some(ballot) => ballot.document,
+            Some(ballot) => ballot.membership,
             None => self.wanted.clone(),
         };
         self.value = Some(value);
@@ -155,12 +155,12 @@ mod tests {
 
     use super::*;
     use crate::replication::config::{Config, Member, Role};
-    use crate::replication::membership::document::Change;
+    use crate::replication::membership::list::Change;
 
-    fn leaving(id: &str) -> Document {
+    fn leaving(id: &str) -> Membership {
         let members = ["a", "b"].map(Member::new).into();
         let config = Config::new(members, Role::Coordinator("test".into()));
-        Document::of_config(&config).with(Change::Leaving(id.into()))
+        Membership::of_config(&config).with(Change::Leaving(id.into()))
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
         let mut acceptor = Acceptor::default();
         acceptor.vote(5, Some(leaving("a")));
         let (is_yes, before) = acceptor.vote(6, None);
-        let known: Vec<_> = before.into_iter().map(|ballot| ballot.document).collect();
+        let known: Vec<_> = before.into_iter().map(|ballot| ballot.membership).collect();
         assert_eq!((is_yes, known), (true, [leaving("a")].into()));
     }
 }

@@ -4,7 +4,7 @@
 //! command -> any member: proposes e + 1 -> the members agree -> all follow, those who gain keys fetch them
 //!        first live member: sees that all have theirs -> proposes e + 2 (or gives up) -> the members agree
 //! ```
-//! Who drives follows from the document and from who is alive, so a driver that dies is replaced; two that
+//! Who drives follows from the membership and from who is alive, so a driver that dies is replaced; two that
 //! disagree are told apart by the vote.
 
 use alloc::string::String;
@@ -13,7 +13,7 @@ use super::Node;
 use super::agreement::Proposal;
 use crate::replication::Now;
 use crate::replication::config::{Member as MemberEntry, quorum};
-use crate::replication::membership::document::{Change, Document};
+use crate::replication::membership::list::{Change, Membership};
 use crate::replication::request::{Answer, ChangeError, Failure};
 use crate::replication::rules::Rule;
 use crate::replication::wire::message::{Ballot, Body, NodeState};
@@ -22,13 +22,13 @@ use crate::ring::NodeIndex;
 impl Node {
     /// Has a node that waits for it become a member.
     pub(super) fn add_member(&mut self, now: Now, request: u64, member: MemberEntry) {
-        let document = &self.cx.document;
-        let wanted = match &document.change {
+        let membership = &self.cx.membership;
+        let wanted = match &membership.change {
             _ if !self.is_voter() => Err(self.not_a_member()),
             Some(Change::Joining { member: other, .. }) if other.id == member.id => Ok(None),
-            Some(Change::Leaving(id)) if *id == member.id => Ok(Some(document.aborted())),
+            Some(Change::Leaving(id)) if *id == member.id => Ok(Some(membership.aborted())),
             Some(change) => Err(ChangeError::UnderWay(change.describe())),
-            None if document.has_member(&member.id) => Ok(None),
+            None if membership.has_member(&member.id) => Ok(None),
             None => self.joined(member).map(Some),
         };
         self.attempt(now, request, wanted);
@@ -36,28 +36,33 @@ impl Node {
 
     /// Has the others take over the keys of a member, which is none any more then.
     pub(super) fn remove_member(&mut self, now: Now, request: u64, id: String) {
-        let document = &self.cx.document;
-        let wanted = match &document.change {
+        let membership = &self.cx.membership;
+        let wanted = match &membership.change {
             _ if !self.is_voter() => Err(self.not_a_member()),
             Some(Change::Leaving(other)) if *other == id => Ok(None),
-            Some(Change::Joining { member, .. }) if member.id == id => Ok(Some(document.aborted())),
+            Some(Change::Joining { member, .. }) if member.id == id => {
+                Ok(Some(membership.aborted()))
+            }
             Some(change) => Err(ChangeError::UnderWay(change.describe())),
-            None if !document.has_member(&id) => Err(ChangeError::Unknown(id)),
-            None if document.members.len() == 1 => Err(ChangeError::LastMember),
-            None => Ok(Some(document.with(Change::Leaving(id)))),
+            None if !membership.has_member(&id) => Err(ChangeError::Unknown(id)),
+            None if membership.members.len() == 1 => Err(ChangeError::LastMember),
+            None => Ok(Some(membership.with(Change::Leaving(id)))),
         };
         self.attempt(now, request, wanted);
     }
 
-    fn joined(&self, member: MemberEntry) -> Result<Document, ChangeError> {
+    fn joined(&self, member: MemberEntry) -> Result<Membership, ChangeError> {
         let caller = self.inbound.values().find(|caller| caller.id == member.id);
-        let Some(boot) = caller.map(|caller| caller.boot) else {
+        let Some(incarnation) = caller.map(|caller| caller.incarnation) else {
             return Err(ChangeError::NotWaiting(member.id));
         };
-        let document = self.cx.document.with(Change::Joining { member, boot });
-        match document.flaw() {
+        let membership = self.cx.membership.with(Change::Joining {
+            member,
+            incarnation,
+        });
+        match membership.flaw() {
             Some(flaw) => Err(ChangeError::Bad(flaw)),
-            None => Ok(document),
+            None => Ok(membership),
         }
     }
 
@@ -65,7 +70,7 @@ impl Node {
         let serves = |state| matches!(state, NodeState::Serving | NodeState::CatchingUp);
         let member = self.member.as_ref();
         member.is_some_and(|member| serves(member.replica.state))
-            && self.cx.document.has_member(&self.name)
+            && self.cx.membership.has_member(&self.name)
     }
 
     fn not_a_member(&self) -> ChangeError {
@@ -73,7 +78,7 @@ impl Node {
     }
 
     /// Proposes what is wanted; `None` is what is there already.
-    fn attempt(&mut self, now: Now, request: u64, wanted: Result<Option<Document>, ChangeError>) {
+    fn attempt(&mut self, now: Now, request: u64, wanted: Result<Option<Membership>, ChangeError>) {
         match wanted {
             Err(error) => self.conclude(request, Err(error)),
             Ok(None) => self.conclude(request, Ok(())),
@@ -81,7 +86,7 @@ impl Node {
                 let what = String::from("another one is just beginning");
                 self.conclude(request, Err(ChangeError::UnderWay(what)));
             }
-            Ok(Some(document)) => self.propose(now, document, Some(request)),
+            Ok(Some(membership)) => self.propose(now, membership, Some(request)),
         }
     }
 
@@ -90,9 +95,9 @@ impl Node {
         self.coordinator.complete(&mut self.cx, request, outcome);
     }
 
-    fn propose(&mut self, now: Now, document: Document, request: Option<u64>) {
+    fn propose(&mut self, now: Now, membership: Membership, request: Option<u64>) {
         let give_up_at = now.instant + self.cx.config.op_deadline;
-        self.proposal = Some(Proposal::new(document, request, give_up_at));
+        self.proposal = Some(Proposal::new(membership, request, give_up_at));
         self.drive_proposal(now);
     }
 
@@ -100,20 +105,20 @@ impl Node {
         let Some(proposal) = &mut self.proposal else {
             return;
         };
-        if !proposal.drive(&mut self.cx, self.boot, now.instant) {
-            self.settle_proposal();
+        if !proposal.drive(&mut self.cx, self.incarnation, now.instant) {
+            self.end_proposal();
         }
     }
 
     /// Another member asks for a vote.
-    pub(super) fn vote(&mut self, number: u64, document: Option<Document>) -> Option<Body> {
-        let is_next = |document: &Document| {
-            document.epoch == self.cx.document.epoch + 1 && document.flaw().is_none()
+    pub(super) fn vote(&mut self, number: u64, membership: Option<Membership>) -> Option<Body> {
+        let is_next = |membership: &Membership| {
+            membership.epoch == self.cx.membership.epoch + 1 && membership.flaw().is_none()
         };
-        if !self.is_voter() || !document.as_ref().is_none_or(is_next) {
+        if !self.is_voter() || !membership.as_ref().is_none_or(is_next) {
             return None;
         }
-        let (is_yes, before) = self.acceptor.vote(number, document);
+        let (is_yes, before) = self.acceptor.vote(number, membership);
         Some(Body::Voted { is_yes, before })
     }
 
@@ -132,21 +137,21 @@ impl Node {
         }
     }
 
-    /// Ends the proposal: the next document is there, or the time is over.
-    pub(super) fn settle_proposal(&mut self) {
+    /// Ends the proposal: the next membership is there, or the time is over.
+    pub(super) fn end_proposal(&mut self) {
         let Some(proposal) = self.proposal.take() else {
             return;
         };
         let Some(request) = proposal.request else {
             return;
         };
-        let document = &self.cx.document;
-        let result = if *document == proposal.wanted {
+        let membership = &self.cx.membership;
+        let result = if *membership == proposal.wanted {
             Ok(())
-        } else if document.epoch >= proposal.wanted.epoch {
+        } else if membership.epoch >= proposal.wanted.epoch {
             Err(ChangeError::Overtaken)
         } else {
-            Err(ChangeError::NoMajority(quorum(document.members.len())))
+            Err(ChangeError::NoMajority(quorum(membership.members.len())))
         };
         self.conclude(request, result);
     }
@@ -154,21 +159,21 @@ impl Node {
     /// Moves a change on, if it is this node that has to.
     pub(super) fn drive_change(&mut self, now: Now) {
         self.drive_proposal(now);
-        let Some(change) = &self.cx.document.change else {
+        let Some(change) = &self.cx.membership.change else {
             return;
         };
         if self.proposal.is_some() || !self.is_driver(now) {
             return;
         }
-        let document = &self.cx.document;
+        let membership = &self.cx.membership;
         if self.has_failed(now, change) {
-            self.propose(now, document.aborted(), None);
+            self.propose(now, membership.aborted(), None);
         } else if self.is_established() && self.all_have_gained() {
-            self.propose(now, document.completed(), None);
+            self.propose(now, membership.completed(), None);
         }
     }
 
-    /// The first member that serves, in the order of the document.
+    /// The first member that serves, in the order of the membership.
     fn is_driver(&self, now: Now) -> bool {
         let peers = &self.cx.peers;
         let mut serving = self
@@ -181,7 +186,11 @@ impl Node {
 
     /// Whether a joining node has started again, or is out of reach for too long.
     fn has_failed(&self, now: Now, change: &Change) -> bool {
-        let Change::Joining { member, boot } = change else {
+        let Change::Joining {
+            member,
+            incarnation,
+        } = change
+        else {
             return false;
         };
         let peers = &self.cx.peers;
@@ -190,11 +199,13 @@ impl Node {
         };
         let begun = self.cx.changed_at.unwrap_or_default();
         let down_since = peers.down_since(node).map(|at| at.max(begun));
-        peers.boot(node).is_some_and(|present| present != *boot)
+        peers
+            .incarnation(node)
+            .is_some_and(|present| present != *incarnation)
             || down_since.is_some_and(|at| now.instant - at > self.cx.config.join_patience)
     }
 
-    /// Whether nothing can be done under the former document any more: a quorum of every preference list
+    /// Whether nothing can be done under the former membership any more: a quorum of every preference list
     /// goes by the present one, and so does every member in view.
     fn is_established(&self) -> bool {
         let peers = &self.cx.peers;

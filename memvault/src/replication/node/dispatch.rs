@@ -1,8 +1,8 @@
-//! Messages: questions of others are answered, answers go to whoever asked.
+//! Messages: questions of others are answered, answers go to those who asked.
 
 use alloc::string::String;
 
-use super::{Caller, Node};
+use super::{InboundPeer, Node};
 use crate::hash::token;
 use crate::replication::Now;
 use crate::replication::action::{Action, Link};
@@ -23,17 +23,17 @@ impl Node {
         }
         match body {
             Body::Hello(hello) => self.greet(now, from, (id, epoch), &hello),
-            Body::Document(document) => {
+            Body::Membership(membership) => {
                 if self.is_known(from) {
-                    self.learn(now, from, document);
+                    self.learn(now, from, membership);
                 }
             }
             Body::Ping
             | Body::Write(_)
             | Body::Offer { .. }
             | Body::Read { .. }
-            | Body::Turn { .. }
-            | Body::Yield { .. }
+            | Body::Lock { .. }
+            | Body::Unlock { .. }
             | Body::Pull { .. }
             | Body::Missed { .. }
             | Body::Touch { .. }
@@ -43,8 +43,8 @@ impl Node {
             answer => {
                 if let Link::Peer(peer) = from {
                     self.cx.peers.heard(now.instant, peer, &mut self.cx.out);
-                    if epoch < self.cx.document.epoch && tells_its_epoch(&answer) {
-                        self.send_document(from, 0);
+                    if epoch < self.cx.membership.epoch && tells_its_epoch(&answer) {
+                        self.send_membership(from, 0);
                     }
                     self.take_answer(now, peer, id, epoch, answer);
                 }
@@ -52,12 +52,12 @@ impl Node {
         }
     }
 
-    /// Answers a question of the same epoch; otherwise whoever is behind gets the document first.
+    /// Answers a question of the same epoch; otherwise the node that is behind gets the membership first.
     fn take_question(&mut self, now: Now, from: Link, (id, epoch): (u64, u64), question: Body) {
         if !self.is_known(from) {
             return self.cx.out.push_back(Action::Disconnect(from));
         }
-        let mine = self.cx.document.epoch;
+        let mine = self.cx.membership.epoch;
         if question == Body::Ping {
             if let Some(caller) = self.caller(from)
                 && !self.cx.peers.is_rejected(caller)
@@ -69,10 +69,10 @@ impl Node {
                 self.cx.answer(from, id, answer);
             }
             if epoch < mine {
-                self.send_document(from, 0);
+                self.send_membership(from, 0);
             }
         } else if epoch < mine {
-            self.send_document(from, id);
+            self.send_membership(from, id);
         } else if epoch > mine {
             self.cx.answer(from, id, Body::WrongEpoch);
         } else {
@@ -98,20 +98,20 @@ impl Node {
                 Body::Offered(member.take_offer(cx, now, &key, &entry, kind))
             }
             Body::Read { key, promise } => Body::Held(member.answer_read(cx, now, &key, promise)),
-            Body::Turn { key } => Body::Turned(member.answer_turn(now, &key, (from, id))),
-            Body::Yield { key } => {
-                let turns = &mut member.turns;
-                return turns.give_back(cx, now.instant, token(&key), (from, id));
+            Body::Lock { key } => Body::Locked(member.answer_lock(now, &key, (from, id))),
+            Body::Unlock { key } => {
+                let key_locks = &mut member.key_locks;
+                return key_locks.give_back(cx, now.instant, token(&key), (from, id));
             }
             Body::Pull {
                 cursor,
                 since,
-                gained,
+                pending,
             } => {
                 let from = Position {
                     cursor,
                     since,
-                    gained,
+                    pending,
                 };
                 match caller {
                     Some(to) => Body::Pulled(member.answer_pull(cx, now, to, from)),
@@ -130,7 +130,7 @@ impl Node {
             }
             Body::Flush { version } => member.flush(cx, now, version),
             Body::Count => member.count(),
-            Body::Propose { number, document } => match self.vote(number, document) {
+            Body::Propose { number, membership } => match self.vote(number, membership) {
                 Some(vote) => vote,
                 None => return,
             },
@@ -169,11 +169,12 @@ impl Node {
             if self.refuse_second(now, link, node, hello) {
                 return;
             }
-            self.conduct.greeted(now, link, node, hello.boot);
+            self.node_identity
+                .greeted(now, link, node, hello.incarnation);
         }
-        let caller = Caller {
+        let caller = InboundPeer {
             id: hello.node_id.clone(),
-            boot: hello.boot,
+            incarnation: hello.incarnation,
             is_member: hello.is_member,
             node,
         };
@@ -183,20 +184,20 @@ impl Node {
         }
         let answer = self.pong(now);
         self.cx.answer(from, id, answer);
-        if epoch < self.cx.document.epoch || self.has_news_for(from) {
-            self.send_document(from, 0);
+        if epoch < self.cx.membership.epoch || self.has_news_for(from) {
+            self.send_membership(from, 0);
         }
     }
 
     fn pong(&self, now: Now) -> Body {
         Body::Pong {
-            boot: self.boot,
+            incarnation: self.incarnation,
             state: self.state(),
             hlc: self.cx.hlc.last(),
-            gaining: self.gaining(),
+            pending: self.pending(),
             wall: now.wall,
             flushed: self.flushed(),
-            boot_floor: self.boot_floor(),
+            start_floor: self.start_floor(),
         }
     }
 
@@ -206,7 +207,7 @@ impl Node {
             return Some(String::from("this node holds no data"));
         }
         // Where the epochs differ, one of the two will learn.
-        let is_same_epoch = epoch == self.cx.document.epoch;
+        let is_same_epoch = epoch == self.cx.membership.epoch;
         self.other_release(hello)
             .or_else(|| self.other_node(hello))
             .or_else(|| self.other_list(hello).filter(|_| is_same_epoch))
@@ -246,7 +247,7 @@ impl Node {
     }
 
     fn other_list(&self, hello: &Hello) -> Option<String> {
-        let (replicas, digest) = (self.cx.document.replicas, self.cx.placement.digest);
+        let (replicas, digest) = (self.cx.membership.replicas, self.cx.placement.digest);
         // First, as the digest would differ as well, and say less.
         if hello.replicas != replicas {
             return Some(alloc::format!(
@@ -271,13 +272,13 @@ impl Node {
         let cx = &mut self.cx;
         match answer {
             Body::Pong {
-                boot,
+                incarnation,
                 state,
                 hlc,
-                gaining,
+                pending,
                 wall,
                 flushed,
-                boot_floor,
+                start_floor,
             } => {
                 let took = now.instant - Instant::from_micros(id);
                 let is_ahead = !cx.observe(now, Version::new(hlc, 0));
@@ -289,9 +290,9 @@ impl Node {
                 self.flush_too(now, flushed);
                 let cx = &mut self.cx;
                 if cx.peers.is_news(from, id) {
-                    cx.peers.note_gaining(from, epoch, gaining);
-                    cx.peers.note_boot_floor(from, boot_floor);
-                    self.take_pong(now, from, boot, state);
+                    cx.peers.note_pending(from, epoch, pending);
+                    cx.peers.note_start_floor(from, start_floor);
+                    self.take_pong(now, from, incarnation, state);
                 }
             }
             Body::Voted { is_yes, before } => self.handle_vote(now, from, id, (is_yes, before)),
@@ -300,9 +301,9 @@ impl Node {
             Body::Wrote(reply) => self
                 .coordinator
                 .handle(cx, now, (from, id), Reply::Wrote(reply)),
-            Body::Turned(reply) => {
+            Body::Locked(reply) => {
                 self.coordinator
-                    .handle(cx, now, (from, id), Reply::Turned(reply))
+                    .handle(cx, now, (from, id), Reply::Locked(reply))
             }
             Body::Held(reply) => self
                 .coordinator
@@ -330,26 +331,30 @@ impl Node {
         }
     }
 
-    fn take_pong(&mut self, now: Now, from: NodeIndex, boot: u32, state: NodeState) {
-        if let Some(reason) = self.wrong_boot(from, boot) {
+    fn take_pong(&mut self, now: Now, from: NodeIndex, incarnation: u32, state: NodeState) {
+        if let Some(reason) = self.wrong_incarnation(from, incarnation) {
             return self.eject(now, from, reason);
         }
         let silence = self.cx.peers.silence(now.instant, from);
-        let greeting = self
-            .cx
-            .peers
-            .greeted(now.instant, from, (boot, state), &mut self.cx.out);
+        let greeting =
+            self.cx
+                .peers
+                .greeted(now.instant, from, (incarnation, state), &mut self.cx.out);
         if greeting != Greeting::Known {
-            self.conduct.accepted();
-            self.turn_away_impostors(now, from, boot);
+            self.node_identity.accepted();
+            self.turn_away_impostors(now, from, incarnation);
         }
         match greeting {
             // It ran on while the two could not talk: it may hold what this node missed.
-            Greeting::Back { same_boot: true } => {
+            Greeting::Back {
+                same_incarnation: true,
+            } => {
                 self.catch_up(now, u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
             }
-            // Its former life may have led meanwhile, and whoever could hear it may hold what this node missed.
-            Greeting::Back { same_boot: false } => self.note_bereft(now, silence),
+            // Its former life may have led meanwhile, and members that could hear it may hold what this node missed.
+            Greeting::Back {
+                same_incarnation: false,
+            } => self.note_bereft(now, silence),
             // Nothing was heard of it in this life: one that serves already, served without it.
             Greeting::Up if self.state() != NodeState::Warming => {
                 self.note_bereft(now, now.instant - self.started);
@@ -359,7 +364,7 @@ impl Node {
     }
 }
 
-/// Whether a message from an earlier epoch means that its sender needs the document. Answers do not: they
+/// Whether a message from an earlier epoch means that its sender needs the membership. Answers do not: they
 /// may have been on their way while it came.
 const fn tells_its_epoch(answer: &Body) -> bool {
     matches!(answer, Body::Pong { .. } | Body::WrongEpoch)

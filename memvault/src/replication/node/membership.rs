@@ -8,7 +8,7 @@ use crate::replication::Now;
 use crate::replication::action::{Action, Link};
 use crate::replication::event::Event;
 use crate::replication::member::warm_up::WarmUp;
-use crate::replication::membership::document::{Change, Document};
+use crate::replication::membership::list::{Change, Membership};
 use crate::replication::membership::placement::Placement;
 use crate::replication::rules::Rule;
 use crate::replication::wire::message::{NodeState, Progress};
@@ -17,23 +17,23 @@ use crate::replication::wire::message::{NodeState, Progress};
 const SWEEP_SLOTS: usize = 2048;
 
 impl Node {
-    /// Takes note of somebody else's document.
-    pub(super) fn learn(&mut self, now: Now, from: Link, document: Document) {
-        let mine = &self.cx.document;
-        if document.epoch < mine.epoch || document == *mine {
+    /// Takes note of somebody else's membership.
+    pub(super) fn learn(&mut self, now: Now, from: Link, membership: Membership) {
+        let mine = &self.cx.membership;
+        if membership.epoch < mine.epoch || membership == *mine {
             return;
         }
-        if document.epoch == mine.epoch {
-            if document.digest() == mine.digest() {
-                self.learn_addresses(now, &document);
+        if membership.epoch == mine.epoch {
+            if membership.digest() == mine.digest() {
+                self.learn_addresses(now, &membership);
             } else {
                 self.report_bad_list(from, "it is another one of the same epoch");
             }
             return;
         }
-        match document.flaw() {
+        match membership.flaw() {
             Some(flaw) => self.report_bad_list(from, flaw),
-            None => self.follow(now, document),
+            None => self.follow(now, membership),
         }
     }
 
@@ -49,12 +49,12 @@ impl Node {
         self.cx.event(Event::BadMemberList { node, reason });
     }
 
-    /// Goes by `document` from now on, and tells everyone.
-    pub(super) fn follow(&mut self, now: Now, document: Document) {
-        let before = self.cx.document.clone();
-        self.cx.peers.follow(&self.cx.config, &document);
+    /// Goes by `membership` from now on, and tells everyone.
+    pub(super) fn follow(&mut self, now: Now, membership: Membership) {
+        let before = self.cx.membership.clone();
+        self.cx.peers.follow(&self.cx.config, &membership);
         let placement = Placement::new(
-            &document,
+            &membership,
             &self.cx.peers.numbers(),
             Some(&self.cx.placement),
         );
@@ -68,10 +68,10 @@ impl Node {
         }
         // Whatever changes this node did not see: none ended before those who gained by it had said that they
         // have it, so it has not gained by any of them.
-        let had_gained = self.has_gained() && self.cx.rules.keep(Rule::GainsAreKept);
+        let had_gained = self.has_gained() && self.cx.rules.keep(Rule::PendingKeysAreKept);
         let is_empty =
             (self.cx.me).is_some_and(|me| placement.is_new_to(&self.cx.placement, me, had_gained));
-        self.cx.follow(now, document, placement);
+        self.cx.follow(now, membership, placement);
         self.acceptor = Default::default();
         self.announce_list();
         self.spread();
@@ -80,16 +80,16 @@ impl Node {
         if let Some(member) = &mut self.member {
             member.leader.handle_change(&mut self.cx);
         }
-        self.settle_proposal();
+        self.end_proposal();
     }
 
     fn announce_list(&mut self) {
-        let document = &self.cx.document;
-        let ids: Vec<&str> = document.members.iter().map(|m| m.id.as_str()).collect();
+        let membership = &self.cx.membership;
+        let ids: Vec<&str> = membership.members.iter().map(|m| m.id.as_str()).collect();
         let event = Event::MembersChanged {
-            epoch: document.epoch,
+            epoch: membership.epoch,
             members: ids.join(","),
-            change: document
+            change: membership
                 .change
                 .as_ref()
                 .map_or_else(String::new, Change::describe),
@@ -97,55 +97,55 @@ impl Node {
         self.cx.event(event);
     }
 
-    /// Sends the document to everyone on a link: what follows on it is of the new epoch.
+    /// Sends the membership to everyone on a link: what follows on it is of the new epoch.
     fn spread(&mut self) {
         let peers = self.cx.peers.reachable().into_iter().map(Link::Peer);
         let callers = self.inbound.keys().copied().map(Link::Inbound);
         let links: Vec<Link> = peers.chain(callers).collect();
         for link in links {
-            self.send_document(link, 0);
+            self.send_membership(link, 0);
         }
     }
 
     /// Whether this node has all that it should hold, now and after the change under way.
     pub(super) fn has_gained(&self) -> bool {
-        self.gaining().is_none()
+        self.pending().is_none()
     }
 
     /// How far this node has come with taking over what it should hold; `None` if it has everything.
-    pub(super) fn gaining(&self) -> Option<Progress> {
+    pub(super) fn pending(&self) -> Option<Progress> {
         let member = self.member.as_ref()?;
-        if member.gains.is_none() && member.replica.state != NodeState::Warming {
+        if member.pending_floors.is_none() && member.replica.state != NodeState::Warming {
             return None;
         }
         let report = member.warm_up.as_ref().map(WarmUp::report);
         Some(report.unwrap_or_default())
     }
 
-    /// What the document means for this node as a holder of data. `is_empty` says that it holds keys now
+    /// What the membership means for this node as a holder of data. `is_empty` says that it holds keys now
     /// that it has not fetched.
     fn follow_as_member(&mut self, now: Now, is_empty: bool) {
         let Some(member) = &mut self.member else {
             return;
         };
-        let document = &self.cx.document;
-        let is_member = document.has_member(&self.name);
-        let joins = matches!(&document.change, Some(Change::Joining { member, boot })
-            if member.id == self.name && *boot == self.boot);
+        let membership = &self.cx.membership;
+        let is_member = membership.has_member(&self.name);
+        let joins = matches!(&membership.change, Some(Change::Joining { member, incarnation })
+            if member.id == self.name && *incarnation == self.incarnation);
         let gains = joins
             || self
                 .cx
                 .placement
                 .joint_lists()
                 .iter()
-                .any(|list| list.gains(member.me));
-        member.gains = None;
+                .any(|list| list.is_pending(member.me));
+        member.pending_floors = None;
         let was_swept = member.sweep.is_none();
         member.sweep = Some(0);
         member.sweep_from = now.instant + self.cx.config.op_deadline;
         if !is_member {
             member.warm_up = None;
-            member.bereft_since = None;
+            member.missed_since = None;
             if joins {
                 self.begin_gain(now, was_swept);
             }
@@ -153,7 +153,7 @@ impl Node {
         }
         if member.replica.state == NodeState::Warming || is_empty {
             member.warm_up = Some(WarmUp::after_start(&self.cx, now));
-            member.bereft_since = None;
+            member.missed_since = None;
             return self.change_state(now, NodeState::Warming);
         }
         if member.warm_up.as_ref().is_some_and(WarmUp::takes_over) {
@@ -170,11 +170,11 @@ impl Node {
         };
         if !was_swept {
             // What is left from another time, when this node held these keys, is not to be mixed in.
-            let gains = |key: &[u8]| cx.gains(key);
+            let gains = |key: &[u8]| cx.is_pending(key);
             member.replica.drop_foreign(0, usize::MAX, gains);
         }
         let floors = member.replica.floors.clone();
-        member.gains = Some(floors);
+        member.pending_floors = Some(floors);
         self.resume_gain(now);
     }
 
@@ -184,9 +184,9 @@ impl Node {
             return;
         };
         if member.warm_up.is_none()
-            && let Some(floors) = &member.gains
+            && let Some(floors) = &member.pending_floors
         {
-            member.warm_up = Some(WarmUp::gain(&self.cx, now, floors.clone()));
+            member.warm_up = Some(WarmUp::of_pending(&self.cx, now, floors.clone()));
         }
     }
 

@@ -3,14 +3,14 @@
 //! After every input, and before the next, drain [`Node::poll_action`]; then arrange for
 //! [`Node::handle_timeout`] to be called at [`Node::poll_timeout`].
 
-mod absence;
 mod addresses;
 mod agreement;
 mod build;
+mod catch_up;
 mod change;
-mod conduct;
 mod dispatch;
 mod membership;
+mod node_identity;
 mod plain;
 mod status;
 
@@ -24,24 +24,24 @@ use super::context::Context;
 use super::coordinator::Coordinator;
 use super::event::{DownReason, Event};
 use super::member::Member;
+use super::member::key_locks::KeyLocks;
 use super::member::leader::Leader;
-use super::member::recency::Touches;
+use super::member::recency_sync::RecencySync;
 use super::member::replica::Replica;
-use super::member::turns::Turns;
 use super::member::warm_up::WarmUp;
 use super::peers::clocks::{ClockWatch, OwnClock};
 use super::request::{Failure, Request};
 use super::wire::message::{Body, Hello, Message, NodeState};
-use crate::chance::Chance;
 use crate::consistency::Levels;
 use crate::ring::{NodeIndex, VIRTUAL_NODES};
+use crate::rng::Rng;
 use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
-use absence::PAUSE_FENCE;
 use agreement::{Acceptor, Proposal};
 use build::{build_context, check, hasher};
-use conduct::Conduct;
+use catch_up::PAUSE_FENCE;
+use node_identity::NodeIdentity;
 pub use status::PeerStatus;
 
 /// One node of the cluster, without sockets, clocks and threads.
@@ -49,14 +49,14 @@ pub struct Node {
     cx: Context,
     coordinator: Coordinator,
     member: Option<Member>,
-    boot: u32,
+    incarnation: u32,
     started: Instant,
     name: String,
     /// Who opened which connection, once it has said so.
-    inbound: BTreeMap<u64, Caller>,
+    inbound: BTreeMap<u64, InboundPeer>,
     acceptor: Acceptor,
     proposal: Option<Proposal>,
-    conduct: Conduct,
+    node_identity: NodeIdentity,
     next_tick: Instant,
     last_tick: Instant,
     /// How long the process has worked since the last tick, as far as it was told.
@@ -66,9 +66,9 @@ pub struct Node {
 }
 
 /// Who opened a connection.
-struct Caller {
+struct InboundPeer {
     id: String,
-    boot: u32,
+    incarnation: u32,
     /// Whether it holds data, or would like to.
     is_member: bool,
     /// Its number, if it has one yet.
@@ -90,47 +90,47 @@ impl Node {
     /// Makes a node that has not started yet: the first [`handle_timeout`](Self::handle_timeout) makes it
     /// connect to the members.
     ///
-    /// `boot` must be a fresh random number at every process start; `seed` feeds jitter and hashing;
+    /// `incarnation` must be a fresh random number at every process start; `seed` feeds jitter and hashing;
     /// `entries` bounds the memory of a member, and is ignored for a coordinator.
     ///
     /// # Errors
     /// If the configuration is contradictory; see [`ConfigError`].
     pub fn new(
         config: Config,
-        boot: u32,
+        incarnation: u32,
         seed: u64,
         entries: store::Config,
         now: Now,
     ) -> Result<Self, ConfigError> {
-        Self::beside(None, config, boot, seed, entries, now)
+        Self::beside(None, config, incarnation, seed, entries, now)
     }
 
     /// As [`new`](Self::new); shares the ring of `sibling`, a new node with the same members.
     pub(crate) fn beside(
         sibling: Option<&Self>,
         config: Config,
-        boot: u32,
+        incarnation: u32,
         seed: u64,
         entries: store::Config,
         now: Now,
     ) -> Result<Self, ConfigError> {
         check(&config)?;
         let (Role::Coordinator(name) | Role::Member(name)) = config.role.clone();
-        let mut chance = Chance::new(seed);
-        let hasher = hasher(&mut chance);
-        let cx = build_context(config, boot, chance, sibling.map(|node| &node.cx))?;
+        let mut rng = Rng::new(seed);
+        let hasher = hasher(&mut rng);
+        let cx = build_context(config, incarnation, rng, sibling.map(|node| &node.cx))?;
         let member = cx.me.map(|me| Member {
             me,
             replica: Replica::new(&cx.config, Entries::new(entries, hasher.clone())),
             leader: Leader::new(cx.config.op_deadline, &hasher),
-            turns: Turns::new(cx.config.write_attempt, &hasher),
-            touches: Touches::new(Chance::new(!seed)),
+            key_locks: KeyLocks::new(cx.config.write_attempt, &hasher),
+            recency_sync: RecencySync::new(Rng::new(!seed)),
             // One that is no member yet has nothing to fetch.
-            warm_up: (cx.document.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
+            warm_up: (cx.membership.epoch > 0).then(|| WarmUp::after_start(&cx, now)),
             is_cut_off: false,
-            bereft_since: None,
+            missed_since: None,
             unasked: BTreeMap::new(),
-            gains: None,
+            pending_floors: None,
             sweep: None,
             sweep_from: now.instant,
             next_expiry: now.instant,
@@ -139,13 +139,13 @@ impl Node {
             coordinator: Coordinator::new(&cx, &hasher),
             cx,
             member,
-            boot,
+            incarnation,
             started: now.instant,
             name,
             inbound: BTreeMap::new(),
             acceptor: Acceptor::default(),
             proposal: None,
-            conduct: Conduct::default(),
+            node_identity: NodeIdentity::default(),
             next_tick: now.instant,
             last_tick: now.instant,
             worked: Duration::ZERO,
@@ -154,13 +154,13 @@ impl Node {
         })
     }
 
-    /// Begins a request that has no order with others. `id` must be unique among those in flight; the outcome appears as
-    /// [`Action::Complete`] with this id, at the latest after `op_deadline`; of a large value later by a second for each
-    /// 32 MiB, and of several keys each has that time from when its turn comes.
+    /// Begins a request that has no order with others. `id` must be unique among those in flight; the outcome appears
+    /// as [`Action::Complete`] with this id, at the latest after `op_deadline`; of a large value later by a second for
+    /// each 32 MiB, and of several keys each has that time from when its turn comes.
     ///
     /// A member that stood still for more than half a second, without work of its own, does not carry out the first
-    /// request that it reads afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its driver has to
-    /// close the connections of all clients, unread.
+    /// request that it reads afterwards, as nobody may be waiting for it any more, and tells of [`Event::Paused`]: its
+    /// driver has to close the connections of all clients, unread.
     pub fn handle_request(&mut self, now: Now, id: u64, request: Request, levels: Levels) {
         self.handle_request_of(now, (id, 0), request, levels);
     }
@@ -200,9 +200,9 @@ impl Node {
         }
         let hello = Hello {
             node_id: self.name.clone(),
-            boot: self.boot,
+            incarnation: self.incarnation,
             digest: self.cx.placement.digest,
-            replicas: self.cx.document.replicas,
+            replicas: self.cx.membership.replicas,
             is_member: self.member.is_some(),
             protocol: Hello::PROTOCOL,
             virtual_nodes: VIRTUAL_NODES,
@@ -230,10 +230,10 @@ impl Node {
     /// A connection that somebody opened to this node is gone.
     pub fn handle_inbound_closed(&mut self, now: Now, link: u64) {
         self.inbound.remove(&link);
-        self.conduct.closed(link);
+        self.node_identity.closed(link);
         if let Some(member) = &mut self.member {
             let link = Link::Inbound(link);
-            member.turns.forget(&mut self.cx, now.instant, link);
+            member.key_locks.forget(&mut self.cx, now.instant, link);
         }
         self.deliver_local(now);
     }
@@ -245,7 +245,7 @@ impl Node {
             // Before it says anything: what it knows may be long gone.
             self.notice_pause(now);
         }
-        self.conduct.heard(now, from);
+        self.node_identity.heard(now, from);
         self.receive(now, from, message);
         self.deliver_local(now);
     }
@@ -258,8 +258,8 @@ impl Node {
         }
     }
 
-    /// Of a large message so far only a part came in: whoever waits for an answer of this member goes on waiting. Call it
-    /// once for all that was read in one go, while the [`Inbox`](super::Inbox) keeps anything. O(1).
+    /// Of a large message so far only a part came in: the node that waits for an answer of this member goes on waiting.
+    /// Call it once for all that was read in one go, while the [`Inbox`](super::Inbox) keeps anything. O(1).
     pub fn handle_piece(&mut self, now: Now, from: Link) {
         if let Link::Peer(peer) = from {
             self.cx.peers.heard_piece(now.instant, peer);
@@ -303,7 +303,7 @@ impl Node {
         self.coordinator.handle_timeout(&mut self.cx, now);
         if let Some(member) = &mut self.member {
             member.leader.handle_timeout(&mut self.cx, now);
-            member.turns.handle_timeout(&mut self.cx, now.instant);
+            member.key_locks.handle_timeout(&mut self.cx, now.instant);
         }
         self.expire_some(now);
         self.deliver_local(now);
@@ -328,9 +328,9 @@ impl Node {
     fn due(&self) -> Instant {
         let member = self.member.as_ref();
         let leader = member.and_then(|member| member.leader.next_timeout());
-        let turns = member.and_then(|member| member.turns.next_timeout());
+        let key_locks = member.and_then(|member| member.key_locks.next_timeout());
         let expiry = member.map(|member| member.next_expiry);
-        [self.coordinator.next_timeout(), leader, turns, expiry]
+        [self.coordinator.next_timeout(), leader, key_locks, expiry]
             .into_iter()
             .flatten()
             .fold(self.next_tick, Instant::min)
@@ -360,7 +360,7 @@ impl Node {
         let is_cut_off = self.cx.peers.is_cut_off();
         if let Some(member) = &mut self.member {
             member.is_cut_off = is_cut_off;
-            member.touches.tell(&mut self.cx, now);
+            member.recency_sync.tell(&mut self.cx, now);
             member.replica.drop_old_tombstones(now);
             member.replica.entries.drop_cleared(CLEARED_PER_TICK);
         }
@@ -450,7 +450,7 @@ impl Node {
         let members = peers.indices();
         let total = members.len();
         let live = members.iter().filter(|node| !peers.is_down(**node)).count();
-        let replicas = usize::from(self.cx.document.replicas);
+        let replicas = usize::from(self.cx.membership.replicas);
         let few = live < replicas.min(total);
         if few && !self.few_nodes_reported {
             self.cx.event(Event::FewNodes { live, replicas });

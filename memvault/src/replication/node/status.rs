@@ -7,7 +7,7 @@ use super::Node;
 use crate::replication::Now;
 use crate::replication::config::{Config, Member};
 use crate::replication::member::replica::Replica;
-use crate::replication::membership::document::Document;
+use crate::replication::membership::list::Membership;
 use crate::replication::statistics::NodeStatistics;
 use crate::replication::wire::message::{NodeState, Progress};
 use crate::ring::{NodeIndex, Ring};
@@ -32,7 +32,7 @@ pub struct PeerStatus {
     /// What it said last that it can be used for.
     pub state: NodeState,
     /// How far it has come with fetching its keys; `None` if it has them all, or has not said.
-    pub gaining: Option<Progress>,
+    pub pending: Option<Progress>,
 }
 
 impl Node {
@@ -75,10 +75,10 @@ impl Node {
             is_up: peers.is_up(index),
             is_suspect: peers.is_suspect(index),
             state: peers.state(index).unwrap_or(NodeState::Warming),
-            gaining: if self.cx.me == Some(index) {
-                self.gaining()
+            pending: if self.cx.me == Some(index) {
+                self.pending()
             } else {
-                peers.gaining(index)
+                peers.pending(index)
             },
         })
     }
@@ -88,7 +88,7 @@ impl Node {
     pub fn statistics(&self) -> NodeStatistics {
         let replica = self.member.as_ref().map(|member| &member.replica);
         NodeStatistics {
-            dropped_tags: replica.map_or(0, Replica::dropped_tags),
+            dropped_versions: replica.map_or(0, Replica::dropped_versions),
             evicted: replica.map_or(0, Replica::evicted),
             expired: replica.map_or(0, Replica::expired),
             dropped_tombstones: replica.map_or(0, |replica| replica.tombstones.dropped()),
@@ -100,7 +100,7 @@ impl Node {
     /// grows with their number. O(members).
     #[must_use]
     pub fn view_bytes(&self) -> usize {
-        let lists = [&self.cx.config.members, &self.cx.document.members];
+        let lists = [&self.cx.config.members, &self.cx.membership.members];
         let members: usize = lists.into_iter().map(member_bytes).sum();
         let inbound = self.inbound.len() * size_of::<(u64, Option<NodeIndex>)>();
         self.cx.peers.heap_bytes() + members + inbound
@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// Whether a caller may ask for more: it has no more keys and bytes under way and waiting than
-    /// [`max_requests`](Config::max_requests) and [`max_in_flight_bytes`](Config::max_in_flight_bytes) say. Whoever
+    /// [`max_requests`](Config::max_requests) and [`max_in_flight_bytes`](Config::max_in_flight_bytes) say. A node that
     /// reads requests from a connection reads no further ones until then.
     #[must_use]
     pub fn has_room_for(&self, caller: u64) -> bool {
@@ -154,8 +154,8 @@ impl Node {
 
     /// The member list and the change of it that is under way.
     #[must_use]
-    pub const fn document(&self) -> &Document {
-        &self.cx.document
+    pub const fn membership(&self) -> &Membership {
+        &self.cx.membership
     }
 
     /// Where the node with this number is reached; empty if there is none.
@@ -176,8 +176,8 @@ impl Node {
         self.member.as_ref().map(|member| &member.replica.entries)
     }
 
-    /// Changes how much a member may store, for as long as it runs; what has to make room is forgotten, the entries used
-    /// longest ago first. Returns whether this node is a member. O(entries that go).
+    /// Changes how much a member may store, for as long as it runs; what has to make room is forgotten, the entries
+    /// used longest ago first. Returns whether this node is a member. O(entries that go).
     pub fn set_limits(
         &mut self,
         now: Now,
@@ -211,8 +211,8 @@ impl Node {
     }
 
     /// Whether this node takes `key` over.
-    pub(crate) fn gains(&self, key: &[u8]) -> bool {
-        self.cx.gains(key)
+    pub(crate) fn is_pending(&self, key: &[u8]) -> bool {
+        self.cx.is_pending(key)
     }
 
     /// How often what a member [holds](Self::held) has changed; `None` if this node is none.

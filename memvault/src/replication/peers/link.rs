@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Greeting, Peer, Peers, Progression};
 use crate::replication::action::{Action, Link};
 use crate::replication::event::{DownReason, Event};
-use crate::replication::membership::document::Document;
+use crate::replication::membership::list::Membership;
 use crate::replication::plain::PlainQuestion;
 use crate::replication::wire::message::{Body, Message, NodeState};
 use crate::ring::NodeIndex;
@@ -42,7 +42,7 @@ impl Peers {
         };
         let was_up = peer.progress == Progression::Up;
         peer.missed.pull_broke();
-        peer.gaining = None;
+        peer.pending = None;
         peer.epoch = 0;
         peer.progress = Progression::Idle {
             retry_at: now + wait,
@@ -66,7 +66,7 @@ impl Peers {
         }
     }
 
-    /// From now on the address in the document no longer counts for this member.
+    /// From now on the address in the membership no longer counts for this member.
     pub(in crate::replication) fn keep_address(&mut self, node: NodeIndex) {
         if let Some(peer) = self.peer_mut(node) {
             peer.keeps_address = true;
@@ -88,11 +88,11 @@ impl Peers {
         true
     }
 
-    /// Whether a member is reached elsewhere than `document` says.
-    pub(in crate::replication) fn has_moved(&self, document: &Document) -> bool {
+    /// Whether a member is reached elsewhere than `membership` says.
+    pub(in crate::replication) fn has_moved(&self, membership: &Membership) -> bool {
         let mut kept = self.peers.iter().filter(|peer| peer.keeps_address);
         kept.any(|peer| {
-            let mut nodes = document.nodes();
+            let mut nodes = membership.nodes();
             nodes.any(|member| member.id == peer.id && member.address != peer.address)
         })
     }
@@ -133,12 +133,12 @@ impl Peers {
         })
     }
 
-    /// The member told its boot and its state.
+    /// The member told its incarnation and its state.
     pub(in crate::replication) fn greeted(
         &mut self,
         now: Instant,
         node: NodeIndex,
-        (boot, state): (u32, NodeState),
+        (incarnation, state): (u32, NodeState),
         out: &mut VecDeque<Action>,
     ) -> Greeting {
         let changed = self.set_state(now, node, state);
@@ -147,14 +147,14 @@ impl Peers {
             return Greeting::Known;
         };
         let came_up = matches!(peer.progress, Progression::Greeting { .. });
-        let same_boot = peer.boot == boot && peer.changed_at.is_some();
-        if peer.boot != boot && peer.changed_at.is_some() && came_up {
-            peer.former_boots.rotate_left(1);
-            if let Some(last) = peer.former_boots.last_mut() {
-                *last = Some(peer.boot);
+        let same_incarnation = peer.incarnation == incarnation && peer.changed_at.is_some();
+        if peer.incarnation != incarnation && peer.changed_at.is_some() && came_up {
+            peer.former_incarnations.rotate_left(1);
+            if let Some(last) = peer.former_incarnations.last_mut() {
+                *last = Some(peer.incarnation);
             }
         }
-        peer.boot = boot;
+        peer.incarnation = incarnation;
         if !came_up {
             if changed {
                 let node = peer.id.clone();
@@ -180,7 +180,7 @@ impl Peers {
         self.count_clock(node);
         if was_down {
             out.push_back(Action::Event(Event::Rejoined { node: id }));
-            return Greeting::Back { same_boot };
+            return Greeting::Back { same_incarnation };
         }
         Greeting::Up
     }
@@ -286,12 +286,12 @@ impl Peers {
         let peer = self.peer(node)?;
         let comes_up = matches!(peer.progress, Progression::Greeting { .. });
         let pace = self.pace;
-        comes_up.then(|| pace.first_ping(now, &mut self.chance))?
+        comes_up.then(|| pace.first_ping(now, &mut self.rng))?
     }
 
     /// Full jitter: anything between nothing and a bound that doubles with each failure.
     fn back_off(&mut self, failures: u32) -> Duration {
         let bound = RECONNECT_BASE * (1 << failures.min(MAX_DOUBLINGS));
-        self.chance.duration_below(bound.min(self.reconnect_max))
+        self.rng.duration_below(bound.min(self.reconnect_max))
     }
 }

@@ -1,6 +1,6 @@
 //! What a member has missed, as the one who led the writes remembers it: one number per member.
 //!
-//! Dynamo and its heirs keep a hint per key for whoever was away. Here the leader remembers since when a
+//! Dynamo and its successors keep a hint per key for each node that was away. Here the leader remembers since when a
 //! member has not confirmed its writes, tells it with every heartbeat, and the member pulls what is newer
 //! from there. The memory is bounded whatever happens, nothing overflows, and nothing needs a Merkle tree.
 

@@ -18,11 +18,11 @@ use self::missed::Missed;
 use super::action::Action;
 use super::config::{Config, Member, Role};
 use super::event::Event;
-use super::membership::document::Document;
+use super::membership::list::Membership;
 use super::rules::Rules;
 use super::wire::message::{NodeState, Progress};
-use crate::chance::Chance;
 use crate::ring::NodeIndex;
+use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use crate::version::Version;
 use pace::Pace;
@@ -41,13 +41,13 @@ enum Progression {
 pub(super) struct Peer {
     pub(super) id: String,
     pub(super) address: String,
-    /// Whether this node found the address out by itself: it counts more than that in the document.
+    /// Whether this node found the address out by itself: it counts more than that in the membership.
     keeps_address: bool,
-    /// Whether it has a part in the present document. One that has none keeps its number, so that late
+    /// Whether it has a part in the present membership. One that has none keeps its number, so that late
     /// answers find nobody else.
     is_active: bool,
     pub(super) state: NodeState,
-    pub(super) boot: u32,
+    pub(super) incarnation: u32,
     progress: Progression,
     pub(super) heard_at: Instant,
     /// When a piece of a large message came last.
@@ -69,11 +69,11 @@ pub(super) struct Peer {
     /// The epoch that it went by when it was heard last.
     epoch: u64,
     /// What it said last of taking over its keys, and at which epoch.
-    gaining: Option<(u64, Option<Progress>)>,
+    pending: Option<(u64, Option<Progress>)>,
     /// As long as it warms up: up to where it may have forgotten what it acknowledged in a former life.
-    boot_floor: Version,
+    start_floor: Version,
     /// Its former process starts, the latest last.
-    pub(super) former_boots: [Option<u32>; 4],
+    pub(super) former_incarnations: [Option<u32>; 4],
     /// What was wrong with it when it was last sent away, until it is used again.
     pub(super) rejected: Option<String>,
     missed: Missed,
@@ -97,14 +97,14 @@ pub(super) enum Greeting {
     /// The link has come up again.
     Back {
         /// Whether the member runs since before the link was lost.
-        same_boot: bool,
+        same_incarnation: bool,
     },
 }
 
 /// All members, this node included if it is one. Nobody's number ever changes.
 pub(super) struct Peers {
     peers: Vec<Peer>,
-    /// Of the present document.
+    /// Of the present membership.
     epoch: u64,
     me: Option<NodeIndex>,
     /// Whom to call when nobody else can be reached: those that a coordinator was started with, if they only
@@ -115,7 +115,7 @@ pub(super) struct Peers {
     plain_redis: bool,
     pub(super) clocks: Clocks,
     rules: Rules,
-    pub(super) chance: Chance,
+    pub(super) rng: Rng,
 }
 
 /// Members that went down this often within [`FLAP_WINDOW`] do not lead for [`FLAP_DAMPING`].
@@ -127,7 +127,7 @@ const FLAP_DAMPING: Duration = Duration::from_secs(10);
 const FAILURES_OF_REJECTED: u32 = 5;
 
 impl Peers {
-    pub(super) fn new(config: &Config, document: &Document, chance: Chance) -> Self {
+    pub(super) fn new(config: &Config, membership: &Membership, rng: Rng) -> Self {
         let mut peers = Self {
             peers: Vec::new(),
             epoch: 0,
@@ -138,23 +138,23 @@ impl Peers {
             plain_redis: config.plain_redis,
             clocks: Clocks::default(),
             rules: Rules::of(config),
-            chance,
+            rng,
         };
-        peers.follow(config, document);
+        peers.follow(config, membership);
         if config.is_seed_list && matches!(config.role, Role::Coordinator(_)) {
             peers.seeds = peers.indices();
         }
         peers
     }
 
-    /// Notes who has a part in `document`. Returns those that have none any more.
-    pub(super) fn follow(&mut self, config: &Config, document: &Document) -> Vec<NodeIndex> {
-        self.epoch = document.epoch;
+    /// Notes who has a part in `membership`. Returns those that have none any more.
+    pub(super) fn follow(&mut self, config: &Config, membership: &Membership) -> Vec<NodeIndex> {
+        self.epoch = membership.epoch;
         let before = self.indices();
         for peer in &mut self.peers {
             peer.is_active = false;
         }
-        for member in document.nodes() {
+        for member in membership.nodes() {
             let at = self
                 .index_of(&member.id)
                 .unwrap_or_else(|| self.add(member));
@@ -165,12 +165,12 @@ impl Peers {
                 }
             }
         }
-        if document.nodes().count() == 1 {
+        if membership.nodes().count() == 1 {
             // Nobody is left to agree.
             self.clocks.forget_own();
         }
         self.count_clocks();
-        self.pace = Pace::of(config, document.nodes().count().saturating_sub(1));
+        self.pace = Pace::of(config, membership.nodes().count().saturating_sub(1));
         let is_gone = |node: &NodeIndex| !self.peer(*node).is_some_and(|peer| peer.is_active);
         before.into_iter().filter(is_gone).collect()
     }
@@ -209,7 +209,7 @@ impl Peers {
         self.peers.capacity() * size_of::<Peer>() + self.peers.iter().map(text).sum::<usize>()
     }
 
-    /// This node itself, whether it has a part in the document or not.
+    /// This node itself, whether it has a part in the membership or not.
     pub(super) fn set_me(&mut self, id: &str) -> NodeIndex {
         let me = self
             .index_of(id)
@@ -226,7 +226,7 @@ impl Peers {
         NodeIndex(number)
     }
 
-    /// Everyone that has a part in the document.
+    /// Everyone that has a part in the membership.
     pub(super) fn indices(&self) -> Vec<NodeIndex> {
         let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
         let active = numbered.filter(|(_, peer)| peer.is_active);
@@ -243,7 +243,7 @@ impl Peers {
         called
     }
 
-    /// The seeds, if none of those in the document can be reached.
+    /// The seeds, if none of those in the membership can be reached.
     fn called_seeds(&self) -> Vec<NodeIndex> {
         let is_up = |node: &NodeIndex| self.is_up(*node);
         if self.seeds.is_empty() || self.indices().iter().any(is_up) {
@@ -285,19 +285,19 @@ impl Peers {
     }
 
     /// Notes how far a member, or this node itself, has come with taking over its keys.
-    pub(super) fn note_gaining(&mut self, node: NodeIndex, epoch: u64, gaining: Option<Progress>) {
+    pub(super) fn note_pending(&mut self, node: NodeIndex, epoch: u64, pending: Option<Progress>) {
         if let Some(peer) = self.peer_mut(node) {
-            peer.gaining = Some((epoch, gaining));
+            peer.pending = Some((epoch, pending));
         }
     }
 
-    pub(super) fn note_boot_floor(&mut self, node: NodeIndex, boot_floor: Version) {
+    pub(super) fn note_start_floor(&mut self, node: NodeIndex, start_floor: Version) {
         if let Some(peer) = self.peer_mut(node) {
-            peer.boot_floor = boot_floor;
+            peer.start_floor = start_floor;
         }
     }
 
-    /// Gives up the links to nodes that have had no part in the document for a while. Returns them.
+    /// Gives up the links to nodes that have had no part in the membership for a while. Returns them.
     pub(super) fn retire(&mut self, now: Instant) -> Vec<NodeIndex> {
         let mut retired = Vec::new();
         let (seeds, down_after) = (self.called_seeds(), self.pace.down_after());
@@ -380,7 +380,7 @@ impl Peers {
 
     /// A random number.
     pub(super) const fn draw(&mut self) -> u32 {
-        self.chance.next_u64() as u32
+        self.rng.next_u64() as u32
     }
 
     /// This node looked at nothing for so long: its peers were not silent meanwhile.
@@ -410,7 +410,7 @@ impl Peer {
             keeps_address: false,
             is_active: false,
             state: NodeState::Warming,
-            boot: 0,
+            incarnation: 0,
             progress: Progression::Idle {
                 retry_at: Instant::ZERO,
             },
@@ -425,9 +425,9 @@ impl Peer {
             downs: [None; FLAPS],
             damped_until: Instant::ZERO,
             epoch: 0,
-            gaining: None,
-            boot_floor: Version::ZERO,
-            former_boots: [None; 4],
+            pending: None,
+            start_floor: Version::ZERO,
+            former_incarnations: [None; 4],
             rejected: None,
             missed: Missed::default(),
             clock_differs: false,

@@ -3,8 +3,8 @@
 //! A member that owes an answer is pinged at the usual pace again, however many there are. So a large cluster
 //! notices a silent member later by the time by which pings are further apart, and by no more.
 
-use crate::chance::Chance;
 use crate::replication::config::Config;
+use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 
 /// The times that a node goes by with so many others.
@@ -59,8 +59,8 @@ impl Pace {
 
     /// When a member that has just come up counts as pinged, so that not all of a large cluster are pinged at
     /// the same moment.
-    pub(super) fn first_ping(&self, now: Instant, chance: &mut Chance) -> Option<Instant> {
-        let ago = (!self.stretch().is_zero()).then(|| chance.duration_below(self.interval))?;
+    pub(super) fn first_ping(&self, now: Instant, rng: &mut Rng) -> Option<Instant> {
+        let ago = (!self.stretch().is_zero()).then(|| rng.duration_below(self.interval))?;
         Some(Instant::ZERO + (now - Instant::ZERO).saturating_sub(ago))
     }
 
@@ -91,7 +91,7 @@ mod tests {
             assert!(!pace.is_due(at(1099), at(1000), at(1001)), "{others}");
             assert_eq!(pace.suspect_after(), Duration::from_millis(400));
             assert_eq!(pace.down_after(), Duration::from_millis(1500));
-            assert_eq!(pace.first_ping(at(1000), &mut Chance::new(1)), None);
+            assert_eq!(pace.first_ping(at(1000), &mut Rng::new(1)), None);
             assert_eq!(pace.impatient(), Duration::from_millis(10));
         }
     }

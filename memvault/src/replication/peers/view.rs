@@ -23,7 +23,7 @@ impl Peers {
         self.pace.down_after()
     }
 
-    /// Whether it has a part in the document.
+    /// Whether it has a part in the membership.
     pub(in crate::replication) fn is_active(&self, node: NodeIndex) -> bool {
         self.peer(node).is_some_and(|peer| peer.is_active)
     }
@@ -48,34 +48,34 @@ impl Peers {
                 .is_some_and(|peer| peer.progress == Progression::Up)
     }
 
-    /// Whether it goes by the present document; this node itself always.
+    /// Whether it goes by the present membership; this node itself always.
     pub(in crate::replication) fn follows(&self, node: NodeIndex) -> bool {
         self.me == Some(node) || self.peer(node).is_some_and(|peer| peer.epoch == self.epoch)
     }
 
-    /// How far a member has come under the present document; `None` if it has everything, or has not said.
-    pub(in crate::replication) fn gaining(&self, node: NodeIndex) -> Option<Progress> {
-        let (epoch, gaining) = self.peer(node)?.gaining?;
-        gaining.filter(|_| epoch == self.epoch)
+    /// How far a member has come under the present membership; `None` if it has everything, or has not said.
+    pub(in crate::replication) fn pending(&self, node: NodeIndex) -> Option<Progress> {
+        let (epoch, pending) = self.peer(node)?.pending?;
+        pending.filter(|_| epoch == self.epoch)
     }
 
-    /// Whether a member has said that it has everything that it should hold under the present document.
+    /// Whether a member has said that it has everything that it should hold under the present membership.
     pub(in crate::replication) fn has_gained(&self, node: NodeIndex) -> bool {
-        let said = self.peer(node).and_then(|peer| peer.gaining);
+        let said = self.peer(node).and_then(|peer| peer.pending);
         said == Some((self.epoch, None))
     }
 
     /// Up to where a member that warms up may have forgotten things, as it said last.
-    pub(in crate::replication) fn boot_floor(&self, node: NodeIndex) -> Version {
+    pub(in crate::replication) fn start_floor(&self, node: NodeIndex) -> Version {
         self.peer(node)
-            .map_or(Version::ZERO, |peer| peer.boot_floor)
+            .map_or(Version::ZERO, |peer| peer.start_floor)
     }
 
     /// The process start of a member that is up.
-    pub(in crate::replication) fn boot(&self, node: NodeIndex) -> Option<u32> {
+    pub(in crate::replication) fn incarnation(&self, node: NodeIndex) -> Option<u32> {
         self.peer(node)
             .filter(|peer| peer.progress == Progression::Up)
-            .map(|peer| peer.boot)
+            .map(|peer| peer.incarnation)
     }
 
     /// Since when a member is out of reach, if it is.
@@ -84,7 +84,7 @@ impl Peers {
         Some(peer.changed_at.unwrap_or_default())
     }
 
-    /// Everyone to whom there is a link, with a part in the document or not; not this node itself.
+    /// Everyone to whom there is a link, with a part in the membership or not; not this node itself.
     pub(in crate::replication) fn reachable(&self) -> Vec<NodeIndex> {
         let numbered = (0..=u16::MAX).map(NodeIndex).zip(&self.peers);
         let up = numbered.filter(|(_, peer)| peer.progress == Progression::Up);

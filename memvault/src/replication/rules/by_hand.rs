@@ -30,7 +30,7 @@ fn replica(broken: Option<Rule>) -> Replica {
     replica
 }
 
-/// Offers a value whose tag was made so long after `NOW`.
+/// Offers a value whose version was made so long after `NOW`.
 fn offer(replica: &mut Replica, later: Duration, kind: OfferKind) -> OfferReply {
     let wall = NOW.wall.as_millis() + u64::try_from(later.as_millis()).unwrap_or(u64::MAX);
     let entry = Entry {
@@ -50,7 +50,7 @@ fn a_fenced_tag_is_refused_for_ever() {
     };
     let kept = fenced_then_written(None);
     assert!(matches!(kept, OfferReply::Nack { .. }), "{kept:?}");
-    let broken = fenced_then_written(Some(Rule::RefusedTagsAreRemembered));
+    let broken = fenced_then_written(Some(Rule::RefusedVersionsAreRemembered));
     assert_eq!(broken, OfferReply::Ack { counted: true });
 }
 

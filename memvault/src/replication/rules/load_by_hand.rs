@@ -1,5 +1,5 @@
-//! The rules of load that seeds do not show, as each is one of two lines of defence, by hand: a client and three members,
-//! whose messages arrive at once, but for those that a kernel does not take.
+//! The rules of load that seeds do not show, as each is one of two lines of defence, by hand: a client and three
+//! members, whose messages arrive at once, but for those that a kernel does not take.
 
 use alloc::format;
 use alloc::string::String;
@@ -57,8 +57,8 @@ impl Nodes {
                 ..Config::new(members.clone(), role)
             };
             let entries = store::Config::default();
-            let (boot, seed) = (number as u32 + 1, number as u64);
-            Node::new(config, boot, seed, entries, now).expect("the configuration is sound")
+            let (incarnation, seed) = (number as u32 + 1, number as u64);
+            Node::new(config, incarnation, seed, entries, now).expect("the configuration is sound")
         };
         let mut nodes = Self {
             nodes: (0..=CLIENT).map(node).collect(),
@@ -83,7 +83,7 @@ impl Nodes {
         self.now.wall = Timestamp::from_millis(1_700_000_000_000 + micros / 1000);
     }
 
-    /// Whoever's time it is does what it has to; then all messages are delivered.
+    /// A node whose time has come does what it has to; then all messages are delivered.
     fn run(&mut self, time: Duration) {
         let end = self.now.instant + time;
         while self.now.instant < end {

@@ -29,24 +29,24 @@ pub(crate) enum Rule {
     WarmingDoesNotCount,
     /// A member that warms up does not read.
     WarmingDoesNotRead,
-    /// A replica refuses a tag older than what it holds.
-    OlderTagsAreRefused,
-    /// It acknowledges a tag again that it once accepted, also when it was overwritten since.
-    AcceptedTagsAreRemembered,
-    /// It refuses a tag again that it once refused.
-    RefusedTagsAreRemembered,
+    /// A replica refuses a version older than what it holds.
+    OlderVersionsAreRefused,
+    /// It acknowledges a version again that it once accepted, also when it was overwritten since.
+    AcceptedVersionsAreRemembered,
+    /// It refuses a version again that it once refused.
+    RefusedVersionsAreRemembered,
     /// Eviction raises the floor of the key's bucket.
     EvictionIsRemembered,
     /// So do expiry and the end of a tombstone.
     ExpiryIsRemembered,
     /// A version offered by a reader must be above the floor as well.
     RepairsRespectFloors,
-    /// A replica that promised to wait for a tag stores nothing older.
+    /// A replica that promised to wait for a version stores nothing older.
     PromisesAreKept,
     /// One that promised to wait for a fill stores no plain write that is older.
     LeasesAreKept,
-    /// A fill has the tag of its lease, however long it took to load.
-    FillsKeepTheirTag,
+    /// A fill has the version of its lease, however long it took to load.
+    FillsKeepTheirVersion,
     /// A change that may have been stored is looked for, not repeated.
     DoubtIsLookedInto,
     /// Versions from too far in the future are refused.
@@ -55,10 +55,10 @@ pub(crate) enum Rule {
     WrongClocksStayWrong,
     /// A clock that nobody has agreed with since the start, or since it jumped, is wrong as soon as one differs.
     LoneClocksAreDoubted,
-    /// As long as clocks differ, the wall clock does not say which tags are recent.
+    /// As long as clocks differ, the wall clock does not say which versions are recent.
     WallIsDistrusted,
-    /// A retry of a write keeps its tag.
-    RetriesKeepTheirTag,
+    /// A retry of a write keeps its version.
+    RetriesKeepTheirVersion,
     /// A retry that the leader refuses may have been accepted elsewhere: it asks before it says so.
     RefusedRetriesAreAskedAbout,
     /// A level counts as many acknowledgements as its name says.
@@ -70,7 +70,7 @@ pub(crate) enum Rule {
     /// After a change of leader, reads at ONE ask a quorum for a while.
     LeadersSettle,
     /// What a member gained by a change whose end it did not see, it has.
-    GainsAreKept,
+    PendingKeysAreKept,
     /// A change of the members ends only when everyone has what it gains.
     ChangesWaitForGainers,
     /// While the members change, a write is on a quorum of both lists.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::replication::entry::{Bytes, Entry};
-use crate::replication::membership::document::Document;
+use crate::replication::membership::list::Membership;
 use crate::slot::Slot;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -38,20 +38,20 @@ pub enum Body {
     /// Accepts a [`Hello`](Self::Hello) and answers a [`Ping`](Self::Ping).
     Pong {
         /// The process start: another number means that all data of the former was lost.
-        boot: u32,
+        incarnation: u32,
         /// What the node can be used for.
         state: NodeState,
         /// Its hybrid logical time.
         hlc: u64,
         /// How far it has come with taking over what it should hold; `None` once it has everything.
-        gaining: Option<Progress>,
+        pending: Option<Progress>,
         /// Its wall clock.
         wall: Timestamp,
-        /// The tag of the latest flush that it knows of: whoever does not know of it yet flushes too.
+        /// The version of the latest flush that it knows of: a node that does not know of it yet flushes too.
         flushed: Version,
-        /// While it warms up: up to here it may have acknowledged something in a former life that it has forgotten. Zero
-        /// otherwise.
-        boot_floor: Version,
+        /// While it warms up: up to here it may have acknowledged something in a former life that it has forgotten.
+        /// Zero otherwise.
+        start_floor: Version,
     },
     /// Asks a leader to write.
     Write(Write),
@@ -77,15 +77,15 @@ pub enum Body {
     },
     /// Answers a [`Read`](Self::Read).
     Held(ReadReply),
-    /// Asks a leader for the turn to read a key, decide, and write it.
-    Turn {
+    /// Asks a leader for the lock of a key: to read it, decide, and write it.
+    Lock {
         /// The key.
         key: Bytes,
     },
-    /// Answers a [`Turn`](Self::Turn), a second time once a turn that was waited for has come.
-    Turned(TurnReply),
-    /// Gives a turn back, by its id; nobody answers.
-    Yield {
+    /// Answers a [`Lock`](Self::Lock), a second time once a lock that was waited for has come.
+    Locked(LockReply),
+    /// Gives a lock back, by its id; nobody answers.
+    Unlock {
         /// The key.
         key: Bytes,
     },
@@ -96,7 +96,7 @@ pub enum Body {
         /// Only versions later than this hybrid logical time; zero for all.
         since: u64,
         /// Only keys that I hold after the change of members that is under way, and not before.
-        gained: bool,
+        pending: bool,
     },
     /// Answers a [`Pull`](Self::Pull).
     Pulled(PullReply),
@@ -114,7 +114,7 @@ pub enum Body {
     },
     /// Forget everything up to this version.
     Flush {
-        /// The tag of the flush.
+        /// The version of the flush.
         version: Version,
     },
     /// Answers a [`Flush`](Self::Flush).
@@ -128,15 +128,15 @@ pub enum Body {
     },
     /// The member list of the sender, for a node that has an earlier one. Where that node asked something,
     /// it has to ask again.
-    Document(Document),
-    /// Answers a question from a later epoch: nothing was done, and the document is wanted.
+    Membership(Membership),
+    /// Answers a question from a later epoch: nothing was done, and the membership is wanted.
     WrongEpoch,
-    /// Asks a member to vote on the next document.
+    /// Asks a member to vote on the next membership.
     Propose {
         /// The number of the ballot.
         number: u64,
         /// What to vote for; `None` asks for the promise to ignore ballots with lower numbers.
-        document: Option<Document>,
+        membership: Option<Membership>,
     },
     /// Answers a [`Propose`](Self::Propose).
     Voted {
@@ -147,7 +147,7 @@ pub enum Body {
     },
 }
 
-/// What a reader asks a replica to promise, by the tag of the write to come: to store nothing older from now
+/// What a reader asks a replica to promise, by the version of the write to come: to store nothing older from now
 /// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prepare {
@@ -159,22 +159,22 @@ pub enum Prepare {
 }
 
 impl Prepare {
-    /// The tag of the write to come.
+    /// The version of the write to come.
     #[must_use]
-    pub const fn tag(self) -> Version {
+    pub const fn version(self) -> Version {
         match self {
-            Self::Update(tag) | Self::Fill(tag) => tag,
+            Self::Update(version) | Self::Fill(version) => version,
         }
     }
 }
 
-/// A vote for a document.
+/// A vote for a membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ballot {
     /// The number of the ballot.
     pub number: u64,
     /// What was voted for.
-    pub document: Document,
+    pub membership: Membership,
 }
 
 /// How far a node has come with fetching its keys.
@@ -192,8 +192,8 @@ pub struct Hello {
     /// The member's id, or a name for a client or gateway.
     pub node_id: String,
     /// The process start.
-    pub boot: u32,
-    /// Digest of the member list: documents of one epoch must be the same.
+    pub incarnation: u32,
+    /// Digest of the member list: those of one epoch must be the same.
     pub digest: u64,
     /// Replicas per key: both ends must agree.
     pub replicas: u8,
@@ -243,13 +243,13 @@ impl NodeState {
 pub struct Write {
     /// The key.
     pub key: Bytes,
-    /// The new version; its tag identifies the write through all retries.
+    /// The new version; its version identifies the write through all retries.
     pub entry: Entry,
     /// Acknowledgements needed, the leader's own included.
     pub need: u8,
     /// Acknowledgements needed of the replicas after the change of members that is under way.
     pub next_need: u8,
-    /// Whether this tag has never been sent to anyone before.
+    /// Whether this version has never been sent to anyone before.
     pub first: bool,
     /// Whether it fills in what was loaded from elsewhere.
     pub is_fill: bool,
@@ -265,7 +265,7 @@ pub enum WriteReply {
         /// Whether the leader held a live value before.
         existed: bool,
     },
-    /// It can never be acknowledged: something newer is there. A new tag above `current` may succeed.
+    /// It can never be acknowledged: something newer is there. A new version above `current` may succeed.
     Stale {
         /// The newest version seen.
         current: Version,
@@ -279,14 +279,14 @@ pub enum WriteReply {
     /// Fewer replicas are within reach than needed; those within reach may have it.
     Unreachable,
     /// Some replicas hold something newer and refuse for ever, others may have it, and too few are within
-    /// reach to tell which side wins. A new tag above `current` may succeed; the old one may yet turn up.
+    /// reach to tell which side wins. A new version above `current` may succeed; the old one may yet turn up.
     Undecided {
         /// The newest version seen.
         current: Version,
     },
     /// The deadline has passed; whether it took effect is unknown.
     Expired,
-    /// The tag is too far in the future: somebody's clock is wrong.
+    /// The version is too far in the future: somebody's clock is wrong.
     Skew,
     /// The node cannot hold an entry of this size.
     TooLarge,
@@ -301,10 +301,8 @@ pub enum OfferKind {
     Fill,
     /// Was it ever accepted? If not, it never will be.
     Fence,
-    /// A reader brings replicas up to date.
+    /// A reader brings replicas up to date, or a member that catches up itself.
     Repair,
-    /// Fetched to catch up.
-    Hint,
 }
 
 /// What a replica made of an [`Offer`](Body::Offer).
@@ -337,15 +335,15 @@ pub enum Refusal {
     Stale,
     /// Somebody was promised that nothing older than `current` would be stored.
     Promised,
-    /// The tag is too far in the future.
+    /// The version is too far in the future.
     Skew,
     /// The entry is heavier than the whole budget.
     TooLarge,
 }
 
-/// What a leader made of a [`Turn`](Body::Turn).
+/// What a leader made of a [`Lock`](Body::Lock).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TurnReply {
+pub enum LockReply {
     /// Go ahead.
     Granted,
     /// Others are first.
@@ -365,7 +363,7 @@ pub enum ReadReply {
         current: Version,
     },
     /// The node has yet to take the key over: what it holds is not complete, and nobody relies on it so far.
-    Gaining,
+    Pending,
     /// What it holds, and the highest version it may have forgotten.
     Holds {
         /// The entry, if any; may be a tombstone or past its time.

@@ -190,9 +190,9 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Offered(_) => b"NODE.OFFERED",
         Body::Read { .. } => b"NODE.READ",
         Body::Held(_) => b"NODE.HELD",
-        Body::Turn { .. } => b"NODE.TURN",
-        Body::Turned(_) => b"NODE.TURNED",
-        Body::Yield { .. } => b"NODE.YIELD",
+        Body::Lock { .. } => b"NODE.LOCK",
+        Body::Locked(_) => b"NODE.LOCKED",
+        Body::Unlock { .. } => b"NODE.UNLOCK",
         Body::Pull { .. } => b"NODE.PULL",
         Body::Pulled(_) => b"NODE.PULLED",
         Body::Missed { .. } => b"NODE.MISSED",
@@ -201,7 +201,7 @@ const fn name(body: &Body) -> &'static [u8] {
         Body::Flushed => b"NODE.FLUSHED",
         Body::Count => b"NODE.COUNT",
         Body::Counted { .. } => b"NODE.COUNTED",
-        Body::Document(_) => b"NODE.DOCUMENT",
+        Body::Membership(_) => b"NODE.MEMBERSHIP",
         Body::WrongEpoch => b"NODE.WRONGEPOCH",
         Body::Propose { .. } => b"NODE.PROPOSE",
         Body::Voted { .. } => b"NODE.VOTED",
@@ -232,8 +232,7 @@ const fn kind_code(kind: OfferKind) -> u8 {
         OfferKind::Write => 0,
         OfferKind::Fence => 1,
         OfferKind::Repair => 2,
-        OfferKind::Hint => 3,
-        OfferKind::Fill => 4,
+        OfferKind::Fill => 3,
     }
 }
 
@@ -242,8 +241,7 @@ const fn kind(code: u8) -> Result<OfferKind, WireError> {
         0 => OfferKind::Write,
         1 => OfferKind::Fence,
         2 => OfferKind::Repair,
-        3 => OfferKind::Hint,
-        4 => OfferKind::Fill,
+        3 => OfferKind::Fill,
         _ => return Err(WireError::BadValue),
     })
 }

@@ -5,10 +5,10 @@
 //!      --large--> second lane: [piece of A][piece of B][piece of A] ----+--fill--> chunk --> kernel
 //! ```
 //!
-//! Place: between a node and a socket; the other end of the link has an [`Inbox`](crate::replication::Inbox). No byte of a large
-//! value is copied before its turn comes.
+//! Place: between a node and a socket; the other end of the link has an [`Inbox`](crate::replication::Inbox). No byte
+//! of a large value is copied before its turn comes.
 //!
-//! Cost: O(bytes). Limits: what waits is bounded by whoever pushes; [`Outbox::len`] says how much it is.
+//! Cost: O(bytes). Limits: what waits is bounded by the caller; [`Outbox::len`] says how much it is.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

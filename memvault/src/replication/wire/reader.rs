@@ -4,13 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::message::{
-    Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, PulledEntry, ReadReply, Refusal,
-    TurnReply, Write, WriteReply,
+    Ballot, Body, Hello, LockReply, OfferReply, Prepare, Progress, PullReply, PulledEntry,
+    ReadReply, Refusal, Write, WriteReply,
 };
 use super::{HELLO, WireError, kind, state};
 use crate::replication::config::Member;
 use crate::replication::entry::{Bytes, Entry};
-use crate::replication::membership::document::{Change, Document};
+use crate::replication::membership::list::{Change, Membership};
 use crate::resp::Args;
 use crate::slot::Slot;
 use crate::time::Timestamp;
@@ -66,11 +66,11 @@ impl<'a> Header<'a> {
     }
 
     fn promise(&mut self) -> Result<Option<Prepare>, WireError> {
-        let (kind, tag) = (self.u8()?, self.version()?);
+        let (kind, version) = (self.u8()?, self.version()?);
         Ok(match kind {
             0 => None,
-            1 => Some(Prepare::Update(tag)),
-            2 => Some(Prepare::Fill(tag)),
+            1 => Some(Prepare::Update(version)),
+            2 => Some(Prepare::Fill(version)),
             _ => return Err(WireError::BadValue),
         })
     }
@@ -141,13 +141,13 @@ pub(super) fn read_body<'a>(
         },
         b"NODE.PING" => Body::Ping,
         b"NODE.PONG" => Body::Pong {
-            boot: header.u32()?,
+            incarnation: header.u32()?,
             state: state(header.u8()?)?,
             hlc: header.u64()?,
-            gaining: progress(header)?,
+            pending: progress(header)?,
             wall: Timestamp::from_millis(header.u64()?),
             flushed: header.version()?,
-            boot_floor: header.version()?,
+            start_floor: header.version()?,
         },
         b"NODE.WRITE" => Body::Write(write_request(header, rest)?),
         b"NODE.WROTE" => Body::Wrote(write_reply(header)?),
@@ -161,14 +161,14 @@ pub(super) fn read_body<'a>(
             promise: header.promise()?,
             key: rest.bytes()?,
         },
-        b"NODE.TURN" => Body::Turn { key: rest.bytes()? },
-        b"NODE.TURNED" => Body::Turned(turn_reply(header)?),
-        b"NODE.YIELD" => Body::Yield { key: rest.bytes()? },
+        b"NODE.LOCK" => Body::Lock { key: rest.bytes()? },
+        b"NODE.LOCKED" => Body::Locked(lock_reply(header)?),
+        b"NODE.UNLOCK" => Body::Unlock { key: rest.bytes()? },
         b"NODE.HELD" => Body::Held(read_reply(header, rest)?),
         b"NODE.PULL" => Body::Pull {
             cursor: header.u32()?,
             since: header.u64()?,
-            gained: header.flag()?,
+            pending: header.flag()?,
         },
         b"NODE.PULLED" => Body::Pulled(pull_reply(header, rest)?),
         b"NODE.MISSED" => Body::Missed {
@@ -183,7 +183,7 @@ pub(super) fn read_body<'a>(
         b"NODE.COUNTED" => Body::Counted {
             keys: header.u64()?,
         },
-        b"NODE.DOCUMENT" => Body::Document(document(header, rest)?),
+        b"NODE.MEMBERSHIP" => Body::Membership(membership(header, rest)?),
         b"NODE.WRONGEPOCH" => Body::WrongEpoch,
         name => agreement(name, header, rest)?,
     })
@@ -200,7 +200,7 @@ fn keys(rest: &mut Rest<'_>) -> Result<Vec<Bytes>, WireError> {
 
 fn hello(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Hello, WireError> {
     Ok(Hello {
-        boot: header.u32()?,
+        incarnation: header.u32()?,
         digest: header.u64()?,
         replicas: header.u8()?,
         is_member: header.flag()?,
@@ -211,7 +211,7 @@ fn hello(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Hello, WireErro
     })
 }
 
-/// The messages by which members agree on the next document.
+/// The messages by which members agree on the next membership.
 fn agreement<'a>(
     name: &[u8],
     header: &mut Header<'a>,
@@ -220,8 +220,8 @@ fn agreement<'a>(
     Ok(match name {
         b"NODE.PROPOSE" => Body::Propose {
             number: header.u64()?,
-            document: match header.flag()? {
-                true => Some(document(header, rest)?),
+            membership: match header.flag()? {
+                true => Some(membership(header, rest)?),
                 false => None,
             },
         },
@@ -230,7 +230,7 @@ fn agreement<'a>(
             before: match header.flag()? {
                 true => Some(Ballot {
                     number: header.u64()?,
-                    document: document(header, rest)?,
+                    membership: membership(header, rest)?,
                 }),
                 false => None,
             },
@@ -240,15 +240,15 @@ fn agreement<'a>(
 }
 
 fn progress(header: &mut Header<'_>) -> Result<Option<Progress>, WireError> {
-    let is_gaining = header.flag()?;
+    let is_pending = header.flag()?;
     let progress = Progress {
         entries: header.u64()?,
         permille: header.u16()?,
     };
-    Ok(is_gaining.then_some(progress))
+    Ok(is_pending.then_some(progress))
 }
 
-fn document(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Document, WireError> {
+fn membership(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Membership, WireError> {
     let (epoch, replicas) = (header.u64()?, header.u8()?);
     let mut members = Vec::new();
     for _ in 0..header.u32()? {
@@ -258,12 +258,12 @@ fn document(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Document, Wi
         0 => None,
         1 => Some(Change::Joining {
             member: member(header, rest)?,
-            boot: header.u32()?,
+            incarnation: header.u32()?,
         }),
         2 => Some(Change::Leaving(rest.text()?)),
         _ => return Err(WireError::BadValue),
     };
-    Ok(Document {
+    Ok(Membership {
         epoch,
         members,
         replicas,
@@ -341,11 +341,11 @@ fn offer_reply(header: &mut Header<'_>) -> Result<OfferReply, WireError> {
     })
 }
 
-fn turn_reply(header: &mut Header<'_>) -> Result<TurnReply, WireError> {
+fn lock_reply(header: &mut Header<'_>) -> Result<LockReply, WireError> {
     Ok(match header.u8()? {
-        0 => TurnReply::Granted,
-        1 => TurnReply::Queued,
-        2 => TurnReply::Loading,
+        0 => LockReply::Granted,
+        1 => LockReply::Queued,
+        2 => LockReply::Loading,
         _ => return Err(WireError::BadValue),
     })
 }
@@ -354,7 +354,7 @@ fn read_reply<'a>(header: &mut Header<'a>, rest: &mut Rest<'a>) -> Result<ReadRe
     let code = header.u8()?;
     match code {
         0 => return Ok(ReadReply::Loading),
-        3 => return Ok(ReadReply::Gaining),
+        3 => return Ok(ReadReply::Pending),
         4 => {
             return Ok(ReadReply::Overtaken {
                 current: header.version()?,

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::message::{
-    Ballot, Body, Hello, OfferReply, Prepare, Progress, PullReply, ReadReply, Refusal, TurnReply,
+    Ballot, Body, Hello, LockReply, OfferReply, Prepare, Progress, PullReply, ReadReply, Refusal,
     Write, WriteReply,
 };
 use super::{kind_code, state_code};
 use crate::replication::config::Member;
 use crate::replication::entry::{Bytes, Entry};
-use crate::replication::membership::document::{Change, Document};
+use crate::replication::membership::list::{Change, Membership};
 use crate::resp::encode;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -121,7 +121,7 @@ impl<'a> Parts<'a> {
             Some(Prepare::Update(_)) => 1,
             Some(Prepare::Fill(_)) => 2,
         });
-        self.version(promise.map_or(Version::ZERO, Prepare::tag));
+        self.version(promise.map_or(Version::ZERO, Prepare::version));
     }
 
     /// Version, expiry and whether there is a value; the value itself is a part of its own.
@@ -142,21 +142,21 @@ impl<'a> Parts<'a> {
             Body::Ping | Body::Flushed | Body::Count | Body::WrongEpoch => {}
             Body::Counted { keys } => self.u64(*keys),
             Body::Pong {
-                boot,
+                incarnation,
                 state,
                 hlc,
-                gaining,
+                pending,
                 wall,
                 flushed,
-                boot_floor,
+                start_floor,
             } => {
-                self.u32(*boot);
+                self.u32(*incarnation);
                 self.u8(state_code(*state));
                 self.u64(*hlc);
-                self.progress(*gaining);
+                self.progress(*pending);
                 self.u64(wall.as_millis());
                 self.version(*flushed);
-                self.version(*boot_floor);
+                self.version(*start_floor);
             }
             Body::Write(write) => self.write_request(write),
             Body::Wrote(reply) => self.write_reply(*reply),
@@ -170,33 +170,33 @@ impl<'a> Parts<'a> {
                 self.promise(*promise);
                 self.part(key);
             }
-            Body::Turn { key } | Body::Yield { key } => self.part(key),
-            Body::Turned(reply) => self.u8(match reply {
-                TurnReply::Granted => 0,
-                TurnReply::Queued => 1,
-                TurnReply::Loading => 2,
+            Body::Lock { key } | Body::Unlock { key } => self.part(key),
+            Body::Locked(reply) => self.u8(match reply {
+                LockReply::Granted => 0,
+                LockReply::Queued => 1,
+                LockReply::Loading => 2,
             }),
             Body::Held(reply) => self.read_reply(reply),
             Body::Pull {
                 cursor,
                 since,
-                gained,
+                pending,
             } => {
                 self.u32(*cursor);
                 self.u64(*since);
-                self.u8(u8::from(*gained));
+                self.u8(u8::from(*pending));
             }
             Body::Pulled(reply) => self.pull_reply(reply),
             Body::Missed { since } => self.u64(*since),
             Body::Touch { keys } => keys.iter().for_each(|key| self.part(key)),
             Body::Flush { version } => self.version(*version),
-            Body::Document(document) => self.document(document),
+            Body::Membership(membership) => self.membership(membership),
             Body::Propose { .. } | Body::Voted { .. } => self.agreement(body),
         }
     }
 
     fn hello(&mut self, hello: &'a Hello) {
-        self.u32(hello.boot);
+        self.u32(hello.incarnation);
         self.u64(hello.digest);
         self.u8(hello.replicas);
         self.u8(u8::from(hello.is_member));
@@ -206,48 +206,51 @@ impl<'a> Parts<'a> {
         self.part(hello.callee.as_bytes());
     }
 
-    fn progress(&mut self, gaining: Option<Progress>) {
-        let progress = gaining.unwrap_or_default();
-        self.u8(u8::from(gaining.is_some()));
+    fn progress(&mut self, pending: Option<Progress>) {
+        let progress = pending.unwrap_or_default();
+        self.u8(u8::from(pending.is_some()));
         self.u64(progress.entries);
         self.u16(progress.permille);
     }
 
-    /// The messages by which members agree on the next document.
+    /// The messages by which members agree on the next membership.
     fn agreement(&mut self, body: &'a Body) {
         match body {
-            Body::Propose { number, document } => {
+            Body::Propose { number, membership } => {
                 self.u64(*number);
-                self.u8(u8::from(document.is_some()));
-                if let Some(document) = document {
-                    self.document(document);
+                self.u8(u8::from(membership.is_some()));
+                if let Some(membership) = membership {
+                    self.membership(membership);
                 }
             }
             Body::Voted { is_yes, before } => {
                 self.u8(u8::from(*is_yes));
                 self.u8(u8::from(before.is_some()));
-                if let Some(Ballot { number, document }) = before {
+                if let Some(Ballot { number, membership }) = before {
                     self.u64(*number);
-                    self.document(document);
+                    self.membership(membership);
                 }
             }
             _ => {}
         }
     }
 
-    fn document(&mut self, document: &'a Document) {
-        self.u64(document.epoch);
-        self.u8(document.replicas);
-        self.u32(u32::try_from(document.members.len()).unwrap_or(u32::MAX));
-        for member in &document.members {
+    fn membership(&mut self, membership: &'a Membership) {
+        self.u64(membership.epoch);
+        self.u8(membership.replicas);
+        self.u32(u32::try_from(membership.members.len()).unwrap_or(u32::MAX));
+        for member in &membership.members {
             self.member(member);
         }
-        match &document.change {
+        match &membership.change {
             None => self.u8(0),
-            Some(Change::Joining { member, boot }) => {
+            Some(Change::Joining {
+                member,
+                incarnation,
+            }) => {
                 self.u8(1);
                 self.member(member);
-                self.u32(*boot);
+                self.u32(*incarnation);
             }
             Some(Change::Leaving(id)) => {
                 self.u8(2);
@@ -319,7 +322,7 @@ impl<'a> Parts<'a> {
     fn read_reply(&mut self, reply: &'a ReadReply) {
         match reply {
             ReadReply::Loading => self.u8(0),
-            ReadReply::Gaining => self.u8(3),
+            ReadReply::Pending => self.u8(3),
             ReadReply::Overtaken { current } => {
                 self.u8(4);
                 self.version(*current);

@@ -6,13 +6,13 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::super::agenda::Agenda;
+use super::super::event_queue::EventQueue;
 use super::{Growth, Noticed, PATIENCE, Scale, ScaleError};
-use crate::chance::Chance;
 use crate::replication::{
     Action, Config, Event as Notice, Link, Member, Message, Node, NodeState, Now, Role,
 };
 use crate::ring::{MAX_NODES, NodeIndex};
+use crate::rng::Rng;
 use crate::store;
 use crate::time::{Duration, Instant, Timestamp};
 
@@ -57,8 +57,8 @@ pub(super) struct Swarm {
     /// twice.
     open: Vec<bool>,
     unplugged: Option<Number>,
-    agenda: Agenda<Event>,
-    chance: Chance,
+    event_queue: EventQueue<Event>,
+    rng: Rng,
     now: Instant,
     events: u64,
     sent: Traffic,
@@ -110,8 +110,8 @@ impl Swarm {
             wake_at: vec![None; processes],
             open: vec![false; processes * scale.members],
             unplugged: None,
-            agenda: Agenda::default(),
-            chance: Chance::new(scale.seed),
+            event_queue: EventQueue::default(),
+            rng: Rng::new(scale.seed),
             now: Instant::ZERO,
             events: 0,
             sent: Traffic::default(),
@@ -121,7 +121,7 @@ impl Swarm {
             ejected: BTreeMap::new(),
         };
         for process in 0..processes {
-            let after = swarm.chance.duration_below(STARTS);
+            let after = swarm.rng.duration_below(STARTS);
             swarm.schedule(after, Event::Start { process });
         }
         Ok(swarm)
@@ -137,10 +137,10 @@ impl Swarm {
             replicas: self.replicas,
             ..Config::new(self.list.clone(), role)
         };
-        let (boot, seed) = (self.chance.next_u64() as u32, self.chance.next_u64());
+        let (incarnation, seed) = (self.rng.next_u64() as u32, self.rng.next_u64());
         let sibling = self.nodes.iter().flatten().next();
         let entries = store::Config::default();
-        let node = Node::beside(sibling, config, boot, seed, entries, at(self.now));
+        let node = Node::beside(sibling, config, incarnation, seed, entries, at(self.now));
         if let Some(place) = self.nodes.get_mut(number) {
             // Only a wrong scale is refused, and that was looked at before.
             *place = node.ok();
@@ -260,7 +260,7 @@ impl Swarm {
 
     pub(super) fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some((at, event)) = self.agenda.pop_until(end) {
+        while let Some((at, event)) = self.event_queue.pop_until(end) {
             self.now = at;
             self.events += 1;
             self.handle(event);
@@ -367,7 +367,7 @@ impl Swarm {
             self.sent.messages += 1;
             self.sent.bytes += bytes.len() as u64;
         }
-        let after = LATENCY + self.chance.duration_below(JITTER);
+        let after = LATENCY + self.rng.duration_below(JITTER);
         self.schedule(
             after,
             Event::Deliver {
@@ -398,7 +398,7 @@ impl Swarm {
     }
 
     fn notify_closed(&mut self, process: Number, link: Link) {
-        let after = self.chance.duration_below(RESET);
+        let after = self.rng.duration_below(RESET);
         self.schedule(after, Event::Closed { process, link });
     }
 
@@ -433,7 +433,7 @@ impl Swarm {
     }
 
     fn schedule(&mut self, after: Duration, event: Event) {
-        self.agenda.add(self.now + after, event);
+        self.event_queue.add(self.now + after, event);
     }
 
     /// The number of the connection that `from` opens to the member `to`.

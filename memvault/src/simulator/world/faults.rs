@@ -9,7 +9,7 @@ use super::super::process::{Process, member_id, member_number, process_name};
 use super::World;
 use super::links::RESET_MAX;
 use super::load::AFTERMATH;
-use crate::replication::{Change, Document, Levels, Member, Node, NodeState, Request};
+use crate::replication::{Change, Levels, Member, Membership, Node, NodeState, Request};
 use crate::slot::slot_of;
 use crate::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ impl World<'_> {
     /// Schedules the next fault, if it comes before the end.
     pub(super) fn schedule_fault(&mut self, mean: Option<Duration>, event: Event) {
         let Some(mean) = mean else { return };
-        let after = mean / 4 + self.chance.duration_below(mean * 3 / 2);
+        let after = mean / 4 + self.rng.duration_below(mean * 3 / 2);
         if self.now + after < self.end_of_faults() {
             self.schedule(after, event);
         }
@@ -70,15 +70,15 @@ impl World<'_> {
 
     /// A member of the cluster, drawn by lot.
     fn any_member(&mut self) -> usize {
-        self.chance.below(self.scenario.nodes as u64) as usize
+        self.rng.below(self.scenario.nodes as u64) as usize
     }
 
     fn any_process(&mut self) -> usize {
-        self.chance.below(self.processes.len() as u64) as usize
+        self.rng.below(self.processes.len() as u64) as usize
     }
 
     pub(super) fn draw_skew(&mut self, number: usize) {
-        let offset = self.chance.duration_below(self.scenario.faults.skew * 2);
+        let offset = self.rng.duration_below(self.scenario.faults.skew * 2);
         if let Some(process) = self.processes.get_mut(number) {
             process.wall_offset = offset;
         }
@@ -86,7 +86,7 @@ impl World<'_> {
 
     pub(super) fn crash(&mut self) {
         self.schedule_fault(self.scenario.faults.crash_every, Event::Crash);
-        let victim = self.chance.below(self.scenario.nodes as u64) as usize;
+        let victim = self.rng.below(self.scenario.nodes as u64) as usize;
         self.crash_member(victim);
     }
 
@@ -95,7 +95,7 @@ impl World<'_> {
         let is_due = self.now < self.end_of_faults();
         if !is_due
             || !self
-                .chance
+                .rng
                 .one_in_thousand(self.scenario.faults.crash_after_write)
         {
             return;
@@ -134,27 +134,25 @@ impl World<'_> {
         process.excused_until = Instant::ZERO + Duration::MAX;
         self.report.crashes += 1;
         self.note_about(victim, "crashes");
-        let is_silent = self
-            .chance
-            .one_in_thousand(self.scenario.faults.silent_crash);
+        let is_silent = self.rng.one_in_thousand(self.scenario.faults.silent_crash);
         let longest = if is_silent { SILENCE_MAX } else { RESET_MAX };
         for (id, connection) in self.network.close_all_of(victim) {
             self.notify_closed(connection.peer_of(victim), id, longest);
         }
         self.fail_questions_to(victim);
-        let quick = self.chance.one_in_thousand(500);
+        let quick = self.rng.one_in_thousand(500);
         let longest = if quick {
             Duration::from_millis(3)
         } else {
             self.scenario.faults.restart_max
         };
-        let after = self.chance.duration_below(longest);
+        let after = self.rng.duration_below(longest);
         self.schedule(after, Event::Restart { process: victim });
     }
 
     /// Whether every member serves, and the process that joins is the one that began to.
     fn all_serve(&self) -> bool {
-        let Some(document) = self.latest_document() else {
+        let Some(membership) = self.latest_membership() else {
             return false;
         };
         let process = |id: &str| member_number(id).and_then(|number| self.processes.get(number));
@@ -162,45 +160,49 @@ impl World<'_> {
             let node = process.node.as_ref();
             node.is_some_and(|node| node.state() == NodeState::Serving)
         };
-        let joins = match &document.change {
-            Some(Change::Joining { member, boot }) => process(&member.id)
-                .is_some_and(|process| process.node.is_some() && process.boot == *boot),
+        let joins = match &membership.change {
+            Some(Change::Joining {
+                member,
+                incarnation,
+            }) => process(&member.id).is_some_and(|process| {
+                process.node.is_some() && process.incarnation == *incarnation
+            }),
             _ => true,
         };
-        let mut members = document.members.iter();
+        let mut members = membership.members.iter();
         joins && members.all(|member| process(&member.id).is_some_and(serves))
     }
 
     /// The member list of the latest epoch that anyone alive goes by.
-    pub(super) fn latest_document(&self) -> Option<&Document> {
+    pub(super) fn latest_membership(&self) -> Option<&Membership> {
         let nodes = self
             .processes
             .iter()
             .filter_map(|process| process.node.as_ref());
         nodes
-            .map(Node::document)
-            .max_by_key(|document| document.epoch)
+            .map(Node::membership)
+            .max_by_key(|membership| membership.epoch)
     }
 
     /// An operator gives a random member a command, sensible or not.
     pub(super) fn change_members(&mut self) {
         self.schedule_fault(self.scenario.faults.change_every, Event::ChangeMembers);
-        let Some(document) = self.latest_document().cloned() else {
+        let Some(membership) = self.latest_membership().cloned() else {
             return;
         };
-        let number = self.chance.below(self.scenario.nodes as u64) as usize;
-        let asked = self.chance.below(self.scenario.nodes as u64) as usize;
+        let number = self.rng.below(self.scenario.nodes as u64) as usize;
+        let asked = self.rng.below(self.scenario.nodes as u64) as usize;
         let id = member_id(number);
-        let request = if !document.has_member(&id) {
+        let request = if !membership.has_member(&id) {
             Request::AddMember(Member::new(id))
-        } else if document.members.len() > FEWEST_MEMBERS {
+        } else if membership.members.len() > FEWEST_MEMBERS {
             Request::RemoveMember(id)
         } else {
             return;
         };
-        let boot = self.boot_of(asked);
-        // Nobody waits for the outcome: whether it came about shows in the document.
-        self.input(asked, boot, |node, now| {
+        let incarnation = self.incarnation_of(asked);
+        // Nobody waits for the outcome: whether it came about shows in the membership.
+        self.input(asked, incarnation, |node, now| {
             node.handle_request(now, u64::MAX, request, Levels::default());
         });
     }
@@ -208,7 +210,7 @@ impl World<'_> {
     pub(super) fn pause(&mut self) {
         self.schedule_fault(self.scenario.faults.pause_every, Event::Pause);
         let victim = self.any_process();
-        let lasts = self.chance.duration_below(self.scenario.faults.pause_max);
+        let lasts = self.rng.duration_below(self.scenario.faults.pause_max);
         let until = (self.now + lasts).min(self.end_of_faults());
         if let Some(process) = self.processes.get_mut(victim) {
             process.paused_until = process.paused_until.max(until);
@@ -223,9 +225,7 @@ impl World<'_> {
 
     pub(super) fn partition(&mut self) {
         self.report.partitions += 1;
-        let (side, one_way) = self
-            .network
-            .partition(self.scenario.nodes, &mut self.chance);
+        let (side, one_way) = self.network.partition(self.scenario.nodes, &mut self.rng);
         let names: Vec<String> = (0..)
             .zip(side)
             .filter(|(_, is_in)| *is_in)
@@ -237,9 +237,7 @@ impl World<'_> {
             ""
         };
         self.note(&format!("partition of {names:?}{how}"));
-        let heal = self
-            .chance
-            .duration_below(self.scenario.faults.partition_max);
+        let heal = self.rng.duration_below(self.scenario.faults.partition_max);
         self.schedule(heal, Event::Heal);
         self.schedule_fault(self.scenario.faults.partition_every, Event::Partition);
     }
@@ -257,8 +255,8 @@ impl World<'_> {
         for other in (0..self.processes.len()).filter(|other| *other != victim) {
             for (from, to) in [(victim, other), (other, victim)] {
                 let (stop, mend) = (
-                    self.chance.duration_below(SWIZZLE),
-                    SWIZZLE + self.chance.duration_below(SWIZZLE),
+                    self.rng.duration_below(SWIZZLE),
+                    SWIZZLE + self.rng.duration_below(SWIZZLE),
                 );
                 for (after, is_cut) in [(stop, true), (mend, false)] {
                     self.schedule(after, Event::Cut { from, to, is_cut });
@@ -270,7 +268,7 @@ impl World<'_> {
     pub(super) fn slow(&mut self) {
         self.schedule_fault(self.scenario.faults.slow_every, Event::Slow);
         let victim = self.any_member();
-        let lasts = self.chance.duration_below(SLOW_MAX);
+        let lasts = self.rng.duration_below(SLOW_MAX);
         if let Some(process) = self.processes.get_mut(victim) {
             process.slow_until = self.now + lasts;
         }
@@ -280,9 +278,9 @@ impl World<'_> {
     pub(super) fn suspect(&mut self) {
         self.schedule_fault(self.scenario.faults.suspect_every, Event::Suspect);
         let (process, member) = (self.any_process(), self.any_member());
-        let boot = self.boot_of(process);
+        let incarnation = self.incarnation_of(process);
         let member = self.index(process, member);
-        self.input(process, boot, |node, now| node.suspect(now, member));
+        self.input(process, incarnation, |node, now| node.suspect(now, member));
     }
 
     pub(super) fn drift(&mut self) {
@@ -296,8 +294,8 @@ impl World<'_> {
     pub(super) fn jump(&mut self) {
         self.schedule_fault(self.scenario.faults.jump_every, Event::Jump);
         let victim = self.any_process();
-        let far = i64::try_from(self.chance.below(JUMP_MAX_MS)).unwrap_or(0);
-        let jump = if self.chance.one_in_thousand(500) {
+        let far = i64::try_from(self.rng.below(JUMP_MAX_MS)).unwrap_or(0);
+        let jump = if self.rng.one_in_thousand(500) {
             far
         } else {
             -far
@@ -307,7 +305,7 @@ impl World<'_> {
             self.report.jumps += 1;
         }
         self.note_about(victim, &format!("has a clock that jumps by {jump} ms"));
-        let after = self.chance.duration_below(JUMP_LASTS);
+        let after = self.rng.duration_below(JUMP_LASTS);
         self.schedule(after, Event::JumpBack { process: victim });
     }
 

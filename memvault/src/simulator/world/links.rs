@@ -2,8 +2,8 @@
 
 use alloc::format;
 
-use super::super::audit::{key_of, version_of};
 use super::super::event::Event;
+use super::super::invariants::{key_of, version_of};
 use super::super::violation::Promise;
 use super::World;
 use crate::replication::{Body, Link, Message, NodeState, OfferReply, ReadReply, WriteReply};
@@ -20,7 +20,7 @@ const LAST_ARRIVALS: Duration = Duration::from_millis(100);
 
 impl World<'_> {
     pub(super) fn connect(&mut self, from: usize, to: usize) {
-        let boot = self.boot_of(from);
+        let incarnation = self.incarnation_of(from);
         let is_dead = self
             .processes
             .get(to)
@@ -28,32 +28,53 @@ impl World<'_> {
         if self.network.is_cut(from, to) || self.network.is_cut(to, from) {
             self.schedule(
                 Duration::from_millis(500),
-                Event::Refused { from, to, boot },
+                Event::Refused {
+                    from,
+                    to,
+                    incarnation,
+                },
             );
         } else if is_dead {
             self.schedule(
                 Duration::from_micros(300),
-                Event::Refused { from, to, boot },
+                Event::Refused {
+                    from,
+                    to,
+                    incarnation,
+                },
             );
         } else {
             self.schedule(
                 Duration::from_micros(300),
-                Event::Connected { from, to, boot },
+                Event::Connected {
+                    from,
+                    to,
+                    incarnation,
+                },
             );
         }
     }
 
-    pub(super) fn establish(&mut self, from: usize, to: usize, boot: u32) {
+    pub(super) fn establish(&mut self, from: usize, to: usize, incarnation: u32) {
         let is_alive = self
             .processes
             .get(to)
             .is_some_and(|process| process.node.is_some());
-        if !is_alive || self.boot_of(from) != boot {
-            return self.schedule(Duration::ZERO, Event::Refused { from, to, boot });
+        if !is_alive || self.incarnation_of(from) != incarnation {
+            return self.schedule(
+                Duration::ZERO,
+                Event::Refused {
+                    from,
+                    to,
+                    incarnation,
+                },
+            );
         }
         self.network.connect(from, to);
         let peer = self.index(from, to);
-        self.input(from, boot, |node, now| node.handle_connected(now, peer));
+        self.input(from, incarnation, |node, now| {
+            node.handle_connected(now, peer)
+        });
     }
 
     /// The number that a process gives to a member, for as long as it lives.
@@ -98,9 +119,7 @@ impl World<'_> {
             .is_some_and(|process| process.slow_until > self.now);
         let slowness = if is_slow { SLOWNESS } else { 1 };
         let mut message = Some(message);
-        let [first, second] = self
-            .network
-            .deliveries(from, to, slowness, &mut self.chance);
+        let [first, second] = self.network.deliveries(from, to, slowness, &mut self.rng);
         for (after, is_last) in [(first, second.is_none()), (second, true)] {
             let Some(after) = after else { continue };
             let copy = if is_last {
@@ -146,7 +165,7 @@ impl World<'_> {
         let paused_until = self.paused_until(to);
         if paused_until > self.now {
             let after =
-                paused_until - self.now + self.chance.duration_below(Duration::from_micros(200));
+                paused_until - self.now + self.rng.duration_below(Duration::from_micros(200));
             return self.schedule(
                 after,
                 Event::Deliver {
@@ -165,8 +184,8 @@ impl World<'_> {
         self.trace_message(from, to, &message);
         let key = key_of(&message.body);
         let version = version_of(&message.body);
-        let boot = self.boot_of(to);
-        self.input_about(key, to, boot, |node, now| {
+        let incarnation = self.incarnation_of(to);
+        self.input_about(key, to, incarnation, |node, now| {
             node.handle_message(now, link, message);
         });
         let has_refused = |version: &Version| {
@@ -174,7 +193,7 @@ impl World<'_> {
             node.is_some_and(|node| node.has_refused(*version))
         };
         if let Some(version) = version.filter(has_refused) {
-            self.audit.refuses(to, version);
+            self.invariants.refuses(to, version);
         }
     }
 
@@ -212,7 +231,7 @@ impl World<'_> {
     }
 
     pub(super) fn notify_closed(&mut self, process: usize, connection: u64, longest: Duration) {
-        let after = Duration::from_micros(200) + self.chance.duration_below(longest);
+        let after = Duration::from_micros(200) + self.rng.duration_below(longest);
         self.close_later(process, connection, after);
     }
 
@@ -231,13 +250,13 @@ impl World<'_> {
         };
         let paused_until = self.paused_until(number);
         if paused_until > self.now {
-            let after = paused_until - self.now + self.chance.duration_below(RESET_MAX);
+            let after = paused_until - self.now + self.rng.duration_below(RESET_MAX);
             return self.close_later(number, id, after);
         }
         self.network.forget(id);
-        let boot = self.boot_of(number);
+        let incarnation = self.incarnation_of(number);
         let peer = self.index(number, connection.to);
-        self.input(number, boot, |node, now| {
+        self.input(number, incarnation, |node, now| {
             if connection.from == number {
                 node.handle_disconnected(now, peer);
             } else {

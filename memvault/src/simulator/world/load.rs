@@ -1,4 +1,5 @@
-//! What must hold under load: nobody is taken for silent without a fault, requests are answered, bystanders do not wait.
+//! What must hold under load: nobody is taken for silent without a fault, requests are answered, bystanders do not
+//! wait.
 
 use alloc::format;
 
@@ -85,7 +86,7 @@ impl World<'_> {
             if self.promises.responsive {
                 let mut violation = self.violation(Promise::Responsiveness, None, what);
                 violation.at = at;
-                self.audit.violations.push(violation);
+                self.invariants.violations.push(violation);
             }
         }
         self.count_repetitions();

@@ -4,8 +4,8 @@ mod faults;
 mod links;
 mod load;
 mod pipes;
+mod tracing;
 mod verdict;
-mod witness;
 
 use alloc::format;
 use alloc::string::String;
@@ -14,9 +14,9 @@ use core::hash::Hasher;
 
 pub(super) use load::is_explained;
 
-use super::agenda::Agenda;
-use super::audit::Audit;
 use super::event::Event;
+use super::event_queue::EventQueue;
+use super::invariants::Invariants;
 use super::loads::Loads;
 use super::network::Network;
 use super::process::{Process, config, sibling};
@@ -29,16 +29,16 @@ use super::updates::Updates;
 use super::violation::Promise;
 use super::workload::Workload;
 use super::{CALM, TRACE_LINES};
-use crate::chance::Chance;
 use crate::replication::{Action, Event as NodeEvent, Link, Node, Now};
+use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) promises: Promises,
-    pub(super) chance: Chance,
+    pub(super) rng: Rng,
     pub(super) now: Instant,
-    agenda: Agenda<Event>,
+    event_queue: EventQueue<Event>,
     network: Network,
     pub(super) processes: Vec<Process>,
     pub(super) workload: Workload,
@@ -46,7 +46,7 @@ pub(super) struct World<'a> {
     pub(super) loads: Loads,
     pub(super) traffic: Traffic,
     pub(super) report: Report,
-    pub(super) audit: Audit,
+    pub(super) invariants: Invariants,
     trace: Option<Trace>,
     fingerprint: xxhash_rust::xxh3::Xxh3,
     /// Takes no part; those who start share its ring.
@@ -86,9 +86,9 @@ impl<'a> World<'a> {
         let mut world = Self {
             scenario,
             promises,
-            chance: Chance::new(scenario.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+            rng: Rng::new(scenario.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             now: Instant::ZERO,
-            agenda: Agenda::default(),
+            event_queue: EventQueue::default(),
             network: Network::new(total, scenario),
             processes: (0..total).map(|_| Process::new()).collect(),
             workload: Workload::default(),
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
             loads: Loads::default(),
             traffic: Traffic::new(scenario.seed, scenario.load.as_ref()),
             report: Report::default(),
-            audit: Audit::new(scenario, &config(scenario, 0)),
+            invariants: Invariants::new(scenario, &config(scenario, 0)),
             trace,
             fingerprint: xxhash_rust::xxh3::Xxh3::new(),
             sibling: sibling(scenario),
@@ -117,7 +117,7 @@ impl<'a> World<'a> {
         let end = self.end_of_faults() + CALM + config(self.scenario, 0).op_deadline;
         let simulated = (end - Instant::ZERO).as_secs();
         let most = STORM * self.processes.len() as u64 * (simulated + 1);
-        while let Some((at, event)) = self.agenda.pop() {
+        while let Some((at, event)) = self.event_queue.pop() {
             if at > end {
                 break;
             }
@@ -133,7 +133,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn schedule(&mut self, after: Duration, event: Event) {
-        self.agenda.add(self.now + after, event);
+        self.event_queue.add(self.now + after, event);
     }
 
     /// Starts a process for the first time: at once, or within the time that the members take.
@@ -142,17 +142,24 @@ impl<'a> World<'a> {
         if within.is_zero() || process >= self.scenario.nodes {
             return self.start(process);
         }
-        let after = self.chance.duration_below(within);
+        let after = self.rng.duration_below(within);
         self.schedule(after, Event::Restart { process });
     }
 
     fn start(&mut self, number: usize) {
-        let (boot, seed) = (self.chance.next_u64() as u32, self.chance.next_u64());
+        let (incarnation, seed) = (self.rng.next_u64() as u32, self.rng.next_u64());
         let (scenario, now) = (self.scenario, self.now);
         if let Some(process) = self.processes.get_mut(number) {
-            process.start(scenario, number, boot, seed, now, self.sibling.as_ref());
+            process.start(
+                scenario,
+                number,
+                incarnation,
+                seed,
+                now,
+                self.sibling.as_ref(),
+            );
         }
-        self.audit.restarted(number);
+        self.invariants.restarted(number);
         self.wake(number);
     }
 
@@ -165,20 +172,17 @@ impl<'a> World<'a> {
                 sent,
                 message,
             } => self.deliver(connection, to_member, sent, message),
-            Event::Connected { from, to, boot } => self.establish(from, to, boot),
-            Event::Refused { from, to, boot } => {
-                let peer = self.index(from, to);
-                self.input(from, boot, |node, now| node.handle_disconnected(now, peer));
+            Event::Connected { .. } | Event::Refused { .. } | Event::Closed { .. } => {
+                self.handle_link(event);
             }
-            Event::Closed {
+            Event::Wake {
                 process,
-                connection,
-            } => self.learn_of_close(process, connection),
-            Event::Wake { process, boot } => self.wake_up(process, boot),
+                incarnation,
+            } => self.wake_up(process, incarnation),
             Event::Ask { client } => self.ask(client),
-            Event::Request { question, boot } => {
+            Event::Request { question, .. } => {
                 let process = self.coordinator_of(question);
-                self.queue(process, Event::Request { question, boot });
+                self.queue(process, event);
             }
             Event::Post {
                 connection,
@@ -195,7 +199,10 @@ impl<'a> World<'a> {
                 to_member,
                 bytes,
             } => self.arrive(connection, to_member, bytes),
-            Event::Free { process, boot } => self.free(process, boot),
+            Event::Free {
+                process,
+                incarnation,
+            } => self.free(process, incarnation),
             Event::Phase { number } => self.begin_phase(number),
             Event::Arrival { phase } => self.arrival(phase),
             Event::Database { visit } => self.database(visit),
@@ -207,10 +214,39 @@ impl<'a> World<'a> {
         }
     }
 
+    /// A connection comes about, does not, or ends.
+    fn handle_link(&mut self, event: Event) {
+        match event {
+            Event::Connected {
+                from,
+                to,
+                incarnation,
+            } => self.establish(from, to, incarnation),
+            Event::Refused {
+                from,
+                to,
+                incarnation,
+            } => {
+                let peer = self.index(from, to);
+                self.input(from, incarnation, |node, now| {
+                    node.handle_disconnected(now, peer)
+                });
+            }
+            Event::Closed {
+                process,
+                connection,
+            } => self.learn_of_close(process, connection),
+            _ => {}
+        }
+    }
+
     /// A process takes an input for which it may have had to wait.
     fn take(&mut self, input: Event) {
         match input {
-            Event::Request { question, boot } => self.request(question, boot),
+            Event::Request {
+                question,
+                incarnation,
+            } => self.request(question, incarnation),
             Event::Read {
                 connection,
                 to_member,
@@ -218,10 +254,12 @@ impl<'a> World<'a> {
             } => self.read(connection, to_member, &bytes),
             Event::Sent {
                 process,
-                boot,
+                incarnation,
                 link,
                 id,
-            } => self.input(process, boot, |node, now| node.handle_sent(now, link, id)),
+            } => self.input(process, incarnation, |node, now| {
+                node.handle_sent(now, link, id)
+            }),
             _ => {}
         }
     }
@@ -254,8 +292,13 @@ impl<'a> World<'a> {
     }
 
     /// Gives a process an input, if it is still the same one, and does what it asks.
-    pub(super) fn input(&mut self, number: usize, boot: u32, input: impl FnOnce(&mut Node, Now)) {
-        self.input_about(None, number, boot, input);
+    pub(super) fn input(
+        &mut self,
+        number: usize,
+        incarnation: u32,
+        input: impl FnOnce(&mut Node, Now),
+    ) {
+        self.input_about(None, number, incarnation, input);
     }
 
     /// As [`input`](Self::input), where the input is about one key alone.
@@ -263,14 +306,14 @@ impl<'a> World<'a> {
         &mut self,
         key: Option<usize>,
         number: usize,
-        boot: u32,
+        incarnation: u32,
         input: impl FnOnce(&mut Node, Now),
     ) {
         let instant = self.now;
         let Some(process) = self
             .processes
             .get_mut(number)
-            .filter(|process| process.boot == boot)
+            .filter(|process| process.incarnation == incarnation)
         else {
             return;
         };
@@ -279,7 +322,7 @@ impl<'a> World<'a> {
             return;
         };
         input(node, now);
-        self.audit.check(instant, number, node, key);
+        self.invariants.check(instant, number, node, key);
         process.follow();
         while let Some(action) = self.poll_action(number) {
             self.act(number, action);
@@ -315,8 +358,10 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(super) fn boot_of(&self, number: usize) -> u32 {
-        self.processes.get(number).map_or(0, |process| process.boot)
+    pub(super) fn incarnation_of(&self, number: usize) -> u32 {
+        self.processes
+            .get(number)
+            .map_or(0, |process| process.incarnation)
     }
 
     /// Makes sure that a process is woken when its node wants it.
@@ -332,12 +377,12 @@ impl<'a> World<'a> {
         let at = node.poll_timeout().max(now);
         if process.wake_at.is_none_or(|wake_at| at < wake_at) {
             process.wake_at = Some(at);
-            let boot = process.boot;
+            let incarnation = process.incarnation;
             self.schedule(
                 at - now,
                 Event::Wake {
                     process: number,
-                    boot,
+                    incarnation,
                 },
             );
         }
@@ -351,12 +396,12 @@ impl<'a> World<'a> {
         self.wake(number);
     }
 
-    fn wake_up(&mut self, number: usize, boot: u32) {
+    fn wake_up(&mut self, number: usize, incarnation: u32) {
         let now = self.now;
         let Some(process) = self
             .processes
             .get_mut(number)
-            .filter(|process| process.boot == boot)
+            .filter(|process| process.incarnation == incarnation)
         else {
             return;
         };
@@ -371,14 +416,14 @@ impl<'a> World<'a> {
                 after,
                 Event::Wake {
                     process: number,
-                    boot,
+                    incarnation,
                 },
             );
         }
         if !self.is_timers_turn(number) {
             return;
         }
-        self.input(number, boot, |node, now| node.handle_timeout(now));
+        self.input(number, incarnation, |node, now| node.handle_timeout(now));
         if self.costs().is_some() {
             self.work_off(number);
         }

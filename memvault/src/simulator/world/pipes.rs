@@ -42,8 +42,8 @@ impl World<'_> {
     }
 
     /// A process has done what it was busy with.
-    pub(super) fn free(&mut self, process: usize, boot: u32) {
-        if self.boot_of(process) == boot && self.node(process).is_some() {
+    pub(super) fn free(&mut self, process: usize, incarnation: u32) {
+        if self.incarnation_of(process) == incarnation && self.node(process).is_some() {
             if let Some(server) = self.server(process) {
                 server.is_busy = false;
             }
@@ -60,10 +60,10 @@ impl World<'_> {
         let Some(next) = self.server(number).map(|server| server.next()) else {
             return;
         };
-        let boot = self.boot_of(number);
+        let incarnation = self.incarnation_of(number);
         match next {
             Next::Input(input) => self.take(input),
-            Next::Timers => self.input(number, boot, |node, now| node.handle_timeout(now)),
+            Next::Timers => self.input(number, incarnation, |node, now| node.handle_timeout(now)),
             Next::Nothing => return,
         }
         self.work_off(number);
@@ -79,12 +79,18 @@ impl World<'_> {
     }
 
     fn busy_until(&mut self, number: usize, until: Instant) {
-        let boot = self.boot_of(number);
+        let incarnation = self.incarnation_of(number);
         if let Some(server) = self.server(number) {
             server.is_busy = true;
         }
         let process = number;
-        self.schedule(until - self.now, Event::Free { process, boot });
+        self.schedule(
+            until - self.now,
+            Event::Free {
+                process,
+                incarnation,
+            },
+        );
     }
 
     fn slowness_of(&self, number: usize) -> u32 {
@@ -183,11 +189,11 @@ impl World<'_> {
                 bytes,
             },
         );
-        let boot = self.boot_of(from);
+        let incarnation = self.incarnation_of(from);
         for id in sent {
             let sent = Event::Sent {
                 process: from,
-                boot,
+                incarnation,
                 link,
                 id,
             };
@@ -230,8 +236,8 @@ impl World<'_> {
         if !is_open(self) {
             return;
         }
-        let boot = self.boot_of(to);
-        self.input(to, boot, |node, now| {
+        let incarnation = self.incarnation_of(to);
+        self.input(to, incarnation, |node, now| {
             node.handle_heard(now, link);
             if is_in_pieces {
                 node.handle_piece(now, link);

@@ -38,7 +38,7 @@ impl World<'_> {
             }
         }
         self.judge_history();
-        let epochs = self.nodes().map(|node| node.document().epoch);
+        let epochs = self.nodes().map(|node| node.membership().epoch);
         self.report.changes = epochs.max().unwrap_or(1).saturating_sub(1) / 2;
         self.report.simulated_ms = self.now.as_micros() / 1000;
         self.report.fingerprint = self.fingerprint();
@@ -49,7 +49,7 @@ impl World<'_> {
     fn judge_history(&mut self) {
         let records = &self.workload.records;
         let violations = &mut self.report.violations;
-        violations.append(&mut self.audit.violations);
+        violations.append(&mut self.invariants.violations);
         if self.promises.linearizable {
             violations.append(&mut history::check_hits(records));
         }
@@ -123,7 +123,7 @@ impl World<'_> {
             Some(held) => *held == best,
             None => *floor >= best,
         };
-        if votes.iter().all(agrees) || self.audit.was_refused(&replicas, best) {
+        if votes.iter().all(agrees) || self.invariants.was_refused(&replicas, best) {
             return None;
         }
         let votes: Vec<String> = replicas
@@ -138,7 +138,7 @@ impl World<'_> {
     pub(in super::super) fn replicas_of(&self, key: &[u8]) -> Vec<usize> {
         let processes = (0..self.processes.len()).filter_map(|number| {
             let node = self.node(number)?;
-            Some((node.document().epoch, number, node))
+            Some((node.membership().epoch, number, node))
         });
         let Some((_, number, node)) = processes.max_by_key(|(epoch, ..)| *epoch) else {
             return Vec::new();
@@ -148,8 +148,8 @@ impl World<'_> {
     }
 
     fn is_member(&self, number: usize) -> bool {
-        self.latest_document()
-            .is_some_and(|document| document.has_member(&member_id(number)))
+        self.latest_membership()
+            .is_some_and(|membership| membership.has_member(&member_id(number)))
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {

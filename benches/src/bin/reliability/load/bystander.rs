@@ -105,7 +105,7 @@ fn watch(port: u16, stopped: &AtomicBool) -> Seen {
             if !why.starts_with('-') {
                 seen.closed += 1;
                 wire = None;
-                // Whoever refuses connections is asked anew a little later.
+                // Anyone who refuses connections is asked anew a little later.
                 std::thread::sleep(PERIOD);
             }
             seen.why.get_or_insert(why);

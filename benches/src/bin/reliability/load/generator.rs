@@ -181,7 +181,7 @@ async fn direct(part: &Shared, slots: &[Slot], phases: &[Phase]) -> Vec<Outcome>
             // Another connection is the first to take each time.
             first += 1;
             for number in 0..slots.len() {
-                pump(part, &slots[(first + number) % slots.len()]);
+                driver(part, &slots[(first + number) % slots.len()]);
             }
             Timer::after(TICK).await;
         }
@@ -222,7 +222,7 @@ impl Part {
 }
 
 /// Fills the window of a connection, and sends.
-fn pump(part: &Shared, slot: &Slot) {
+fn driver(part: &Shared, slot: &Slot) {
     let (part, slot) = (&mut *part.borrow_mut(), &mut *slot.borrow_mut());
     let Some(stream) = &slot.stream else { return };
     while slot.waiting.len() < part.window {
@@ -236,7 +236,7 @@ fn pump(part: &Shared, slot: &Slot) {
         }
     }
     if !slot.output.is_empty() {
-        // Whatever is wrong with it, whoever reads from it finds out.
+        // Whatever is wrong with it, the reader finds out.
         if let Ok(written) = stream.get_ref().write(&slot.output) {
             slot.output.drain(..written);
         }
@@ -300,6 +300,6 @@ async fn take_answers(part: &Shared, slot: &Slot) -> io::Result<()> {
             begin += scanned.consumed;
         }
         input.drain(..begin);
-        pump(part, slot);
+        driver(part, slot);
     }
 }

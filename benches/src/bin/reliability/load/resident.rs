@@ -122,7 +122,7 @@ fn batches(port: u16, until: Instant, count: usize, add: impl Fn(&mut Vec<u8>) -
     while Instant::now() < until {
         let mut bytes = Vec::new();
         let commands: usize = (0..count).map(|_| add(&mut bytes)).sum();
-        // What fails is seen by whoever looks at the server.
+        // What fails is seen by anyone who looks at the server.
         let _ = with(&mut wire, port, |wire| {
             let sent = wire.stream.write_all(&bytes);
             sent.map_err(|error| error.to_string())?;

@@ -86,7 +86,7 @@ fn plain(wire: &mut Option<Wire>, port: u16, asked: &Asked) -> Result<(), String
         None => Wire::connect(port).map_err(|error| format!("CLOSED: {error}"))?,
     };
     let reply = open.ask_bytes(&asked.bytes);
-    // Whoever was closed, or waited in vain, begins anew.
+    // A client that was closed, or waited in vain, begins anew.
     if reply
         .as_ref()
         .map_or_else(|why| why.starts_with('-'), |_| true)

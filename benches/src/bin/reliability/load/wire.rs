@@ -66,7 +66,7 @@ impl Wire {
     /// Waits for the next reply.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`info_client`](Self::ask).
     pub(super) fn reply(&mut self) -> Result<Reply, String> {
         loop {
             let rest = &self.input[self.begin..];

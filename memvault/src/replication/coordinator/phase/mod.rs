@@ -1,7 +1,7 @@
 //! Where an operation is, and how it gets from there to the next place.
 //!
 //! ```text
-//! Task::Update     turn --> read (promises) --> decide --> write
+//! Task::Update     lock --> read (promises) --> decide --> write
 //! Task::Get, ..    read --> answer       or --> repair --> answer
 //! Task::Set, ..    write
 //! ```
@@ -9,26 +9,26 @@
 //! A phase takes an input and says what follows, a [`Transition`]; it never reaches into another phase. Each is a type
 //! with what it alone needs; what all of them share is the [`Operation`](super::operation::Operation).
 
+pub(super) mod lock;
 pub(super) mod plain;
 pub(super) mod read;
 pub(super) mod repair;
-pub(super) mod turn;
 pub(super) mod write;
 
 use crate::replication::membership::preference::ReplicaSet;
 use crate::replication::request::{Answer, Failure};
+use lock::LockPhase;
 use plain::PlainPhase;
 use read::{Found, ReadPhase};
 use repair::RepairPhase;
-use turn::TurnPhase;
 use write::{Change, WritePhase};
 
 /// Where an operation is.
 pub(super) enum Phase {
     /// Not begun.
     Idle,
-    /// Waiting for the turn to change the key.
-    Turn(TurnPhase),
+    /// Waiting for the lock of the key.
+    Lock(LockPhase),
     Write(WritePhase),
     Read(ReadPhase),
     /// A quorum read that brings replicas up to date before it answers.
@@ -70,7 +70,7 @@ impl Phase {
     pub(super) const fn asked(&self) -> ReplicaSet {
         match self {
             Self::Idle => ReplicaSet::EMPTY,
-            Self::Turn(turn) => turn.asked,
+            Self::Lock(lock) => lock.asked,
             Self::Write(write) => write.asked,
             Self::Read(read) => read.asked,
             Self::Repair(repair) => repair.asked,
@@ -83,12 +83,12 @@ impl Phase {
         match self {
             Self::Read(_) | Self::Repair(_) => true,
             Self::Plain(plain) => plain.is_read(),
-            Self::Idle | Self::Turn(_) | Self::Write(_) => false,
+            Self::Idle | Self::Lock(_) | Self::Write(_) => false,
         }
     }
 
     /// Whether it only waits until others are done.
     pub(super) const fn is_queued(&self) -> bool {
-        matches!(self, Self::Turn(turn) if turn.is_queued)
+        matches!(self, Self::Lock(turn) if turn.is_queued)
     }
 }

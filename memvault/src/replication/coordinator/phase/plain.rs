@@ -3,8 +3,8 @@
 //! A read asks the first replica that can be chosen, and the next one when that is lost or silent. A write
 //! goes to all of them at once, and the first one's answer is the answer; the others only count once those
 //! before them are lost or silent. A write that depends on what is there (`NX`, `XX`, conditions of
-//! `EXPIRE`, `INCR`, `APPEND`) asks the first alone, and is copied to the others once it took effect, so that all of them do
-//! what the first one did.
+//! `EXPIRE`, `INCR`, `APPEND`) asks the first alone, and is copied to the others once it took effect, so that all of
+//! them do what the first one did.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ use crate::version::Version;
 /// A command under way, as far as it has come.
 pub(in crate::replication::coordinator) struct PlainPhase {
     command: PlainCommand,
-    reach: Reach,
+    reach: Fanout,
     /// Who was asked, and has neither answered nor been given up.
     pub(super) asked: ReplicaSet,
     /// Who was silent or not ready: asked again only when nobody else is left.
@@ -39,7 +39,7 @@ pub(in crate::replication::coordinator) struct PlainPhase {
 
 /// Whom a command goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+enum Fanout {
     /// One replica: it is a read.
     One,
     /// One replica; its effect goes to the others.
@@ -65,10 +65,10 @@ impl PlainPhase {
 
     /// Whether it changes nothing.
     pub(super) const fn is_read(&self) -> bool {
-        matches!(self.reach, Reach::One)
+        matches!(self.reach, Fanout::One)
     }
 
-    /// Asks whoever should be asked next.
+    /// Asks the node that is next.
     pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
@@ -80,7 +80,7 @@ impl PlainPhase {
         let replicas = operation.replicas;
         let mut targets = operation.candidates(call.cx, call.now);
         targets.retain(|node| replicas.set_of(*node).and(self.passed).is_empty());
-        if self.reach != Reach::All {
+        if self.reach != Fanout::All {
             targets.truncate(1);
         }
         if targets.is_empty() {
@@ -166,14 +166,14 @@ impl PlainPhase {
         })?;
         match (&operation.task, &answer) {
             (Task::Lease, Answer::Value(None)) => {
-                let tag = Version::ZERO;
-                return Ok(Answer::Leased(Lease { tag }));
+                let version = Version::ZERO;
+                return Ok(Answer::Leased(Lease { version }));
             }
             (Task::Get, Answer::Value(None)) => cx.statistics.misses += 1,
             (Task::Get, Answer::Value(Some(_))) => cx.statistics.hits += 1,
             _ => {}
         }
-        if self.reach == Reach::OneThenAll
+        if self.reach == Fanout::OneThenAll
             && let Some(effect) = effect(&self.command, &answer)
         {
             copy_effect(cx, &operation.replicas, from, &effect);
@@ -231,14 +231,14 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
     }
 }
 
-fn reach(command: &PlainCommand) -> Reach {
+fn reach(command: &PlainCommand) -> Fanout {
     match command {
-        PlainCommand::Get(_) | PlainCommand::Exists(_) | PlainCommand::Expiry(_) => Reach::One,
-        PlainCommand::Update { update, .. } if update.depends_on_present() => Reach::OneThenAll,
+        PlainCommand::Get(_) | PlainCommand::Exists(_) | PlainCommand::Expiry(_) => Fanout::One,
+        PlainCommand::Update { update, .. } if update.depends_on_present() => Fanout::OneThenAll,
         PlainCommand::Update { .. }
         | PlainCommand::Delete(_)
         | PlainCommand::Flush
-        | PlainCommand::Count => Reach::All,
+        | PlainCommand::Count => Fanout::All,
     }
 }
 

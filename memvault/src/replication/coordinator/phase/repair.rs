@@ -61,7 +61,7 @@ impl RepairPhase {
     ) -> Transition {
         let who = operation.replicas.set_of(from);
         match reply {
-            OfferReply::Ack { counted } if counted || operation.replicas.gains(from) => {
+            OfferReply::Ack { counted } if counted || operation.replicas.is_pending(from) => {
                 self.holders = self.holders.or(who);
             }
             OfferReply::Nack {
@@ -89,7 +89,7 @@ impl RepairPhase {
     }
 
     /// Answers once a quorum holds it, or with a miss once too many refused. One that went away has not
-    /// refused: then the read starts over, for whoever is there by then.
+    /// refused: then the read starts over, with the members that are there by then.
     pub(in crate::replication::coordinator) fn evaluate(
         &mut self,
         operation: &Operation,
@@ -102,7 +102,7 @@ impl RepairPhase {
         if replicas.is_quorum(self.holders) || is_fit {
             let found = Found {
                 entry: Some(self.best.clone()),
-                settled: true,
+                is_on_quorum: true,
                 ..Found::default()
             };
             return Transition::Next(Next::Found(found));

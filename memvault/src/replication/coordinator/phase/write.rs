@@ -1,4 +1,4 @@
-//! The coordinator's part of a write: choose the tag, ask the leader, go on with the next replica.
+//! The coordinator's part of a write: choose the version, ask the leader, go on with the next replica.
 
 use super::{Next, Transition};
 use crate::consistency::Level;
@@ -22,17 +22,17 @@ const MAX_UNDECIDED: u32 = 3;
 /// A write, as far as it has come.
 pub(in crate::replication::coordinator) struct WritePhase {
     entry: Entry,
-    /// Whether a read quorum promised to store nothing older than the tag.
+    /// Whether a read quorum promised to store nothing older than the version.
     is_promised: bool,
     /// Whether it changes the value, rather than confirm it.
     pub(in crate::replication::coordinator) is_effect: bool,
     /// What to answer when it is done.
     answer: Answer,
-    /// Whether the present tag was never sent to anyone.
+    /// Whether the present version was never sent to anyone.
     first: bool,
-    /// The first stage at which the present tag was sent.
-    tag_stage: u16,
-    /// Attempts in all, and with the present tag.
+    /// The first stage at which the present version was sent.
+    version_stage: u16,
+    /// Attempts in all, and with the present version.
     pub(in crate::replication::coordinator) attempts: u32,
     undecided: u32,
     /// Whom the present attempt is with.
@@ -58,8 +58,8 @@ struct Need {
 pub(in crate::replication::coordinator) struct Change {
     pub(in crate::replication::coordinator) value: Option<Bytes>,
     pub(in crate::replication::coordinator) expire_at: Option<Timestamp>,
-    /// The tag that a read quorum has promised to wait for, if the write depends on what was read.
-    pub(in crate::replication::coordinator) tag: Option<Version>,
+    /// The version that a read quorum has promised to wait for, if the write depends on what was read.
+    pub(in crate::replication::coordinator) promised: Option<Version>,
     /// Whether it changes the value, rather than confirm it.
     pub(in crate::replication::coordinator) is_effect: bool,
     pub(in crate::replication::coordinator) answer: Answer,
@@ -74,11 +74,11 @@ impl WritePhase {
         let Change {
             value,
             expire_at,
-            tag,
+            promised,
             is_effect,
             answer,
         } = change;
-        let version = tag.unwrap_or_else(|| call.cx.hlc.tick(call.now.wall));
+        let version = promised.unwrap_or_else(|| call.cx.hlc.tick(call.now.wall));
         operation.next_stage();
         Self {
             entry: Entry {
@@ -86,11 +86,11 @@ impl WritePhase {
                 value,
                 expire_at,
             },
-            is_promised: tag.is_some(),
+            is_promised: promised.is_some(),
             is_effect,
             answer,
             first: true,
-            tag_stage: operation.stage,
+            version_stage: operation.stage,
             attempts: 0,
             undecided: 0,
             asked: ReplicaSet::EMPTY,
@@ -112,8 +112,8 @@ impl WritePhase {
             Ok(need) => need,
             Err(failure) => return Transition::fail(failure),
         };
-        if !call.cx.rules.keep(Rule::RetriesKeepTheirTag) {
-            self.retag(operation, call);
+        if !call.cx.rules.keep(Rule::RetriesKeepTheirVersion) {
+            self.rewrite(operation, call);
         }
         if self.undecided >= MAX_UNDECIDED {
             if !operation.is_fill() && self.is_promised {
@@ -122,7 +122,7 @@ impl WritePhase {
             if operation.is_fill() || call.cx.config.on_ambiguous == OnAmbiguous::Error {
                 return Transition::fail(Failure::Indeterminate);
             }
-            self.retag(operation, call);
+            self.rewrite(operation, call);
         }
         let (candidates, replicas) = (operation.candidates(call.cx, call.now), operation.replicas);
         let fresh = |node: &&NodeIndex| replicas.set_of(**node).and(self.avoid).is_empty();
@@ -176,15 +176,15 @@ impl WritePhase {
         })
     }
 
-    /// Starts over under a new tag. Only safe when the old one is stored nowhere, or nobody minds that the
+    /// Starts over under a new version. Only safe when the old one is stored nowhere, or nobody minds that the
     /// write may become visible twice.
-    fn retag(&mut self, operation: &mut Operation, call: &mut Call<'_>) {
+    fn rewrite(&mut self, operation: &mut Operation, call: &mut Call<'_>) {
         self.entry.version = call.cx.hlc.tick(call.now.wall);
         operation.next_stage();
-        self.tag_stage = operation.stage;
+        self.version_stage = operation.stage;
         self.first = true;
         self.undecided = 0;
-        call.cx.statistics.retags += 1;
+        call.cx.statistics.rewrites += 1;
     }
 
     /// The answer to what was asked at `stage`.
@@ -197,8 +197,8 @@ impl WritePhase {
     ) -> Transition {
         let current_stage = operation.stage;
         if let WriteReply::Done { existed } = reply {
-            let of_this_tag =
-                stage.wrapping_sub(self.tag_stage) <= current_stage.wrapping_sub(self.tag_stage);
+            let of_this_tag = stage.wrapping_sub(self.version_stage)
+                <= current_stage.wrapping_sub(self.version_stage);
             return if of_this_tag {
                 self.finish(operation, call.cx, existed)
             } else {
@@ -233,7 +233,7 @@ impl WritePhase {
         }
     }
 
-    /// The tag is older than what is there.
+    /// The version is older than what is there.
     fn handle_stale(
         &mut self,
         operation: &mut Operation,
@@ -255,7 +255,7 @@ impl WritePhase {
         if self.is_promised {
             return self.look_again(operation, call);
         }
-        self.retag(operation, call);
+        self.rewrite(operation, call);
         self.ask(operation, call)
     }
 
@@ -269,11 +269,11 @@ impl WritePhase {
         self.ask(operation, call)
     }
 
-    /// Nobody can tell whether it was stored: look again, with a new tag.
+    /// Nobody can tell whether it was stored: look again, with a new version.
     fn look_again(&self, operation: &mut Operation, call: &Call<'_>) -> Transition {
         if self.is_effect && call.cx.rules.keep(Rule::DoubtIsLookedInto) {
-            let (tag, answer) = (self.entry.version, self.answer.clone());
-            operation.attempts.add(tag, answer);
+            let (version, answer) = (self.entry.version, self.answer.clone());
+            operation.attempts.add(version, answer);
         }
         Transition::Next(Next::ReadAfterPause)
     }
@@ -292,7 +292,7 @@ impl WritePhase {
         }))
     }
 
-    /// The connection to the leader broke: it may have done it. The same tag goes to the next at once.
+    /// The connection to the leader broke: it may have done it. The same version goes to the next at once.
     pub(in crate::replication::coordinator) fn handle_lost(
         &mut self,
         operation: &mut Operation,
@@ -304,7 +304,7 @@ impl WritePhase {
         self.ask(operation, call)
     }
 
-    /// The leader is silent: it may be dead or slow, and may have done it. The same tag goes to the next.
+    /// The leader is silent: it may be dead or slow, and may have done it. The same version goes to the next.
     pub(in crate::replication::coordinator) fn handle_silence(
         &mut self,
         operation: &mut Operation,
@@ -329,7 +329,7 @@ impl WritePhase {
         self.ask(operation, call)
     }
 
-    /// Whoever was asked or avoided may not be a replica any more.
+    /// Those asked or avoided may not be a replica any more.
     const fn forget_attempts(&mut self) {
         self.asked = ReplicaSet::EMPTY;
         self.avoid = ReplicaSet::EMPTY;

@@ -42,10 +42,10 @@ impl WarmUp {
     /// Asks the next sources for their next pieces.
     pub(super) fn pull(&mut self, cx: &mut Context, now: Now) {
         let since = match self.purpose {
-            Purpose::WarmUp | Purpose::Gain => 0,
+            Purpose::WarmUp | Purpose::Pending => 0,
             Purpose::CatchUp { since } => since,
         };
-        let gained = self.purpose == Purpose::Gain;
+        let pending = self.purpose == Purpose::Pending;
         if !self.throttle.is_open(now.instant) {
             return;
         }
@@ -60,7 +60,7 @@ impl WarmUp {
                 Body::Pull {
                     cursor: source.cursor,
                     since,
-                    gained,
+                    pending,
                 },
             );
         }
@@ -162,7 +162,7 @@ impl WarmUp {
         if catches_up {
             staged.holders = staged.holders.or(who);
             if !pulled.unconfirmed {
-                replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Hint);
+                replica.offer(now, &pulled.key, &pulled.entry, OfferKind::Repair);
             }
             return;
         }

@@ -98,7 +98,7 @@ impl WarmUp {
         let (mut cursor, mut unconfirmed) = (0, 0);
         while let Some((held, next)) = replica.entries.scan(cursor) {
             cursor = next;
-            let is_foreign = self.purpose == Purpose::Gain && !cx.gains(held.key);
+            let is_foreign = self.purpose == Purpose::Pending && !cx.is_pending(held.key);
             if is_foreign || self.is_settled(Some(held)) {
                 continue;
             }
@@ -151,7 +151,7 @@ impl WarmUp {
         let others = replicas.filter(|node| cx.me != Some(node));
         let done = replicas.filter(|node| self.is_done(node)).and(others);
         if !self.suffices(cx, replicas, done) {
-            return if version <= self.boot_floor {
+            return if version <= self.start_floor {
                 Judgement::Doubt
             } else {
                 Judgement::Keep

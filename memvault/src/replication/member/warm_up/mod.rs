@@ -40,14 +40,14 @@ enum Purpose {
     /// What is newer than this hybrid logical time.
     CatchUp { since: u64 },
     /// The keys that this node will hold after the change of members, and does not yet.
-    Gain,
+    Pending,
 }
 
 impl Purpose {
     /// Whether the keys with this preference list are fetched.
     fn concerns(self, cx: &Context, list: &Preference) -> bool {
         cx.me.is_some_and(|me| match self {
-            Self::Gain => list.gains(me),
+            Self::Pending => list.is_pending(me),
             Self::WarmUp | Self::CatchUp { .. } => list.contains(me),
         })
     }
@@ -61,7 +61,7 @@ pub(in crate::replication) struct WarmUp {
     pull_from: Instant,
     last_progress: Instant,
     /// What this node cannot rule out having acknowledged in a former life.
-    boot_floor: Version,
+    start_floor: Version,
     sources: BTreeMap<NodeIndex, Source>,
     /// Who holds what, by token, as long as a source may have something newer: up to one for each entry.
     staged: HashMap<Token, Staged, RandomState>,
@@ -122,11 +122,11 @@ impl WarmUp {
     /// The warm-up after a start.
     pub(in crate::replication) fn after_start(cx: &Context, now: Now) -> Self {
         let skew = 2 * Hlc::MAX_SKEW_MS;
-        let boot_floor = Version::at(Timestamp::from_millis(now.wall.as_millis() + skew));
+        let start_floor = Version::at(Timestamp::from_millis(now.wall.as_millis() + skew));
         let delay = cx.config.warm_delay();
-        let mut warm_up = Self::new(cx, now, Purpose::WarmUp, delay, boot_floor);
+        let mut warm_up = Self::new(cx, now, Purpose::WarmUp, delay, start_floor);
         if !cx.rules.keep(Rule::DegradedStartForgets) {
-            warm_up.boot_floor = Version::ZERO;
+            warm_up.start_floor = Version::ZERO;
         }
         warm_up
     }
@@ -143,15 +143,21 @@ impl WarmUp {
     }
 
     /// Takes over the keys that this node gains; `floors` are its floors at the beginning of the change.
-    pub(in crate::replication) fn gain(cx: &Context, now: Now, floors: Floors) -> Self {
+    pub(in crate::replication) fn of_pending(cx: &Context, now: Now, floors: Floors) -> Self {
         let delay = cx.config.warm_delay();
         Self {
             floors_before: Some(floors),
-            ..Self::new(cx, now, Purpose::Gain, delay, Version::ZERO)
+            ..Self::new(cx, now, Purpose::Pending, delay, Version::ZERO)
         }
     }
 
-    fn new(cx: &Context, now: Now, purpose: Purpose, delay: Duration, boot_floor: Version) -> Self {
+    fn new(
+        cx: &Context,
+        now: Now,
+        purpose: Purpose,
+        delay: Duration,
+        start_floor: Version,
+    ) -> Self {
         let pull_from = now.instant + delay;
         let lists = own_lists(cx, purpose);
         Self {
@@ -159,7 +165,7 @@ impl WarmUp {
             started: now.instant,
             pull_from,
             last_progress: pull_from,
-            boot_floor,
+            start_floor,
             sources: BTreeMap::new(),
             staged: HashMap::with_hasher(hasher(now)),
             written: BTreeSet::new(),
@@ -172,18 +178,18 @@ impl WarmUp {
         }
     }
 
-    /// Where it ended with too few sources: the hybrid logical time from which on whoever was out of reach may
+    /// Where it ended with too few sources: the hybrid logical time from which on those out of reach may
     /// hold what this node would accept.
     pub(in crate::replication) fn lacks_since(&self) -> Option<u64> {
-        self.is_degraded.then(|| self.boot_floor.hlc())
+        self.is_degraded.then(|| self.start_floor.hlc())
     }
 
-    pub(in crate::replication) const fn boot_floor(&self) -> Version {
-        self.boot_floor
+    pub(in crate::replication) const fn start_floor(&self) -> Version {
+        self.start_floor
     }
 
     pub(in crate::replication) fn takes_over(&self) -> bool {
-        self.purpose == Purpose::Gain
+        self.purpose == Purpose::Pending
     }
 
     pub(in crate::replication) const fn catches_up(&self) -> bool {
@@ -253,8 +259,8 @@ impl WarmUp {
         if self.purpose == Purpose::WarmUp && !cx.rules.keep(Rule::WarmUp) {
             return true;
         }
-        if self.purpose == Purpose::Gain && !self.is_agreed_on(cx) {
-            // Whatever was still begun under the former document is over a delay after this.
+        if self.purpose == Purpose::Pending && !self.is_agreed_on(cx) {
+            // Whatever was still begun under the former membership is over a delay after this.
             self.pull_from = now.instant + cx.config.warm_delay();
             self.last_progress = self.pull_from;
         }
@@ -270,7 +276,7 @@ impl WarmUp {
                 }
                 is_done
             }
-            Purpose::WarmUp | Purpose::Gain => {
+            Purpose::WarmUp | Purpose::Pending => {
                 let Some(progress) = self.progress(cx, now) else {
                     return false;
                 };
@@ -289,7 +295,7 @@ impl WarmUp {
             .collect()
     }
 
-    /// Whether so many members go by the present document that nothing can be done under the former one.
+    /// Whether so many members go by the present membership that nothing can be done under the former one.
     fn is_agreed_on(&self, cx: &Context) -> bool {
         let follows = |node| cx.peers.follows(node);
         let mut lists = self.lists.iter();
@@ -332,7 +338,7 @@ impl WarmUp {
         let done = list.filter(|node| self.is_done(node)).and(others);
         let missing = others.without(done);
         let counting = list.filter(|node| cx.acknowledges(list, node)).and(missing);
-        let counting = if self.purpose == Purpose::Gain {
+        let counting = if self.purpose == Purpose::Pending {
             counting.and(list.current())
         } else {
             counting
@@ -346,7 +352,7 @@ impl WarmUp {
             return Stage::Complete;
         }
         // Nobody relies on this node yet: it can wait for as long as it takes.
-        if self.purpose == Purpose::Gain {
+        if self.purpose == Purpose::Pending {
             return Stage::Waiting;
         }
         // Those that are warming up themselves have forgotten as much: there is nothing to wait for.
@@ -358,27 +364,29 @@ impl WarmUp {
         }
     }
 
-    /// Up to where this node and those on a list who start at the same time may have forgotten things. Whoever serves
-    /// first waits until this is past, and accepts nothing older: else the others, once they are done, would take
-    /// for forgotten what it alone has acknowledged.
+    /// Up to where this node and those on a list who start at the same time may have forgotten things. A node that
+    /// serves first waits until this is past, and accepts nothing older: else the others, once they are done, would
+    /// take for forgotten what it alone has acknowledged.
     fn common_floor(&self, cx: &Context, now: Now, list: &Preference) -> Version {
         if !cx.rules.keep(Rule::ColdStartsHaveOneFloor) {
-            return self.boot_floor;
+            return self.start_floor;
         }
         // That of a clock which is wrong would be waited for in vain.
         let latest = Timestamp::from_millis(now.wall.as_millis() + 3 * Hlc::MAX_SKEW_MS);
         let warms_up = |node| cx.peers.state(node) == Some(NodeState::Warming);
         let starting = list.filter(|node| cx.peers.is_in_view(node) && warms_up(node));
-        let floors = list.members(starting).map(|node| cx.peers.boot_floor(node));
+        let floors = list
+            .members(starting)
+            .map(|node| cx.peers.start_floor(node));
         let believable = floors.filter(|floor| *floor <= Version::at(latest));
-        believable.fold(self.boot_floor, Version::max)
+        believable.fold(self.start_floor, Version::max)
     }
 
     /// Whether one of every quorum that acknowledged a write is among these. Before a change of members is
     /// done there are no quorums of the next list alone that this node could have been part of; a restarted
     /// member cannot know that and hears both lists.
     fn suffices(&self, cx: &Context, list: &Preference, done: ReplicaSet) -> bool {
-        let enough = if self.purpose == Purpose::Gain {
+        let enough = if self.purpose == Purpose::Pending {
             list.is_read_quorum_of_present(done)
         } else {
             list.is_read_quorum(done)
@@ -387,7 +395,7 @@ impl WarmUp {
     }
 }
 
-/// Whoever chooses keys shall not know how their tokens are hashed.
+/// Clients choose keys, and shall not know how their tokens are hashed.
 fn hasher(now: Now) -> RandomState {
     let (started, wall) = (now.instant.as_micros(), now.wall.as_millis());
     RandomState::with_seeds(started, wall, 3, 4)

@@ -46,12 +46,12 @@ pub(in crate::replication::coordinator) struct ReadPhase {
     pub(super) asked: ReplicaSet,
     /// Who answered that it is starting up, or did not answer at ONE.
     passed: ReplicaSet,
-    answers: Vec<Vouch>,
+    answers: Vec<ReplicaReply>,
 }
 
 /// One replica's answer.
 #[derive(Clone, Debug)]
-pub(super) struct Vouch {
+pub(super) struct ReplicaReply {
     node: NodeIndex,
     entry: Option<Entry>,
     unconfirmed: bool,
@@ -59,7 +59,7 @@ pub(super) struct Vouch {
     /// It may not know what the others know: what it alone holds may be long gone.
     behind: bool,
     /// It has yet to take the key over, and nobody relies on it so far.
-    gains: bool,
+    is_pending: bool,
 }
 
 /// What those who answered have to do with one version.
@@ -76,8 +76,8 @@ pub(in crate::replication::coordinator) struct Found {
     /// The entry; may be a tombstone or past its time, which is a miss.
     pub(in crate::replication::coordinator) entry: Option<Entry>,
     /// Whether a quorum holds it.
-    pub(in crate::replication::coordinator) settled: bool,
-    /// The tag that was promised, if promises were asked for.
+    pub(in crate::replication::coordinator) is_on_quorum: bool,
+    /// The version that was promised, if promises were asked for.
     pub(in crate::replication::coordinator) promised: Option<Version>,
     /// The newest version that any of those who answered holds or may have forgotten.
     pub(in crate::replication::coordinator) newest: Version,
@@ -106,7 +106,7 @@ impl ReadPhase {
         }
     }
 
-    /// Asks whoever should be asked next.
+    /// Asks the node that is next.
     pub(in crate::replication::coordinator) fn ask(
         &mut self,
         operation: &mut Operation,
@@ -176,13 +176,13 @@ impl ReadPhase {
             } => {
                 let held = entry.as_ref().map_or(Version::ZERO, |entry| entry.version);
                 if call.cx.observe(call.now, held.max(floor)) {
-                    self.note(Vouch {
+                    self.note(ReplicaReply {
                         node: from,
                         entry,
                         unconfirmed,
                         floor,
                         behind,
-                        gains: false,
+                        is_pending: false,
                     });
                     if behind {
                         self.doubt_heirs(call.cx);
@@ -192,22 +192,22 @@ impl ReadPhase {
                     self.passed = self.passed.or(who);
                 }
             }
-            ReadReply::Gaining => self.note(Vouch {
+            ReadReply::Pending => self.note(ReplicaReply {
                 node: from,
                 entry: None,
                 unconfirmed: false,
                 floor: Version::ZERO,
                 behind: false,
-                gains: true,
+                is_pending: true,
             }),
         }
         self.evaluate(operation, call)
     }
 
     /// What a replica says now replaces what it said before.
-    fn note(&mut self, vouch: Vouch) {
-        self.answers.retain(|other| other.node != vouch.node);
-        self.answers.push(vouch);
+    fn note(&mut self, reply: ReplicaReply) {
+        self.answers.retain(|other| other.node != reply.node);
+        self.answers.push(reply);
     }
 
     /// Some of those asked are silent: ask others, and at ONE no longer choose them.
@@ -247,7 +247,7 @@ impl ReadPhase {
             Mode::One => self.first_answer(),
             Mode::Settle => {
                 let leader = leader_of_own_writes(operation, call.cx, call.now);
-                self.settled(call.cx, replicas, leader)
+                self.settling_verdict(call.cx, replicas, leader)
             }
             Mode::Quorum | Mode::All => {
                 self.agreed(call.cx, call.now, replicas, operation.levels.read)
@@ -280,14 +280,15 @@ impl ReadPhase {
             return;
         };
         let answers = self.answers.iter();
-        for vouch in answers.filter(|vouch| !vouch.gains && vouch.is_older_than(best.version)) {
+        for reply in answers.filter(|reply| !reply.is_pending && reply.is_older_than(best.version))
+        {
             cx.statistics.read_repairs += 1;
             let offer = Body::Offer {
                 key: Bytes::clone(&operation.key),
                 entry: best.clone(),
                 kind: OfferKind::Repair,
             };
-            cx.send(vouch.node, 0, offer);
+            cx.send(reply.node, 0, offer);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the answers to a read amount to, judged by its mode.
 
-use super::{Found, Mode, ReadPhase, Votes, Vouch};
+use super::{Found, Mode, ReadPhase, ReplicaReply, Votes};
 use crate::consistency::Level;
 use crate::replication::Now;
 use crate::replication::config::quorum;
@@ -24,7 +24,7 @@ pub(super) enum Verdict {
 }
 
 impl ReadPhase {
-    /// The one that was asked at ONE does not answer: whoever takes its place may lack what it acknowledged
+    /// The one that was asked at ONE does not answer: the node that takes its place may lack what it acknowledged
     /// last, so one of them alone is not believed.
     pub(super) fn doubt_heirs(&mut self, cx: &Context) {
         if self.mode == Mode::One && self.asked.is_empty() && cx.rules.keep(Rule::LeadersSettle) {
@@ -53,33 +53,33 @@ impl ReadPhase {
     }
 
     fn answered(&self, replicas: &Preference) -> ReplicaSet {
-        replicas.filter(|node| self.answers.iter().any(|vouch| vouch.node == node))
+        replicas.filter(|node| self.answers.iter().any(|reply| reply.node == node))
     }
 
     pub(super) fn first_answer(&self) -> Verdict {
-        self.answers.first().map_or(Verdict::Unknown, |vouch| {
-            Verdict::Found(self.found(vouch.entry.clone(), true))
+        self.answers.first().map_or(Verdict::Unknown, |reply| {
+            Verdict::Found(self.found(reply.entry.clone(), true))
         })
     }
 
     /// What was found out, and what else is known by then.
-    pub(super) fn found(&self, entry: Option<Entry>, settled: bool) -> Found {
-        let known = |vouch: &Vouch| {
-            let held = vouch.entry.as_ref().map(|entry| entry.version);
-            held.unwrap_or(Version::ZERO).max(vouch.floor)
+    pub(super) fn found(&self, entry: Option<Entry>, is_on_quorum: bool) -> Found {
+        let known = |reply: &ReplicaReply| {
+            let held = reply.entry.as_ref().map(|entry| entry.version);
+            held.unwrap_or(Version::ZERO).max(reply.floor)
         };
         let newest = self.answers.iter().map(known).max();
         Found {
             entry,
-            settled,
-            promised: self.promise.map(Prepare::tag),
+            is_on_quorum,
+            promised: self.promise.map(Prepare::version),
             newest: newest.unwrap_or(Version::ZERO),
         }
     }
 
     /// As good as a quorum can tell, and `awaited`, if that is within reach; where that is not certain, the newest
     /// that anyone holds.
-    pub(super) fn settled(
+    pub(super) fn settling_verdict(
         &self,
         cx: &Context,
         replicas: &Preference,
@@ -102,12 +102,12 @@ impl ReadPhase {
             _ if !all_heard => Verdict::Unknown,
             _ => {
                 // One that is behind is believed where nobody else is left: the others know what was flushed meanwhile.
-                let all_behind = self.answers.iter().all(|vouch| vouch.behind);
+                let all_behind = self.answers.iter().all(|reply| reply.behind);
                 let believed = self
                     .answers
                     .iter()
-                    .filter(|vouch| all_behind || !vouch.behind);
-                let newest = believed.filter_map(|vouch| vouch.entry.as_ref());
+                    .filter(|reply| all_behind || !reply.behind);
+                let newest = believed.filter_map(|reply| reply.entry.as_ref());
                 let newest = newest.max_by_key(|entry| entry.version).cloned();
                 Verdict::Found(self.found(newest, true))
             }
@@ -127,8 +127,8 @@ impl ReadPhase {
             Mode::All => total,
             _ => quorum(total),
         };
-        // One that is not known to be down, although no link is up yet, may hold what the others lack. So may one that is
-        // known to warm up, until it says so itself: it may be done since.
+        // One that is not known to be down, although no link is up yet, may hold what the others lack. So may one that
+        // is known to warm up, until it says so itself: it may be done since.
         let warming = replicas.filter(|node| is_warming(cx, node));
         let waiting = replicas
             .filter(|node| !cx.peers.is_down(node))
@@ -157,11 +157,11 @@ impl ReadPhase {
     }
 
     fn votes<'a>(&'a self, list: &'a Preference) -> impl Iterator<Item = Vote> + Clone + 'a {
-        self.answers.iter().map(|vouch| vouch.vote(list))
+        self.answers.iter().map(|reply| reply.vote(list))
     }
 
     fn holding(&self, version: Version) -> Option<Entry> {
-        let entries = self.answers.iter().filter_map(|vouch| vouch.entry.as_ref());
+        let entries = self.answers.iter().filter_map(|reply| reply.entry.as_ref());
         entries
             .clone()
             .find(|entry| entry.version == version)
@@ -169,17 +169,17 @@ impl ReadPhase {
     }
 
     pub(super) fn best_confirmed(&self) -> Option<&Entry> {
-        let confirmed = self.answers.iter().filter(|vouch| !vouch.unconfirmed);
+        let confirmed = self.answers.iter().filter(|reply| !reply.unconfirmed);
         confirmed
-            .filter_map(|vouch| vouch.entry.as_ref())
+            .filter_map(|reply| reply.entry.as_ref())
             .max_by_key(|entry| entry.version)
     }
 
     /// Who holds `version`, who may be offered it, and who would refuse it.
     pub(super) fn votes_on(&self, replicas: &Preference, version: Version) -> Votes {
         let mut votes = Votes::default();
-        for vouch in &self.answers {
-            let vote = vouch.vote(replicas);
+        for reply in &self.answers {
+            let vote = reply.vote(replicas);
             let set = if vote.held == Some(version) {
                 &mut votes.holders
             } else if vote.is_certain_of(version) {
@@ -224,7 +224,7 @@ pub(super) fn is_warming(cx: &Context, node: NodeIndex) -> bool {
     cx.peers.is_up(node) && cx.peers.state(node) == Some(NodeState::Warming)
 }
 
-impl Vouch {
+impl ReplicaReply {
     fn vote(&self, list: &Preference) -> Vote {
         let held = self
             .entry
