@@ -32,6 +32,7 @@ fn greeting() -> Vec<u8> {
         is_member: false,
         protocol: Hello::PROTOCOL,
         virtual_nodes: VIRTUAL_NODES,
+        op_deadline_ms: 1000,
         callee: String::new(),
     };
     let message = Message {

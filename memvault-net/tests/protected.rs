@@ -137,6 +137,7 @@ impl Two {
             is_member,
             protocol: Hello::PROTOCOL,
             virtual_nodes: memvault::ring::VIRTUAL_NODES,
+            op_deadline_ms: 1000,
             callee: String::new(),
         };
         let message = Message {

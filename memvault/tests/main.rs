@@ -11,6 +11,7 @@ mod cluster;
 mod expiry;
 mod hot_set;
 mod leases;
+mod node_config;
 mod plain_redis;
 mod replication_cases;
 mod replication_flush;

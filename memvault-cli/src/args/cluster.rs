@@ -110,13 +110,14 @@ pub(crate) struct Coordination {
         help_heading = "Cluster"
     )]
     pub(crate) max_waiting_bytes: usize,
-    /// How long a client waits for its turn before it is answered with -OVERLOADED
+    /// How long a client waits for its turn before it is answered with -OVERLOADED; less
+    /// than 1s, which a request has in all
     #[arg(
         verbatim_doc_comment,
         long,
         value_name = "TIME",
         default_value = "500ms",
-        value_parser = positive_duration,
+        value_parser = max_wait,
         help_heading = "Cluster"
     )]
     pub(crate) max_wait: Duration,
@@ -243,6 +244,19 @@ pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
     Ok(Seeds(seeds))
 }
 
+/// The time that a request has in all: that of [`Config::new`].
+const REQUEST: Duration = Duration::from_secs(1);
+
+/// Reads how long a request may wait before it begins.
+fn max_wait(text: &str) -> Result<Duration, String> {
+    let wait = positive_duration(text)?;
+    if wait < REQUEST {
+        Ok(wait)
+    } else {
+        Err("must be less than 1s, the time that a request has in all".to_owned())
+    }
+}
+
 /// Reads what becomes of a write of unknown fate.
 pub(crate) fn on_ambiguous(text: &str) -> Result<OnAmbiguous, String> {
     let all = [OnAmbiguous::Rewrite, OnAmbiguous::Error];
@@ -258,6 +272,19 @@ pub(crate) fn level(text: &str) -> Result<Level, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_wait_fits_into_the_time_of_a_request() {
+        let config = Config::new(
+            Vec::new(),
+            memvault::replication::Role::Coordinator("c".into()),
+        );
+        assert_eq!(config.op_deadline, REQUEST);
+        assert_eq!(max_wait("999ms"), Ok(Duration::from_millis(999)));
+        for text in ["1s", "2m", "0ms"] {
+            assert!(max_wait(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_list_keeps_its_words_and_its_order() {

@@ -63,6 +63,7 @@ fn greeting(number: usize) -> Vec<u8> {
         is_member: true,
         protocol: Hello::PROTOCOL,
         virtual_nodes: memvault::ring::VIRTUAL_NODES,
+        op_deadline_ms: 1000,
         callee: String::new(),
     };
     let message = Message {

@@ -93,6 +93,7 @@ fn link_to(member: &str) -> TcpStream {
         is_member: false,
         protocol: Hello::PROTOCOL,
         virtual_nodes: memvault::ring::VIRTUAL_NODES,
+        op_deadline_ms: 1000,
         callee: list[0].id.clone(),
     };
     let (id, epoch, body) = (1, 0, Body::Hello(hello));

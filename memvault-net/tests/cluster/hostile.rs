@@ -420,6 +420,10 @@ fn mixed_settings_are_refused_with_both_values() {
         &["keeps 2 replicas", "stranger keeps 3"],
     );
     refused(
+        |hello| hello.op_deadline_ms = 2500,
+        &["gives a request up after 1000 ms", "stranger after 2500 ms"],
+    );
+    refused(
         |hello| hello.protocol = 9,
         &[
             &format!("speaks version {}", Hello::PROTOCOL),

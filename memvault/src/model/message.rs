@@ -198,6 +198,7 @@ impl Source<'_> {
             is_member: self.flag(),
             protocol: self.u8(),
             virtual_nodes: self.u32(),
+            op_deadline_ms: self.u32(),
             callee: self.text(),
         }
     }

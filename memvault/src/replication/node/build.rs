@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use crate::replication::config::{Config, ConfigError, Role, WEIGHTS};
+use crate::replication::config::{Config, ConfigError, Role};
 use crate::replication::context::Context;
 use crate::replication::membership::list::Membership;
 use crate::replication::membership::placement::{Misplaced, Placement};
@@ -10,22 +10,6 @@ use crate::replication::peers::Peers;
 use crate::ring::RingError;
 use crate::rng::Rng;
 use crate::version::Hlc;
-
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    if config.members.is_empty() {
-        return Err(ConfigError::NoMembers);
-    }
-    if config.replicas == 0 || config.replicas > Config::MAX_REPLICAS {
-        return Err(ConfigError::Replicas(config.replicas));
-    }
-    if Config::bad_weights(config.members.iter()) {
-        return Err(ConfigError::BadMember(WEIGHTS.into()));
-    }
-    if config.plain_redis {
-        check_plain(config)?;
-    }
-    Ok(())
-}
 
 /// The membership of a configuration, and everything that follows from it. The placement is that of
 /// `sibling`, if that has the same membership.
@@ -58,18 +42,6 @@ fn place(membership: &Membership, peers: &Peers) -> Result<Placement, ConfigErro
         RingError::DuplicateNode => ConfigError::DuplicateMember(id),
         error => ConfigError::BadMember(alloc::format!("{id}: {error}")),
     })
-}
-
-fn check_plain(config: &Config) -> Result<(), ConfigError> {
-    if let Role::Member(id) = &config.role {
-        return Err(ConfigError::PlainMember(id.clone()));
-    }
-    if config.is_seed_list {
-        return Err(ConfigError::PlainSeeds);
-    }
-    let levels = [config.write_level, config.read_level];
-    let refused = levels.into_iter().find(|level| level.needs_versions());
-    refused.map_or(Ok(()), |level| Err(ConfigError::PlainLevel(level)))
 }
 
 pub(super) fn hasher(rng: &mut Rng) -> ahash::RandomState {

@@ -210,6 +210,7 @@ impl Node {
         let is_same_epoch = epoch == self.cx.membership.epoch;
         self.other_release(hello)
             .or_else(|| self.other_node(hello))
+            .or_else(|| self.other_deadline(hello))
             .or_else(|| self.other_list(hello).filter(|_| is_same_epoch))
     }
 
@@ -244,6 +245,29 @@ impl Node {
                 hello.callee
             )
         })
+    }
+
+    /// A leader that gives a write up before its coordinator does, or after it, breaks what is promised of the time at
+    /// which a request has taken effect or never will.
+    fn other_deadline(&self, hello: &Hello) -> Option<String> {
+        let mine = self.op_deadline_ms();
+        (hello.op_deadline_ms != mine).then(|| {
+            alloc::format!(
+                "{} gives a request up after {mine} ms, {} after {} ms (op_deadline must be the same everywhere)",
+                self.name,
+                hello.node_id,
+                hello.op_deadline_ms
+            )
+        })
+    }
+
+    pub(super) fn op_deadline_ms(&self) -> u32 {
+        let millis = self.cx.config.op_deadline.as_millis();
+        debug_assert!(
+            u32::try_from(millis).is_ok(),
+            "the configuration was checked"
+        );
+        u32::try_from(millis).unwrap_or(u32::MAX)
     }
 
     fn other_list(&self, hello: &Hello) -> Option<String> {

@@ -39,7 +39,7 @@ use crate::store;
 use crate::store::Entries;
 use crate::time::{Duration, Instant};
 use agreement::{Acceptor, Proposal};
-use build::{build_context, check, hasher};
+use build::{build_context, hasher};
 use catch_up::PAUSE_FENCE;
 use node_identity::NodeIdentity;
 pub use status::PeerStatus;
@@ -114,7 +114,7 @@ impl Node {
         entries: store::Config,
         now: Now,
     ) -> Result<Self, ConfigError> {
-        check(&config)?;
+        config.check()?;
         let (Role::Coordinator(name) | Role::Member(name)) = config.role.clone();
         let mut rng = Rng::new(seed);
         let hasher = hasher(&mut rng);
@@ -206,6 +206,7 @@ impl Node {
             is_member: self.member.is_some(),
             protocol: Hello::PROTOCOL,
             virtual_nodes: VIRTUAL_NODES,
+            op_deadline_ms: self.op_deadline_ms(),
             callee: self.cx.called_as(peer),
         };
         self.cx

@@ -206,6 +206,7 @@ fn hello(header: &mut Header<'_>, rest: &mut Rest<'_>) -> Result<Hello, WireErro
         is_member: header.flag()?,
         protocol: header.u8()?,
         virtual_nodes: header.u32()?,
+        op_deadline_ms: header.u32()?,
         node_id: rest.text()?,
         callee: rest.text()?,
     })

@@ -202,6 +202,7 @@ impl<'a> Parts<'a> {
         self.u8(u8::from(hello.is_member));
         self.u8(hello.protocol);
         self.u32(hello.virtual_nodes);
+        self.u32(hello.op_deadline_ms);
         self.part(hello.node_id.as_bytes());
         self.part(hello.callee.as_bytes());
     }
