@@ -19,16 +19,36 @@ use crate::time::{Duration, Instant};
 pub(super) struct Acceptor {
     promised: u64,
     accepted: Option<Ballot>,
+    /// The last round that this member itself began: no two of its proposals share a number.
+    last_round: u32,
 }
 
+/// The bits of a number below its round: the incarnation of the proposer, so that no two of them share a number.
+const INCARNATION_BITS: u32 = 32;
+
 impl Acceptor {
+    /// A number for a round of this member: higher than any that it has used or promised.
+    fn next_number(&mut self, incarnation: u32) -> u64 {
+        let promised = u32::try_from(self.promised >> INCARNATION_BITS).unwrap_or(u32::MAX);
+        self.last_round = self.last_round.max(promised).saturating_add(1);
+        u64::from(self.last_round) << INCARNATION_BITS | u64::from(incarnation)
+    }
+
     /// Votes. Returns whether it is a yes, and with it what was voted for before.
+    ///
+    /// A number belongs to one membership: were it given to another as well, both could find a majority.
     pub(super) fn vote(
         &mut self,
         number: u64,
         membership: Option<Membership>,
     ) -> (bool, Option<Ballot>) {
-        if number < self.promised {
+        let is_given_to_another = self.accepted.as_ref().is_some_and(|ballot| {
+            ballot.number == number
+                && membership
+                    .as_ref()
+                    .is_some_and(|it| *it != ballot.membership)
+        });
+        if number < self.promised || is_given_to_another {
             return (false, None);
         }
         self.promised = number;
@@ -36,6 +56,12 @@ impl Acceptor {
         if let Some(membership) = membership {
             self.accepted = Some(Ballot { number, membership });
         }
+        debug_assert!(
+            self.accepted
+                .as_ref()
+                .is_none_or(|ballot| ballot.number <= self.promised),
+            "what was voted for had a number that was promised"
+        );
         (true, before)
     }
 }
@@ -48,7 +74,6 @@ pub(super) struct Proposal {
     pub(super) request: Option<u64>,
     give_up_at: Instant,
     round_ends: Instant,
-    round: u32,
     number: u64,
     /// What is put to the vote; may be what somebody else began.
     value: Option<Membership>,
@@ -68,7 +93,6 @@ impl Proposal {
             request,
             give_up_at,
             round_ends: Instant::ZERO,
-            round: 0,
             number: 0,
             value: None,
             highest: None,
@@ -78,15 +102,19 @@ impl Proposal {
     }
 
     /// Begins another round when one has failed. Returns whether there is time for more.
-    pub(super) fn drive(&mut self, cx: &mut Context, incarnation: u32, now: Instant) -> bool {
+    pub(super) fn drive(
+        &mut self,
+        cx: &mut Context,
+        acceptor: &mut Acceptor,
+        incarnation: u32,
+        now: Instant,
+    ) -> bool {
         if now >= self.give_up_at {
             return false;
         }
         if now >= self.round_ends {
-            self.round += 1;
             self.round_ends = now + ROUND + cx.peers.rng.duration_below(ROUND);
-            // Unique among all proposers, and later rounds have higher numbers.
-            self.number = u64::from(self.round) << 32 | u64::from(incarnation);
+            self.number = acceptor.next_number(incarnation);
             self.value = None;
             self.highest = None;
             self.ask(cx);
@@ -136,6 +164,11 @@ impl Proposal {
             return None;
         }
         if let Some(value) = &self.value {
+            debug_assert_eq!(
+                value.epoch,
+                cx.membership.epoch + 1,
+                "the vote is on the next one"
+            );
             return Some(value.clone());
         }
         // What may have been agreed on already must not be replaced.
@@ -153,9 +186,11 @@ impl Proposal {
 mod tests {
     use alloc::vec::Vec;
 
+    use super::super::build::build_context;
     use super::*;
     use crate::replication::config::{Config, Member, Role};
     use crate::replication::membership::list::Change;
+    use crate::rng::Rng;
 
     fn leaving(id: &str) -> Membership {
         let members = ["a", "b"].map(Member::new).into();
@@ -169,6 +204,35 @@ mod tests {
         assert_eq!(acceptor.vote(5, None), (true, None));
         assert_eq!(acceptor.vote(4, Some(leaving("a"))), (false, None));
         assert_eq!(acceptor.vote(5, Some(leaving("a"))), (true, None));
+    }
+
+    #[test]
+    fn one_number_is_never_given_to_two_memberships() {
+        let mut acceptor = Acceptor::default();
+        assert!(acceptor.vote(5, Some(leaving("a"))).0);
+        assert!(acceptor.vote(5, Some(leaving("a"))).0, "asked again");
+        assert!(!acceptor.vote(5, Some(leaving("b"))).0);
+    }
+
+    #[test]
+    fn a_second_proposal_of_one_node_has_higher_numbers_than_the_first() {
+        let members = ["a", "b"].map(Member::new).into();
+        let config = Config::new(members, Role::Member("a".into()));
+        let mut cx = build_context(config, 7, Rng::new(1), None).expect("it is sound");
+        let mut acceptor = Acceptor::default();
+        let mut highest = 0;
+        for id in ["a", "b", "a"] {
+            let mut proposal = Proposal::new(leaving(id), None, Instant::from_millis(1000));
+            for millis in [0, 400, 800] {
+                proposal.drive(&mut cx, &mut acceptor, 7, Instant::from_millis(millis));
+                let own = cx.local.pop_back().expect("it asks itself as well");
+                let Body::Propose { number, .. } = own.body else {
+                    panic!("{own:?}");
+                };
+                assert!(number > highest, "{number} after {highest}");
+                highest = number;
+            }
+        }
     }
 
     #[test]

@@ -105,7 +105,12 @@ impl Node {
         let Some(proposal) = &mut self.proposal else {
             return;
         };
-        if !proposal.drive(&mut self.cx, self.incarnation, now.instant) {
+        if !proposal.drive(
+            &mut self.cx,
+            &mut self.acceptor,
+            self.incarnation,
+            now.instant,
+        ) {
             self.end_proposal();
         }
     }
