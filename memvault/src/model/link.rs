@@ -33,6 +33,8 @@ struct Link {
     inbox: Inbox,
     /// Sent and not decoded.
     bytes: Vec<u8>,
+    /// How many of these the inbox has seen: what has come does not go again.
+    seen: usize,
     small: VecDeque<Message>,
     large: Vec<Message>,
     pushed: u64,
@@ -52,6 +54,7 @@ impl Default for Link {
             outbox: Outbox::default(),
             inbox: Inbox::new(limits),
             bytes: Vec::new(),
+            seen: 0,
             small: VecDeque::new(),
             large: Vec::new(),
             pushed: 0,
@@ -107,7 +110,7 @@ impl Link {
     /// Takes what has come, except for the last `rest` bytes.
     fn read(&mut self, rest: usize) {
         let mut at = 0;
-        let end = self.bytes.len().saturating_sub(rest);
+        let end = self.bytes.len().saturating_sub(rest).max(self.seen);
         while let Some(arrived) = self.inbox.next(&self.bytes[at..end]).expect("it is sound") {
             at += arrived.consumed;
             if let Some(message) = arrived.message {
@@ -115,6 +118,7 @@ impl Link {
             }
         }
         self.bytes.drain(..at);
+        self.seen = end - at;
         assert!(self.inbox.kept() <= self.inbox.most_kept());
     }
 

@@ -103,6 +103,14 @@ impl Context {
 
     /// Goes by another membership from now on.
     pub(super) fn follow(&mut self, now: Now, membership: Membership, placement: Placement) {
+        debug_assert!(
+            membership.epoch > self.membership.epoch,
+            "an epoch is followed by later ones alone"
+        );
+        debug_assert!(
+            membership.flaw().is_none(),
+            "it was looked at before it was taken"
+        );
         self.membership = membership;
         self.placement = Arc::new(placement);
         self.changed_at = Some(now.instant);
@@ -136,6 +144,7 @@ impl Context {
     /// Sends an answer to where the question came from.
     pub(super) fn answer(&mut self, to: Link, id: u64, body: Body) {
         let epoch = self.membership.epoch;
+        debug_assert_eq!(body.flaw(), None, "{body:?}");
         let message = Message { id, epoch, body };
         if self.me.is_some_and(|me| to == Link::Peer(me)) {
             self.local.push_back(message);

@@ -33,6 +33,12 @@ impl<T> TimerQueue<T> {
         let at = Instant::ZERO + since_start;
         let last = self.queue.back().map_or(at, |(last, _)| *last);
         self.queue.push_back((at.max(last), timer));
+        debug_assert!(
+            self.queue
+                .back()
+                .is_some_and(|(at, _)| *at + self.postponed >= now),
+            "none is due before it has begun"
+        );
     }
 
     /// Lets every timer that runs go off later by this much. O(1).

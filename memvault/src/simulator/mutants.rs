@@ -177,7 +177,7 @@ mutants! {
     members_of_a_cold_start_have_floors_of_their_own: ColdStartsHaveOneFloor in cold, shows Durability within 10;
     warming_member_is_counted: WarmingDoesNotCount in hasty, shows WarmingIsSilent within 5;
     warming_member_reads: WarmingDoesNotRead in abandoned, shows LinearizableHits within 40 after 30;
-    older_tags_are_accepted: OlderVersionsAreRefused in hasty, shows LinearizableHits within 10;
+    older_versions_are_accepted: OlderVersionsAreRefused in hasty, shows LinearizableHits within 10;
     accepted_versions_are_forgotten: AcceptedVersionsAreRemembered in hasty, shows LinearizableHits within 10;
     evictions_leave_no_floor: EvictionIsRemembered in evicting, shows LinearizableHits within 10;
     deletions_leave_no_floor: ExpiryIsRemembered in graves, shows LinearizableHits within 10;
@@ -194,7 +194,7 @@ mutants! {
     fills_have_new_versions: FillsKeepTheirVersion in loading, shows FreshLoads within 20;
     changes_in_doubt_are_repeated: DoubtIsLookedInto in counting, shows AtomicUpdates within 20;
     clocks_are_right_once_nobody_differs: WrongClocksStayWrong in clocks, shows Monotonicity within 100;
-    tags_are_old_by_a_wrong_clock: WallIsDistrusted in clocks, shows LinearizableHits within 60;
+    versions_are_old_by_a_wrong_clock: WallIsDistrusted in clocks, shows LinearizableHits within 60;
     reads_do_not_write_back: ReadsWriteBack in hasty, shows LinearizableHits within 60;
     there_is_no_retry_budget: RetriesHaveABudget in overload, shows Responsiveness within 4;
     small_messages_wait_for_large_ones: SmallBeforeLarge in large, shows Responsiveness within 8 after 12;

@@ -185,7 +185,8 @@ impl Coordinator {
         ended: Ended,
     ) {
         let Some(result) = ended else {
-            self.executions.insert(id, execution);
+            let former = self.executions.insert(id, execution);
+            debug_assert!(former.is_none(), "an operation is in one place at a time");
             return;
         };
         let result = result.map_err(|failure| execution.failure(failure));

@@ -76,14 +76,13 @@ impl Flushes {
         };
         let id = cx.fresh_id();
         ask_all(cx, id, what);
-        self.flushes.insert(
-            id,
-            Flush {
-                request,
-                what,
-                waiting,
-            },
-        );
+        let flush = Flush {
+            request,
+            what,
+            waiting,
+        };
+        let former = self.flushes.insert(id, flush);
+        debug_assert!(former.is_none(), "numbers are fresh");
         self.deadlines.start(now.instant, id);
     }
 

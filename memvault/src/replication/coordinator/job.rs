@@ -47,13 +47,15 @@ impl Jobs {
     /// The tasks of a request, in the order of their slots.
     pub(super) fn split(&mut self, request: u64, what: Request) -> Tasks {
         let (answer, tasks) = split(what);
-        self.0.insert(
-            request,
-            Job {
-                left: tasks.len(),
-                answer,
-                failure: None,
-            },
+        let job = Job {
+            left: tasks.len(),
+            answer,
+            failure: None,
+        };
+        let former = self.0.insert(request, job);
+        debug_assert!(
+            former.is_none(),
+            "the driver gives each request a number of its own"
         );
         tasks
     }
@@ -72,8 +74,10 @@ impl Jobs {
         result: Result<Answer, Failure>,
     ) {
         let Some(job) = self.0.get_mut(&request) else {
+            debug_assert!(false, "a request ends with its last task");
             return;
         };
+        debug_assert!(job.left > 0, "a request ends with its last task");
         match result {
             Ok(answer) => job.answer.add(slot as usize, answer),
             Err(failure) => job.failure = job.failure.take().or(Some(failure)),
@@ -111,12 +115,14 @@ impl PartialAnswer {
         match (self, answer) {
             (Self::One(one), answer) => *one = Some(answer),
             (Self::Values(values), Answer::Value(value)) => {
+                debug_assert!(slot < values.len(), "a task for each key");
                 if let Some(place) = values.get_mut(slot) {
                     *place = value;
                 }
             }
             (Self::Count(sum), Answer::Count(count)) => *sum += count,
-            _ => {}
+            (Self::Done, Answer::Done) => {}
+            (_, answer) => debug_assert!(false, "{answer:?} is no answer to this"),
         }
     }
 

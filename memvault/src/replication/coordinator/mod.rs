@@ -221,6 +221,10 @@ const OPERATION: u64 = 1 << 63;
 
 /// The id of a message about `operation` at `stage`.
 const fn join_id(operation: u64, stage: u16) -> u64 {
+    debug_assert!(
+        operation < OPERATION >> STAGE_BITS,
+        "2^47 operations are more than a process sees"
+    );
     OPERATION | operation << STAGE_BITS | stage as u64
 }
 

@@ -46,6 +46,16 @@ pub(in crate::replication) fn resolve(
     list: &Preference,
     votes: impl Iterator<Item = Vote> + Clone,
 ) -> Resolution {
+    debug_assert!(
+        votes
+            .clone()
+            .try_fold(ReplicaSet::EMPTY, |before, vote| {
+                let is_first = before.and(vote.voter).is_empty();
+                is_first.then(|| before.or(vote.voter))
+            })
+            .is_some(),
+        "nobody votes twice"
+    );
     let Some(best) = votes.clone().filter_map(|vote| vote.held).max() else {
         return Resolution::Absent;
     };
@@ -57,6 +67,10 @@ pub(in crate::replication) fn resolve(
         return Resolution::Uncertain;
     }
     let holders = voters(&|vote| vote.held == Some(best));
+    debug_assert!(
+        !holders.is_empty() || list.nodes().is_empty(),
+        "the best is held by somebody"
+    );
     Resolution::Best { best, holders }
 }
 

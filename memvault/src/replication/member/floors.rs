@@ -31,6 +31,7 @@ impl Floors {
 
     /// Raises the floor of a slot to at least `version`.
     pub(in crate::replication) fn raise(&mut self, slot: Slot, version: Version) {
+        debug_assert_eq!(self.slots.len(), usize::from(SLOTS), "one for each slot");
         let floor = &mut self.slots[slot.as_usize()];
         *floor = (*floor).max(version);
     }

@@ -64,6 +64,7 @@ impl KeyLocks {
             None if queue.len() >= MAX_WAITING => return LockReply::Granted,
             None => {}
         }
+        debug_assert!(queue.len() < MAX_WAITING, "further ones go ahead");
         self.last_serial += 1;
         let serial = self.last_serial;
         queue.push_back(Ticket { link, id, serial });
@@ -124,6 +125,7 @@ impl KeyLocks {
         let Some(queue) = self.queues.get_mut(&token) else {
             return;
         };
+        debug_assert!(!queue.is_empty(), "a queue goes with its last ticket");
         let before = queue.front().copied();
         queue.retain(|ticket| !is_over(ticket));
         match queue.front().copied() {

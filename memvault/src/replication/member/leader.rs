@@ -21,7 +21,7 @@ use crate::version::{Hlc, Version};
 /// Writes that this node leads at present.
 pub(in crate::replication) struct Leader {
     pending: HashMap<u64, Pending, ahash::RandomState>,
-    by_tag: HashMap<Version, u64, ahash::RandomState>,
+    by_version: HashMap<Version, u64, ahash::RandomState>,
     resend: TimerQueue<u64>,
     expire: TimerQueue<u64>,
 }
@@ -52,7 +52,7 @@ impl Leader {
     pub(in crate::replication) fn new(op_deadline: Duration, hasher: &ahash::RandomState) -> Self {
         Self {
             pending: HashMap::with_hasher(hasher.clone()),
-            by_tag: HashMap::with_hasher(hasher.clone()),
+            by_version: HashMap::with_hasher(hasher.clone()),
             resend: TimerQueue::new(RESEND_AFTER),
             expire: TimerQueue::new(op_deadline),
         }
@@ -71,8 +71,19 @@ impl Leader {
         if let Some(reply) = Self::refusal(cx, replica, now, &replicas, &write) {
             return cx.answer(from.0, from.1, Body::Wrote(reply));
         }
-        if let Some(&id) = self.by_tag.get(&write.entry.version) {
+        if let Some(&id) = self.by_version.get(&write.entry.version) {
+            debug_assert!(self.pending.contains_key(&id), "each write by its version");
             if let Some(pending) = self.pending.get_mut(&id) {
+                if pending.write.key != write.key {
+                    // Two processes drew the same number at their start, once in some billions: the second takes
+                    // another version.
+                    let current = write.entry.version;
+                    let stale = WriteReply::Stale {
+                        current,
+                        untouched: true,
+                    };
+                    return cx.answer(from.0, from.1, Body::Wrote(stale));
+                }
                 pending.reply_to = Some(from);
                 pending.write.need = write.need;
                 pending.write.next_need = write.next_need;
@@ -83,11 +94,16 @@ impl Leader {
             return;
         };
         let id = cx.fresh_id();
-        self.by_tag.insert(pending.write.entry.version, id);
+        self.by_version.insert(pending.write.entry.version, id);
         pending.offer_to_others(cx, id);
         self.pending.insert(id, pending);
         self.resend.start(now.instant, id);
         self.expire.start(now.instant, id);
+        debug_assert_eq!(
+            self.pending.len(),
+            self.by_version.len(),
+            "each write by its version"
+        );
         self.conclude(cx, id);
     }
 
@@ -122,6 +138,12 @@ impl Leader {
         replicas: Preference,
     ) -> Option<Pending> {
         let me = replicas.set_of(cx.me?);
+        debug_assert!(!me.is_empty(), "only a replica leads");
+        debug_assert_eq!(
+            replica.state,
+            NodeState::Serving,
+            "only one that serves leads"
+        );
         let existed = replica.existed_before(now, &write.key, &write.entry);
         let kind = if write.is_fill {
             OfferKind::Fill
@@ -284,7 +306,8 @@ impl Leader {
     fn remove(&mut self, cx: &mut Context, id: u64) {
         if let Some(pending) = self.pending.remove(&id) {
             pending.note_missed(cx);
-            self.by_tag.remove(&pending.write.entry.version);
+            let removed = self.by_version.remove(&pending.write.entry.version);
+            debug_assert_eq!(removed, Some(id), "each write by its version");
         }
     }
 
@@ -313,7 +336,7 @@ impl Leader {
 
     /// Timers and writes that have not ended.
     pub(in crate::replication) fn unfinished(&self) -> usize {
-        self.pending.len() + self.by_tag.len() + self.resend.len() + self.expire.len()
+        self.pending.len() + self.by_version.len() + self.resend.len() + self.expire.len()
     }
 
     pub(in crate::replication) fn next_timeout(&self) -> Option<Instant> {
@@ -327,6 +350,18 @@ impl Leader {
 impl Pending {
     /// The answer, once it is known, and whether nothing is left to do after it.
     fn verdict(&self, cx: &Context) -> Option<(WriteReply, bool)> {
+        debug_assert!(
+            self.counted_acks.without(self.acks).is_empty(),
+            "who counts has it"
+        );
+        debug_assert!(
+            self.unsent.without(self.offered).is_empty(),
+            "what is on its way was offered"
+        );
+        debug_assert!(
+            self.write.need > 0,
+            "the decoder and the coordinator see to that"
+        );
         let acks = if self.write.need == Write::ALL {
             self.acks
         } else {

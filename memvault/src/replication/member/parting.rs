@@ -43,7 +43,7 @@ impl Replica {
             rules: self.rules,
             floors: &mut self.floors,
             accepted: &mut self.accepted,
-            tag_window: self.tag_window,
+            retry_window: self.retry_window,
             changes: &mut self.changes,
             evicted: &mut self.evicted,
             expired: &mut self.expired,
@@ -62,7 +62,7 @@ pub(in crate::replication) struct Parting<'a> {
     rules: Rules,
     floors: &'a mut Floors,
     accepted: &'a mut RecentVersions,
-    tag_window: Duration,
+    retry_window: Duration,
     changes: &'a mut u64,
     evicted: &'a mut u64,
     expired: &'a mut u64,
@@ -82,7 +82,7 @@ impl Parting<'_> {
         if self.rules.keep(rule) {
             self.floors.raise(slot_of(gone.key), version);
         }
-        let is_recent = self.remembers_all || is_recent(self.now, version, self.tag_window);
+        let is_recent = self.remembers_all || is_recent(self.now, version, self.retry_window);
         if !gone.meta.unconfirmed && is_recent {
             self.accepted.insert(self.now.instant, version);
         }

@@ -70,6 +70,15 @@ impl Promises {
             self.everywhere = self.everywhere.max(dropped);
             self.everywhere_until = now + self.keep;
         }
+        debug_assert!(
+            self.at(token) >= version,
+            "it binds, whatever went for lack of room"
+        );
+        debug_assert!(
+            self.versions.len() <= self.order.len(),
+            "each ends in its time"
+        );
+        debug_assert!(self.order.len() <= self.max, "the oldest goes early");
     }
 
     /// Forgets the oldest, unless it was raised since. Returns what was forgotten.

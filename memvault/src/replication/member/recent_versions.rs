@@ -1,4 +1,4 @@
-//! Tags of recent writes: what was accepted and what was refused must be known for as long as anyone may
+//! Versions of recent writes: what was accepted and what was refused must be known for as long as anyone may
 //! still retry.
 
 use alloc::collections::{BTreeSet, VecDeque};
@@ -31,6 +31,10 @@ impl RecentVersions {
     /// Remembers `version`. The oldest goes early if there are more than `max`.
     pub(in crate::replication) fn insert(&mut self, now: Instant, version: Version) {
         self.forget_old(now);
+        debug_assert!(
+            self.order.back().is_none_or(|(at, _)| *at <= now),
+            "time goes on"
+        );
         if !self.versions.insert(version) {
             return;
         }
@@ -39,6 +43,8 @@ impl RecentVersions {
             self.pop();
             self.dropped += 1;
         }
+        debug_assert_eq!(self.versions.len(), self.order.len(), "each once in both");
+        debug_assert!(self.order.len() <= self.max, "the oldest goes early");
     }
 
     pub(in crate::replication) fn contains(&self, version: Version) -> bool {

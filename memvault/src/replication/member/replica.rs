@@ -35,7 +35,7 @@ pub(crate) struct Replica {
     pub(in crate::replication) tombstone_grace: Duration,
     /// The version of the latest flush.
     flushed: Version,
-    pub(in crate::replication) tag_window: Duration,
+    pub(in crate::replication) retry_window: Duration,
     /// Until when the wall clock may be wrong: by it, what has just come may look as if it were an hour old.
     distrusts_wall_until: Instant,
     /// See [`changes`](Self::changes).
@@ -49,21 +49,21 @@ pub(crate) struct Replica {
 impl Replica {
     pub(crate) fn new(config: &Config, entries: Entries) -> Self {
         let skew = Duration::from_millis(2 * Hlc::MAX_SKEW_MS);
-        let tag_window = config.op_deadline * 2 + skew;
+        let retry_window = config.op_deadline * 2 + skew;
         Self {
             state: NodeState::Warming,
             entries,
             floors: Floors::new(),
-            accepted: RecentVersions::new(tag_window, config.max_versions),
-            refused: RecentVersions::new(tag_window, config.max_versions),
-            removed: RecentVersions::new(tag_window, config.max_versions),
-            promises: Promises::new(tag_window, config.max_versions),
-            leases: Promises::new(tag_window, config.max_versions),
+            accepted: RecentVersions::new(retry_window, config.max_versions),
+            refused: RecentVersions::new(retry_window, config.max_versions),
+            removed: RecentVersions::new(retry_window, config.max_versions),
+            promises: Promises::new(retry_window, config.max_versions),
+            leases: Promises::new(retry_window, config.max_versions),
             rules: Rules::of(config),
             tombstones: Tombstones::new(config.max_tombstones),
             tombstone_grace: config.tombstone_grace,
             flushed: Version::ZERO,
-            tag_window,
+            retry_window,
             distrusts_wall_until: Instant::ZERO,
             changes: 0,
             evicted: 0,
@@ -108,6 +108,12 @@ impl Replica {
         }
         let floor = self.floors.at(slot_of(key));
         let held = self.entries.get(key);
+        debug_assert!(
+            held.as_ref()
+                .and_then(|held| held.meta.expire_at)
+                .is_none_or(|at| at > now.wall),
+            "what is past its time has just been forgotten"
+        );
         let unconfirmed = held.as_ref().is_some_and(|held| held.meta.unconfirmed);
         ReadReply::Holds {
             entry: held.map(|held| to_entry(&held)),
@@ -147,6 +153,7 @@ impl Replica {
         // A version from too far in the future would lock the key; nothing with it will be stored anyway.
         if Hlc::is_believable(version.hlc(), now.wall) {
             promises.raise(now.instant, token, version);
+            debug_assert!(promises.at(token) >= version, "a promise binds at once");
         }
         Ok(())
     }
@@ -167,7 +174,7 @@ impl Replica {
         self.promises.at(token).max(leased)
     }
 
-    /// Tags that were forgotten early for lack of room.
+    /// Versions that were forgotten early for lack of room.
     pub(in crate::replication) const fn dropped_versions(&self) -> u64 {
         self.accepted.dropped() + self.refused.dropped()
     }
@@ -217,6 +224,13 @@ impl Replica {
         if entry.value.is_none() {
             self.bury(now, key, entry.version);
         }
+        debug_assert!(
+            self.entries.peek(key).is_some_and(|held| held.meta == meta)
+                || self.floors.at(slot_of(key)) >= entry.version
+                || !self.rules.keep(Rule::EvictionIsRemembered)
+                || !self.rules.keep(Rule::ExpiryIsRemembered),
+            "what was acknowledged is here, or known to be forgotten"
+        );
         Ok(())
     }
 
@@ -255,6 +269,7 @@ impl Replica {
         self.remember_accepted(now, &meta);
         self.changes += 1;
         self.entries.remove(key);
+        debug_assert!(self.entries.peek(key).is_none(), "it is gone");
     }
 
     /// Forgets a key as if it had held `version` last.
@@ -262,6 +277,10 @@ impl Replica {
         self.changes += 1;
         self.forget(now, key);
         self.floors.raise(slot_of(key), version);
+        debug_assert!(
+            self.floors.at(slot_of(key)) >= version,
+            "nothing older comes back"
+        );
     }
 
     /// Forgets an entry that is past its time, or a tombstone past its grace.
@@ -290,8 +309,13 @@ impl Replica {
             ..held.meta
         };
         self.changes += 1;
-        // Nothing is added to the entry, so nothing has to make room for it.
-        let _ = self.entries.set_meta(key, &meta, &mut |_| {});
+        let done = self.entries.set_meta(key, &meta, &mut |_| {
+            debug_assert!(
+                false,
+                "nothing is added to the entry, so nothing makes room for it"
+            );
+        });
+        debug_assert!(done.is_ok(), "it fitted before");
     }
 
     /// Drops the entries for which `is_foreign` holds, of the next `slots` from `cursor` on, without a trace:
@@ -319,6 +343,7 @@ impl Replica {
         self.changes += 1;
         self.flushed = self.flushed.max(version);
         self.floors.raise_all(version);
+        debug_assert!(self.flushed >= version, "a flush is never taken back");
         let goes = |meta: &Meta| meta.version.is_none_or(|held| held <= version);
         let (mut cursor, mut some_stay) = (0, false);
         while let Some((held, next)) = self.entries.scan(cursor) {
@@ -353,6 +378,10 @@ impl Replica {
     pub(crate) fn forget_future(&mut self, now: Now) {
         let latest = now.wall.as_millis() + Hlc::MAX_SKEW_MS;
         let limit = Version::at(Timestamp::from_millis(latest));
+        debug_assert!(
+            self.distrusts_wall_until >= now.instant,
+            "only a clock that was wrong makes a future"
+        );
         self.changes += 1;
         self.floors.lower_all(limit);
         self.flushed = self.flushed.min(limit);
@@ -371,7 +400,7 @@ impl Replica {
     /// The wall clock may be wrong, or was until now: for as long as anyone may still retry what came meanwhile, its
     /// word is not taken for what is recent.
     pub(in crate::replication) fn distrust_wall(&mut self, now: Now) {
-        self.distrusts_wall_until = now.instant + self.tag_window;
+        self.distrusts_wall_until = now.instant + self.retry_window;
     }
 
     pub(in crate::replication) fn distrusts_wall(&self, now: Now) -> bool {
@@ -381,7 +410,7 @@ impl Replica {
     /// Notes that an entry that goes was accepted once. What was fetched and never confirmed was not.
     fn remember_accepted(&mut self, now: Now, meta: &Meta) {
         let version = meta.version.unwrap_or(Version::ZERO);
-        let is_recent = self.distrusts_wall(now) || is_recent(now, version, self.tag_window);
+        let is_recent = self.distrusts_wall(now) || is_recent(now, version, self.retry_window);
         if !meta.unconfirmed && is_recent {
             self.accepted.insert(now.instant, version);
         }

@@ -49,6 +49,10 @@ impl Tombstones {
             };
             self.queue.retain(is_here);
         }
+        debug_assert!(
+            self.queue.back().is_some_and(|(_, last)| *last == version),
+            "the one just stored is here, so its record stays"
+        );
     }
 
     /// Whether there are more than there may be. One is always allowed.

@@ -57,6 +57,7 @@ impl Membership {
     /// The next membership: the same members, and this change begins.
     #[must_use]
     pub fn with(&self, change: Change) -> Self {
+        debug_assert!(self.change.is_none(), "one change at a time");
         Self {
             epoch: self.epoch + 1,
             change: Some(change),
@@ -67,6 +68,7 @@ impl Membership {
     /// The next membership: the change under way is done.
     #[must_use]
     pub fn completed(&self) -> Self {
+        debug_assert!(self.change.is_some(), "nothing is under way");
         Self {
             epoch: self.epoch + 1,
             members: self.next_members(),
@@ -78,6 +80,7 @@ impl Membership {
     /// The next membership: the change under way is given up.
     #[must_use]
     pub fn aborted(&self) -> Self {
+        debug_assert!(self.change.is_some(), "nothing is under way");
         Self {
             epoch: self.epoch + 1,
             change: None,

@@ -35,6 +35,7 @@ impl Preference {
         }
         list.current = list.len;
         list.next = list.current();
+        debug_assert!(list.is_distinct(), "a node is a replica once");
         list
     }
 
@@ -52,11 +53,24 @@ impl Preference {
             set = set.or(list.set_of(node));
         }
         list.next = set;
+        debug_assert!(list.is_distinct(), "a node is a replica once");
         list
     }
 
+    fn is_distinct(&self) -> bool {
+        let mut nodes = self.nodes().iter().enumerate();
+        nodes.all(|(at, node)| !self.nodes()[..at].contains(node))
+    }
+
+    /// Whether a set is one of nodes of this list: one of another list would count the wrong ones.
+    fn owns(&self, set: ReplicaSet) -> bool {
+        set.0 >> self.len == 0
+    }
+
     fn push(&mut self, node: NodeIndex) {
-        if let Some(slot) = self.nodes.get_mut(usize::from(self.len)) {
+        let slot = self.nodes.get_mut(usize::from(self.len));
+        debug_assert!(slot.is_some(), "a change brings one more at most");
+        if let Some(slot) = slot {
             *slot = node;
             self.len += 1;
         }
@@ -99,9 +113,11 @@ impl Preference {
 
     /// The same nodes of another list, as far as they are on this one.
     pub(in crate::replication) fn translate(&self, other: &Self, set: ReplicaSet) -> ReplicaSet {
-        other
+        let same = other
             .members(set)
-            .fold(ReplicaSet::EMPTY, |sum, node| sum.or(self.set_of(node)))
+            .fold(ReplicaSet::EMPTY, |sum, node| sum.or(self.set_of(node)));
+        debug_assert!(same.len() <= set.len(), "nobody is added");
+        same
     }
 
     /// The nodes that are in `set`, in order.
@@ -109,6 +125,7 @@ impl Preference {
         &self,
         set: ReplicaSet,
     ) -> impl Iterator<Item = NodeIndex> + '_ {
+        debug_assert!(self.owns(set), "a set of another list");
         self.nodes()
             .iter()
             .copied()
@@ -162,6 +179,7 @@ impl Preference {
         set: ReplicaSet,
         need: impl Fn(usize) -> usize,
     ) -> Option<(usize, usize)> {
+        debug_assert!(self.owns(set), "a set of another list");
         [self.current(), self.next]
             .into_iter()
             .map(|list| (set.and(list).len(), need(list.len())))

@@ -42,7 +42,7 @@ fn offer(replica: &mut Replica, later: Duration, kind: OfferKind) -> OfferReply 
 }
 
 #[test]
-fn a_fenced_tag_is_refused_for_ever() {
+fn a_fenced_version_is_refused_for_ever() {
     let fenced_then_written = |broken| {
         let mut replica = replica(broken);
         offer(&mut replica, Duration::ZERO, OfferKind::Fence);
@@ -55,7 +55,7 @@ fn a_fenced_tag_is_refused_for_ever() {
 }
 
 #[test]
-fn a_tag_from_the_far_future_is_refused() {
+fn a_version_from_the_far_future_is_refused() {
     let from_the_future = |broken| {
         let hour = Duration::from_secs(3600);
         offer(&mut replica(broken), hour, OfferKind::Write)

@@ -12,6 +12,7 @@
 //! ```
 
 mod batch;
+mod flaw;
 pub(super) mod inbox;
 pub(super) mod message;
 pub(super) mod outbox;
@@ -46,6 +47,8 @@ pub enum WireError {
     Malformed,
     /// A field has a value that means nothing.
     BadValue,
+    /// It can be read, but nobody who keeps to the protocol sends it; the text says why.
+    Flaw(&'static str),
     /// The bytes are no RESP, or pass a limit of it.
     Resp(DecodeError),
     /// A message claims to be longer than any that this end takes.
@@ -70,6 +73,7 @@ impl fmt::Display for WireError {
             Self::UnknownMessage => f.write_str("unknown message"),
             Self::Malformed => f.write_str("malformed message"),
             Self::BadValue => f.write_str("meaningless value in a message"),
+            Self::Flaw(flaw) => f.write_str(flaw),
             Self::Resp(error) => error.fmt(f),
             Self::TooLong { len, limit } => write!(
                 f,
@@ -113,10 +117,12 @@ impl Message {
         let mut rest = Rest::new(args.from(2));
         let (id, epoch) = (header.u64()?, header.u64()?);
         let body = read_body(name, &mut header, &mut rest)?;
-        if header.is_empty() && rest.is_empty() {
-            Ok(Self { id, epoch, body })
-        } else {
-            Err(WireError::Malformed)
+        if !header.is_empty() || !rest.is_empty() {
+            return Err(WireError::Malformed);
+        }
+        match body.flaw() {
+            None => Ok(Self { id, epoch, body }),
+            Some(flaw) => Err(WireError::Flaw(flaw)),
         }
     }
 }

@@ -60,13 +60,21 @@ impl Lane {
         if queue.len() == 1 {
             self.turns.push_back(Turn { caller, since: now });
         }
+        debug_assert_eq!(
+            self.turns.len(),
+            self.queues.len(),
+            "a turn for each caller"
+        );
     }
 
     /// The key whose turn it is; its caller has its next turn after all others.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Pending> {
         let Turn { caller, .. } = self.turns.pop_front()?;
-        let queue = self.queues.get_mut(&caller)?;
+        let queue = self.queues.get_mut(&caller);
+        debug_assert!(queue.is_some(), "who has a turn has a key that waits");
+        let queue = queue?;
         let pending = queue.pop_front();
+        debug_assert!(pending.is_some(), "a queue goes with its last key");
         if queue.is_empty() {
             self.queues.remove(&caller);
         } else {

@@ -93,6 +93,10 @@ impl Share {
     }
 
     const fn take(&mut self, bytes: usize) {
+        debug_assert!(
+            self.keys > 0 && self.bytes >= bytes,
+            "nothing is given back twice"
+        );
         self.keys = self.keys.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
@@ -217,6 +221,7 @@ impl Admission {
             let Some(lane) = self.lanes.get_mut(&first) else {
                 continue;
             };
+            debug_assert!(lane.is_ready, "a lane is on the list once");
             lane.is_ready = false;
             if let Some(pending) = lane.pop(now) {
                 self.waiting.take(pending.bytes());
@@ -274,18 +279,23 @@ impl Admission {
             answered,
             tells,
         };
-        if let Some(lane) = self.lanes.get_mut(&first) {
+        let lane = self.lanes.get_mut(&first);
+        debug_assert!(lane.is_some(), "a lane with keys under way stays");
+        if let Some(lane) = lane {
             lane.window.end(now, &self.bounds, end);
             self.note_ready(first);
         }
     }
 
     fn give_back(&mut self, caller: u64, bytes: usize) {
-        if let Some(share) = self.shares.get_mut(&caller) {
-            share.take(bytes);
-            if share.keys == 0 {
-                self.shares.remove(&caller);
-            }
+        let Some(share) = self.shares.get_mut(&caller) else {
+            debug_assert!(false, "who has something under way has a share");
+            return;
+        };
+        share.take(bytes);
+        if share.keys == 0 {
+            debug_assert_eq!(share.bytes, 0, "bytes go with their keys");
+            self.shares.remove(&caller);
         }
     }
 

@@ -52,6 +52,11 @@ impl Splitting {
         if requests.len() == 1 {
             self.turns.push_back(caller);
         }
+        debug_assert_eq!(
+            self.turns.len(),
+            self.requests.len(),
+            "a turn for each caller"
+        );
     }
 
     /// The next key.

@@ -93,6 +93,10 @@ impl Window {
     }
 
     pub(super) fn end(&mut self, now: Instant, bounds: &Bounds, end: End) {
+        debug_assert!(
+            self.under_way > 0 && self.bytes >= end.bytes,
+            "nothing ends twice"
+        );
         let was_full = self.under_way >= self.limit;
         self.under_way = self.under_way.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(end.bytes);
@@ -121,6 +125,7 @@ impl Window {
             self.limit += 1;
             self.answers = 0;
         }
+        debug_assert!(self.limit <= bounds.keys, "it grows up to its bound");
     }
 }
 

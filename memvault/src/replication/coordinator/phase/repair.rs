@@ -24,6 +24,14 @@ pub(in crate::replication::coordinator) struct RepairPhase {
 impl RepairPhase {
     /// Brings `best` to those who are willing to take it.
     pub(super) fn new(cx: &mut Context, best: Entry, votes: Votes) -> Self {
+        debug_assert!(
+            !votes.holders.is_empty(),
+            "somebody holds what is written back"
+        );
+        debug_assert!(
+            votes.holders.and(votes.willing).is_empty(),
+            "who holds it need not be asked"
+        );
         cx.statistics.read_repairs += 1;
         Self {
             best,

@@ -169,6 +169,16 @@ impl WritePhase {
             Level::One | Level::Auto => {}
         }
         let (current, next) = (need(list.current()), need(list.next()));
+        debug_assert!(
+            current > 0 && next > 0,
+            "a write that nobody has is not done"
+        );
+        debug_assert!(
+            level != Level::Quorum
+                || current >= quorum(list.current().len())
+                || !cx.rules.keep(Rule::QuorumsAreCounted),
+            "QUORUM is a quorum, whoever is away"
+        );
         Ok(Need {
             current: u8::try_from(current).unwrap_or(Write::ALL),
             next: u8::try_from(next).unwrap_or(Write::ALL),
@@ -179,7 +189,12 @@ impl WritePhase {
     /// Starts over under a new version. Only safe when the old one is stored nowhere, or nobody minds that the
     /// write may become visible twice.
     fn rewrite(&mut self, operation: &mut Operation, call: &mut Call<'_>) {
-        self.entry.version = call.cx.hlc.tick(call.now.wall);
+        debug_assert!(
+            !operation.is_fill(),
+            "a fill has the version of its lease, or none"
+        );
+        let before = core::mem::replace(&mut self.entry.version, call.cx.hlc.tick(call.now.wall));
+        debug_assert!(self.entry.version > before, "a clock never goes back");
         operation.next_stage();
         self.version_stage = operation.stage;
         self.first = true;
@@ -197,9 +212,9 @@ impl WritePhase {
     ) -> Transition {
         let current_stage = operation.stage;
         if let WriteReply::Done { existed } = reply {
-            let of_this_tag = stage.wrapping_sub(self.version_stage)
+            let of_this_version = stage.wrapping_sub(self.version_stage)
                 <= current_stage.wrapping_sub(self.version_stage);
-            return if of_this_tag {
+            return if of_this_version {
                 self.finish(operation, call.cx, existed)
             } else {
                 Transition::Wait
@@ -338,6 +353,10 @@ impl WritePhase {
     /// The question to the leader; counts the attempt.
     fn message(&mut self, operation: &Operation, now: Now, need: Need) -> Write {
         let first = core::mem::replace(&mut self.first, false);
+        debug_assert!(
+            self.entry.version > Version::ZERO,
+            "a version names the write"
+        );
         self.attempts += 1;
         let left = (operation.ends_at - now.instant).as_millis();
         let left = u64::try_from(left).unwrap_or(u64::MAX);
