@@ -12,41 +12,10 @@ use std::time::Duration;
 use memvault::replication::{Answer, Bytes, Lease, Request};
 use memvault::time::Timestamp;
 
+use super::fetched::{Fetched, Source, Stored};
 use super::single_flight::{Leader, Outcome, Part, Phase};
 use super::{Client, Error};
 use crate::clock::wall;
-
-/// A value, and where it comes from.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The value; `None` if the loader found none.
-    pub value: Option<Bytes>,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-/// Where a value comes from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The cluster had it.
-    Cache,
-    /// It was loaded, by this task or by another that was at it already.
-    Loaded(Stored),
-}
-
-/// What became of a loaded value.
-#[derive(Clone, Debug)]
-pub enum Stored {
-    /// It is in the cache.
-    Yes,
-    /// It was not filled in: the key was set or deleted while it was loaded, and the cache keeps that.
-    Overtaken,
-    /// There was nothing to fill in: the loader found no value.
-    Nothing,
-    /// The cluster could not be asked, or it is unknown whether the fill was done. What was loaded is good all
-    /// the same.
-    No(Arc<Error>),
-}
 
 /// What the cluster says to one who is about to load.
 enum Leave {

@@ -32,6 +32,7 @@
 mod builder;
 mod error;
 mod events;
+mod fetched;
 mod json;
 mod load;
 mod oneshot;
@@ -50,7 +51,7 @@ use smol::lock::Semaphore;
 pub use builder::Builder;
 pub use error::{Error, NodeProblem};
 pub use events::{ClusterEvent, Events};
-pub use load::{Fetched, Source, Stored};
+pub use fetched::{Fetched, Source, Stored};
 
 use crate::clock::wall;
 use crate::driver::PeerReport;

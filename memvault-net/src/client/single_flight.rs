@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use async_channel::{Receiver, Sender};
 use memvault::replication::Bytes;
 
-use super::load::{Fetched, Source, Stored};
+use super::fetched::{Fetched, Source, Stored};
 
 /// What came of a call, for all who waited.
 pub(super) type Outcome = Result<Fetched, SharedError>;

@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_executor::LocalExecutor;
-use memvault::connection::{Hosted, Progress, StoreInfo};
+use memvault::connection::{Host, Hosted, Progress, StoreInfo};
 use memvault::replication::{ConfigError, Levels};
 use memvault::store::Store;
 use memvault::time::Timestamp;
 
 use super::Role;
 use super::client::Client;
-use super::clients::Clients;
 use super::shards::Shard;
 use crate::clock::wall;
 use crate::driver::{Driver, ReplySink};
@@ -44,7 +43,7 @@ impl Backend {
     /// Executes what a client has sent, as far as that goes.
     pub(super) fn process(
         &self,
-        host: &Clients,
+        host: &impl Host,
         client: &Rc<Client>,
         caller: &Rc<dyn ReplySink>,
     ) -> Progress {

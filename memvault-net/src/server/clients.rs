@@ -18,10 +18,8 @@ use super::Config;
 use super::backend::Backend;
 use super::calls::ThreadCounters;
 use super::client::Client;
-use super::connection_limit::{ConnectionLimit, Permit};
-use super::meter::Meter;
-use super::sockets::Socket;
-use super::task::ClientTask;
+use super::connection_limit::ConnectionLimit;
+use super::meter::{Meter, measure_rate};
 
 /// What the tasks of a server share.
 pub(super) struct Clients {
@@ -74,30 +72,22 @@ impl Clients {
         Some(self.executor.upgrade()?.spawn(future))
     }
 
-    /// Begins to serve a client.
-    pub(super) fn add<S: Socket>(self: &Rc<Self>, permit: Permit, stream: S, address: &str) {
-        let id = permit.id();
-        log::debug!(id, address; "client");
-        let mut config = self.config.connection;
-        config.hash_seed = fastrand::u64(..);
-        let (counters, account) = (
-            Rc::clone(&self.counters),
-            self.connection_limit.ledger().open(id),
-        );
-        let client = Rc::new(Client::new(id, address, config, counters, account));
-        self.clients.borrow_mut().insert(id, Rc::clone(&client));
-        let (all, task) = (Rc::clone(self), ClientTask::new(self, client, stream));
-        let entry = Entry { all, permit };
-        let serving = self.spawn(async move {
-            task.run().await;
-            drop(entry);
-        });
-        if let Some(serving) = serving {
-            serving.detach();
-        }
+    /// Keeps the number of commands per second true, for ever.
+    pub(super) fn measure_rate(self: &Rc<Self>) -> impl Future<Output = ()> + 'static {
+        let (clients, meter) = (Rc::clone(self), Arc::clone(&self.meter));
+        measure_rate(meter, move || {
+            clients.backend.store_info().statistics.commands
+        })
     }
 
-    fn remove(&self, id: u64) {
+    /// One more client.
+    pub(super) fn add(&self, client: &Rc<Client>, id: u64) {
+        let former = self.clients.borrow_mut().insert(id, Rc::clone(client));
+        debug_assert!(former.is_none(), "each client has a number of its own");
+    }
+
+    /// A client is gone.
+    pub(super) fn remove(&self, id: u64) {
         self.clients.borrow_mut().remove(&id);
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -163,18 +153,6 @@ impl Clients {
         Timer::after(self.config.shutdown_timeout).await;
         let left = self.clients.borrow().len();
         log::warn!(left; "clients-cut-off");
-    }
-}
-
-/// The place of a client among the others, until its task has ended, be it by a panic.
-struct Entry {
-    all: Rc<Clients>,
-    permit: Permit,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.all.remove(self.permit.id());
     }
 }
 

@@ -1,13 +1,11 @@
 //! How long clients wait for the server, and how much it does for them.
 
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
 
-use super::clients::Clients;
 use crate::driver::Latency;
 
 /// What is measured on all threads together.
@@ -41,17 +39,17 @@ impl Meter {
     }
 }
 
-/// Keeps [`Meter::rate`] true, for ever.
-pub(super) async fn measure_rate(clients: Rc<Clients>) {
+/// Keeps [`Meter::rate`] true, for ever; `commands` counts them.
+pub(super) async fn measure_rate(meter: Arc<Meter>, commands: impl Fn() -> u64) {
     let (mut before, mut at) = (0, Instant::now());
     loop {
         Timer::after(SECOND).await;
-        let commands = clients.backend.store_info().statistics.commands;
+        let commands = commands();
         // Counters may have been set to zero meanwhile.
         let done = commands.saturating_sub(std::mem::replace(&mut before, commands));
         let seconds = std::mem::replace(&mut at, Instant::now()).elapsed();
         let rate = (done as f64 / seconds.as_secs_f64()).round() as u64;
-        clients.meter.rate.store(rate, Ordering::Relaxed);
+        meter.rate.store(rate, Ordering::Relaxed);
     }
 }
 

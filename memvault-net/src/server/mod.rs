@@ -34,6 +34,7 @@ mod meter;
 mod process;
 mod protected_mode;
 mod shards;
+mod socket;
 mod sockets;
 mod task;
 mod tidy;
@@ -226,7 +227,7 @@ impl Server {
         ));
         let watching = executor.spawn(listen::close_idle(Rc::clone(&clients)));
         let _admin = admin::start(&clients).map_err(Error::Admin)?;
-        let _measuring = executor.spawn(meter::measure_rate(Rc::clone(&clients)));
+        let _measuring = executor.spawn(clients.measure_rate());
         let _expiring = executor.spawn(expiry::purge_expired(Rc::clone(&clients)));
         let _governing = executor.spawn(governor::govern(Rc::clone(&clients)));
         let _tidying = executor.spawn(tidy::tidy(Rc::clone(&clients)));

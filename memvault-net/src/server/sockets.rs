@@ -6,32 +6,11 @@ use std::task::Waker;
 
 use super::clients::Clients;
 use super::listen::Arrival;
+use super::task::serve;
 use super::{Error, Role};
 #[cfg(target_os = "linux")]
-use crate::epoll::{EpollStream, Reactor};
+use crate::epoll::Reactor;
 use async_executor::LocalExecutor;
-use async_net::TcpStream;
-use futures_lite::{AsyncRead, AsyncWrite};
-
-/// A connection to a client.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + 'static {
-    /// Has `waker` woken after the sockets of all others were looked at once more.
-    fn yield_turn(&self, waker: &Waker);
-}
-
-impl Socket for TcpStream {
-    /// The reactor looks on a thread of its own.
-    fn yield_turn(&self, waker: &Waker) {
-        waker.wake_by_ref();
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Socket for EpollStream {
-    fn yield_turn(&self, waker: &Waker) {
-        self.wake_later(waker);
-    }
-}
 
 /// How a server waits for its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,10 +89,10 @@ impl Sockets {
             address,
         } = arrival;
         match self {
-            Self::Stock => clients.add(permit, stream, &address),
+            Self::Stock => serve(clients, permit, stream, &address),
             #[cfg(target_os = "linux")]
             Self::Edge(reactor) => match reactor.adopt(stream) {
-                Ok(stream) => clients.add(permit, stream, &address),
+                Ok(stream) => serve(clients, permit, stream, &address),
                 Err(error) => log::debug!(address:%, error:%; "client-gone"),
             },
         }

@@ -23,11 +23,45 @@ use memvault::connection::Progress;
 use super::admin::ASKER_NAME;
 use super::client::Client;
 use super::clients::Clients;
-use super::sockets::Socket;
+use super::connection_limit::Permit;
+use super::socket::Socket;
 use crate::driver::ReplySink;
 
+/// Begins to serve a client.
+pub(super) fn serve<S: Socket>(clients: &Rc<Clients>, permit: Permit, stream: S, address: &str) {
+    let id = permit.id();
+    log::debug!(id, address; "client");
+    let mut config = clients.config.connection;
+    config.hash_seed = fastrand::u64(..);
+    let account = clients.connection_limit.ledger().open(id);
+    let counters = Rc::clone(&clients.counters);
+    let client = Rc::new(Client::new(id, address, config, counters, account));
+    clients.add(&client, id);
+    let (all, task) = (Rc::clone(clients), ClientTask::new(clients, client, stream));
+    let entry = Entry { all, permit };
+    let serving = clients.spawn(async move {
+        task.run().await;
+        drop(entry);
+    });
+    if let Some(serving) = serving {
+        serving.detach();
+    }
+}
+
+/// The place of a client among the others, until its task has ended, be it by a panic.
+struct Entry {
+    all: Rc<Clients>,
+    permit: Permit,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.all.remove(self.permit.id());
+    }
+}
+
 /// One client and its socket.
-pub(super) struct ClientTask<S> {
+struct ClientTask<S> {
     clients: Rc<Clients>,
     client: Rc<Client>,
     /// The same client, as the driver knows it.
@@ -79,7 +113,7 @@ enum End {
 }
 
 impl<S: Socket> ClientTask<S> {
-    pub(super) fn new(clients: &Rc<Clients>, client: Rc<Client>, stream: S) -> Self {
+    fn new(clients: &Rc<Clients>, client: Rc<Client>, stream: S) -> Self {
         let caller: Rc<dyn ReplySink> = Rc::<Client>::clone(&client);
         Self {
             clients: Rc::clone(clients),
@@ -96,7 +130,7 @@ impl<S: Socket> ClientTask<S> {
     }
 
     /// Serves the client to its end.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         let result = poll_fn(|cx| self.poll_turn(cx)).await;
         match result {
             Ok(End::Closed) => {
@@ -209,7 +243,9 @@ impl<S: Socket> ClientTask<S> {
     fn process(&mut self) -> Duration {
         let clients = &self.clients;
         let begun = self.read_at.take().unwrap_or_else(Instant::now);
-        self.progress = clients.backend.process(clients, &self.client, &self.caller);
+        self.progress = clients
+            .backend
+            .process(&**clients, &self.client, &self.caller);
         self.is_due = false;
         clients.counters.end_turn(begun)
     }

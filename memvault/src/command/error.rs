@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::edit::EditError;
+use super::too_large::TooLarge;
 use crate::resp::Args;
-use crate::store::TooLarge;
 
 /// Why a command was not carried out. The client's fault; nothing was done.
 #[derive(Clone, Copy, Debug)]

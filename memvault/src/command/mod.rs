@@ -30,6 +30,7 @@ mod session;
 mod set;
 mod spec;
 mod table;
+mod too_large;
 mod update;
 
 pub use data::{Context, Data};
@@ -48,6 +49,7 @@ pub use session::{Client, Config, Describe, Filter, Hello, Session, Subcommand, 
 pub use set::{Set, SetReply};
 pub use spec::{Access, Categories, Flags, Group, KeyPositions, Spec};
 pub use table::{Name, all};
+pub use too_large::TooLarge;
 pub use update::{Change, Decision, NewValue, Present, ReplyValue, Update, Words};
 
 pub(crate) use glob::matches;

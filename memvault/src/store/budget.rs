@@ -6,8 +6,6 @@
 //! Limits: while the arena or the table grows, its old copy lives until the new one is filled; the
 //! account holds the new one only.
 
-use core::fmt;
-
 use crate::time::Timestamp;
 
 /// How much entries may take. Both limits can hold at once; then the tighter one decides.
@@ -40,51 +38,6 @@ impl Default for Config {
 pub const fn round_up_to_16(len: usize) -> usize {
     len.saturating_add(15) & !15
 }
-
-/// Why an entry was refused. The state is as before: what was stored under the key still is.
-///
-/// The caller's fault: it asked for more than it configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TooLarge {
-    /// Not even an otherwise empty store could hold the entry within [`Config::max_bytes`].
-    Bytes {
-        /// What the entry would need, in bytes: its allocation plus the smallest arena and index.
-        needed: usize,
-        /// [`Config::max_bytes`].
-        limit: usize,
-    },
-    /// The key is longer than [`MAX_KEY_LEN`](super::MAX_KEY_LEN) bytes.
-    Key {
-        /// Length of the key in bytes.
-        len: usize,
-    },
-    /// [`Config::max_entries`] is zero.
-    Entries,
-}
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes { needed, limit } => {
-                write!(
-                    f,
-                    "entry needs {needed} bytes of memory, the limit for all is {limit}"
-                )
-            }
-            Self::Key { len } => {
-                write!(
-                    f,
-                    "key has {len} bytes, the limit is {}",
-                    super::MAX_KEY_LEN
-                )
-            }
-            Self::Entries => f.write_str("the limit of entries is zero"),
-        }
-    }
-}
-
-impl core::error::Error for TooLarge {}
 
 /// The running account of all entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use core::mem;
 
 use ahash::RandomState;
 
-use super::budget::{Account, Config, Counted, TooLarge};
+use super::TooLarge;
+use super::budget::{Account, Config, Counted};
 use super::leaving::Leaving;
 use super::packed::{EntryRef, Meta, Packed, total_len};
 use crate::lru::{Index, Lru};

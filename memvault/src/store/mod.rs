@@ -16,7 +16,8 @@ mod short_ways;
 mod statistics;
 mod values;
 
-pub use budget::{Config, TooLarge, round_up_to_16};
+pub use crate::command::TooLarge;
+pub use budget::{Config, round_up_to_16};
 pub use entries::{Entries, Evicted};
 pub use execute::Store;
 pub use packed::{EntryRef, MAX_KEY_LEN, Meta};

@@ -5,7 +5,7 @@
 
 use core::hash::BuildHasher;
 
-use super::budget::TooLarge;
+use super::TooLarge;
 use super::entries::{Entries, Evicted, expand, rehash};
 use super::packed::{MAX_KEY_LEN, Meta, Packed};
 use crate::lru::{Index, Lru, MAX_SLOTS};
@@ -54,7 +54,10 @@ impl<S: BuildHasher> Entries<S> {
     /// The size class of an allocation of `len` bytes, if key and budget allow for it.
     pub(super) fn check(&self, key: &[u8], len: usize, meta: &Meta) -> Result<usize, TooLarge> {
         if key.len() > MAX_KEY_LEN {
-            return Err(TooLarge::Key { len: key.len() });
+            return Err(TooLarge::Key {
+                len: key.len(),
+                limit: MAX_KEY_LEN,
+            });
         }
         if self.config.max_entries == Some(0) {
             return Err(TooLarge::Entries);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 
-use super::budget::TooLarge;
+use super::TooLarge;
 use super::execute::{Found, Store};
 use super::packed::{EntryRef, Meta};
 use crate::command::{

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::cluster_poll::{ClusterPoll, Rates, Record};
 use super::node_stats::NodeStats;
-use super::snapshot::{Cluster, Seen, Snapshot};
+use super::snapshot::{Cluster, Seen, Snapshot, role};
 use super::status::{latency, ratio};
 use crate::driver::Latency;
 
@@ -58,15 +58,6 @@ pub(super) fn overview(
         "gateway": gateway,
         "total": sum.to_json(),
     })
-}
-
-/// What the process is, in a word.
-pub(super) fn role(cluster: Option<&Cluster>) -> &'static str {
-    match cluster {
-        None => "alone",
-        Some(cluster) if cluster.is_member => "member",
-        Some(_) => "gateway",
-    }
 }
 
 fn member(seen: &Seen, cluster: &Cluster, record: &Record) -> Value {

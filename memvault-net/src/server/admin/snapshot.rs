@@ -123,3 +123,12 @@ impl Cluster {
         })
     }
 }
+
+/// What the process is, in a word.
+pub(super) fn role(cluster: Option<&Cluster>) -> &'static str {
+    match cluster {
+        None => "alone",
+        Some(cluster) if cluster.is_member => "member",
+        Some(_) => "gateway",
+    }
+}

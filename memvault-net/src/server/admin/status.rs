@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::events::event;
 use super::history::{History, Recent};
-use super::overview::role;
-use super::snapshot::{Cluster, Seen, Snapshot};
+use super::snapshot::{Cluster, Seen, Snapshot, role};
 use crate::driver::Latency;
 
 /// Events that are told, the last ones.

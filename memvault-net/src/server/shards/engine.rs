@@ -24,8 +24,21 @@ pub(in crate::server) struct ShardEngine<'a> {
     caller: &'a Rc<dyn ReplySink>,
 }
 
+impl Shard {
+    /// Has `process` use this shard as the engine of one client.
+    pub(in crate::server) fn with_engine<R>(
+        &self,
+        caller: &Rc<dyn ReplySink>,
+        process: impl FnOnce(&mut ShardEngine<'_>) -> R,
+    ) -> R {
+        let result = process(&mut ShardEngine::new(self, caller));
+        self.publish(&self.store.borrow());
+        result
+    }
+}
+
 impl<'a> ShardEngine<'a> {
-    pub(super) fn new(shard: &'a Shard, caller: &'a Rc<dyn ReplySink>) -> Self {
+    fn new(shard: &'a Shard, caller: &'a Rc<dyn ReplySink>) -> Self {
         let store = shard.store.borrow_mut();
         Self {
             shard,

@@ -15,7 +15,6 @@ use memvault::resp;
 use memvault::store::{self, Store};
 
 use super::Shards;
-use super::engine::ShardEngine;
 use super::limits::Limits;
 use super::mailbox::lock;
 use super::message::{Batch, Message};
@@ -77,17 +76,6 @@ impl Shard {
             dispatcher: Cell::new(None),
             end: End::default(),
         }
-    }
-
-    /// Has `process` use this shard as the engine of one client.
-    pub(in crate::server) fn with_engine<R>(
-        &self,
-        caller: &Rc<dyn ReplySink>,
-        process: impl FnOnce(&mut ShardEngine<'_>) -> R,
-    ) -> R {
-        let result = process(&mut ShardEngine::new(self, caller));
-        self.publish(&self.store.borrow());
-        result
     }
 
     /// Has `change` do something to the store that no client asked for.

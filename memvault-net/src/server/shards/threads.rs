@@ -20,7 +20,7 @@ use crate::server::connection_limit::ConnectionLimit;
 use crate::server::door::Door;
 use crate::server::expiry;
 use crate::server::listen::{self, Arrival};
-use crate::server::meter::{self, Meter};
+use crate::server::meter::Meter;
 use crate::server::protected_mode::ProtectedMode;
 use crate::server::sockets::Sockets;
 use crate::server::{Config, Error, Role, admin, governor, tidy};
@@ -171,8 +171,7 @@ impl Worker {
         let accepting = self.executor.spawn(accepting);
         let shard = Rc::clone(&self.shard);
         let _admin = admin::start(&self.clients).map_err(Error::Admin)?;
-        let measuring = meter::measure_rate(Rc::clone(&self.clients));
-        let _measuring = self.executor.spawn(measuring);
+        let _measuring = self.executor.spawn(self.clients.measure_rate());
         self.run(async move {
             shutdown.await;
             drop(accepting);
