@@ -1,11 +1,12 @@
 //! An operation under way: hands each input to its phase, and goes where that says.
 
-use super::operation::{Call, Operation, Task};
+use super::operation::{Call, Operation};
 use super::phase::lock::LockPhase;
 use super::phase::plain::PlainPhase;
 use super::phase::read::ReadPhase;
 use super::phase::write::WritePhase;
 use super::phase::{Next, Phase, Transition};
+use super::task::Task;
 use super::timers::Wake;
 use crate::replication::context::Context;
 use crate::replication::plain::PlainRefusal;

@@ -14,9 +14,10 @@
 //! Promises are forgotten after the window of retries, which is longer than clocks may differ: by then any new
 //! version is newer by itself.
 
-use super::operation::{AsksFor, Operation, Task};
-use super::phase::read::Found;
+use super::operation::Operation;
+use super::phase::found::Found;
 use super::phase::{Next, Transition};
+use super::task::{AsksFor, Task};
 use super::update::confirm;
 use crate::replication::Now;
 use crate::replication::request::{Answer, Lease};

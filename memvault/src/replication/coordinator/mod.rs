@@ -5,6 +5,7 @@
 //! writes.
 
 mod admission;
+mod attempts;
 mod begin;
 mod execution;
 mod flush;
@@ -14,6 +15,7 @@ mod operation;
 mod patience;
 mod phase;
 mod resolve;
+mod task;
 mod timers;
 mod update;
 mod verdict;
@@ -35,7 +37,8 @@ pub(super) use execution::Reply;
 use execution::{Ended, Execution};
 use flush::Flushes;
 use job::Jobs;
-use operation::{Call, Task};
+use operation::Call;
+use task::Task;
 use timers::Timers;
 
 /// The requests that this node carries out at present.

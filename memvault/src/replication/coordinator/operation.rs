@@ -3,69 +3,20 @@
 use alloc::vec::Vec;
 
 use super::admission::{Leave, Pending};
-use super::phase::Transition;
-use super::phase::lock::Ticket;
-use super::phase::write::Change;
+use super::attempts::Attempts;
+use super::phase::{Change, Transition};
+use super::task::{AsksFor, Task};
 use super::timers::{Timer, Timers};
-use super::update::Attempts;
 use super::{Levels, join_id};
-use crate::command::Update;
 use crate::replication::Now;
 use crate::replication::context::Context;
 use crate::replication::entry::Bytes;
 use crate::replication::membership::preference::{Preference, ReplicaSet};
-use crate::replication::request::{Answer, Failure, Lease};
+use crate::replication::request::{Answer, Failure};
 use crate::replication::rules::Rule;
 use crate::replication::wire::message::{Body, NodeState};
 use crate::ring::NodeIndex;
-use crate::time::{Instant, Timestamp};
-
-/// What to do with one key.
-#[derive(Clone, Debug)]
-pub(super) enum Task {
-    Get,
-    Exists,
-    Expiry,
-    Set {
-        value: Bytes,
-        expire_at: Option<Timestamp>,
-    },
-    Delete,
-    Update(Update<Bytes>),
-    /// The value, or leave to fill it in.
-    Lease,
-    Fill {
-        value: Bytes,
-        expire_at: Option<Timestamp>,
-        lease: Lease,
-    },
-}
-
-impl Task {
-    /// Bytes that it brings along beside the key.
-    pub(super) fn value_len(&self) -> usize {
-        match self {
-            Self::Set { value, .. } | Self::Fill { value, .. } => value.len(),
-            Self::Update(update) => update.brought().map_or(0, |bytes| bytes.len()),
-            Self::Get | Self::Exists | Self::Expiry | Self::Delete | Self::Lease => 0,
-        }
-    }
-
-    /// Whether its answer has the value.
-    pub(super) const fn is_read(&self) -> bool {
-        matches!(self, Self::Get | Self::Exists | Self::Expiry | Self::Lease)
-    }
-}
-
-/// What replicas are asked for beside what they hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AsksFor {
-    Nothing,
-    /// [`Prepare::Update`](crate::replication::wire::message::Prepare::Update)
-    Promises,
-    /// [`Prepare::Fill`](crate::replication::wire::message::Prepare::Fill)
-    Leases,
-}
+use crate::time::Instant;
 
 /// What one input has at hand: the common ground of the node, the timers, the time, and the number of the operation.
 pub(super) struct Call<'a> {
@@ -82,6 +33,13 @@ impl Call<'_> {
             self.cx.set_state(self.now, from, NodeState::Warming);
         }
     }
+}
+
+/// A lock, had or asked for: to be given back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    pub(super) leader: NodeIndex,
+    pub(super) id: u64,
 }
 
 /// One request on one key.

@@ -11,22 +11,16 @@
 //! next prepare tells: if the newest version is ours, it was done; if nothing as new as ours is known to a
 //! read quorum, it never will be, and may be done again; otherwise nobody can tell.
 
-use alloc::vec::Vec;
-
-use super::operation::{AsksFor, Call, Operation, Task};
-use super::phase::read::Found;
-use super::phase::write::Change;
-use super::phase::{Next, Transition};
+use super::attempts::Attempts;
+use super::operation::{Call, Operation};
+use super::phase::found::Found;
+use super::phase::{Change, Next, Transition};
+use super::task::{AsksFor, Task};
 use super::verdict::{Verdict, verdict};
 use crate::command::Update;
 use crate::replication::Now;
 use crate::replication::entry::Bytes;
 use crate::replication::request::{Answer, Failure};
-use crate::version::Version;
-
-/// What an operation that changes a value has tried so far.
-#[derive(Default)]
-pub(super) struct Attempts(Vec<(Version, Answer)>);
 
 /// What is known of the attempts so far.
 enum Fate {
@@ -35,28 +29,17 @@ enum Fate {
     Unknown,
 }
 
-impl Attempts {
-    /// Notes that a write with this version may or may not have been stored.
-    pub(super) fn add(&mut self, version: Version, answer: Answer) {
-        self.0.push((version, answer));
+/// What follows from what a read quorum found after it promised to store nothing older any more.
+fn fate(attempts: &Attempts, found: &Found) -> Fate {
+    let held = found.entry.as_ref().map(|entry| entry.version);
+    let mine = attempts.iter().find(|(version, _)| Some(*version) == held);
+    if let Some((_, answer)) = mine {
+        return Fate::Done(answer.clone());
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    if attempts.iter().all(|(version, _)| found.newest < *version) {
+        return Fate::NotDone;
     }
-
-    /// What follows from what a read quorum found after it promised to store nothing older any more.
-    fn fate(&self, found: &Found) -> Fate {
-        let held = found.entry.as_ref().map(|entry| entry.version);
-        let mine = self.0.iter().find(|(version, _)| Some(*version) == held);
-        if let Some((_, answer)) = mine {
-            return Fate::Done(answer.clone());
-        }
-        if self.0.iter().all(|(version, _)| found.newest < *version) {
-            return Fate::NotDone;
-        }
-        Fate::Unknown
-    }
+    Fate::Unknown
 }
 
 impl Operation {
@@ -96,7 +79,7 @@ impl Operation {
 
 /// The prepare has found out what there is: decide what to write.
 fn decide(update: &Update<Bytes>, attempts: &Attempts, now: Now, found: Found) -> Transition {
-    let verdict = match attempts.fate(&found) {
+    let verdict = match fate(attempts, &found) {
         Fate::Unknown => return Transition::fail(Failure::Indeterminate),
         Fate::Done(answer) => Verdict::Answer(answer),
         Fate::NotDone => verdict(update, found.entry.as_ref(), now.wall),

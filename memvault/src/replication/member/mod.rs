@@ -6,6 +6,7 @@
 //! ```
 
 mod answers;
+mod burial;
 pub(super) mod floors;
 pub(super) mod key_locks;
 pub(super) mod leader;

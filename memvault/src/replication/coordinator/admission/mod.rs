@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::operation::Task;
+use super::task::Task;
 use crate::consistency::Levels;
 use crate::replication::config::Config;
 use crate::replication::entry::Bytes;

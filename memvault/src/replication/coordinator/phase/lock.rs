@@ -3,7 +3,7 @@
 
 use super::{Next, Transition};
 use crate::replication::coordinator::join_id;
-use crate::replication::coordinator::operation::{Call, Operation};
+use crate::replication::coordinator::operation::{Call, Operation, Ticket};
 use crate::replication::entry::Bytes;
 use crate::replication::membership::preference::ReplicaSet;
 use crate::replication::wire::message::{Body, LockReply};
@@ -15,13 +15,6 @@ pub(in crate::replication::coordinator) struct LockPhase {
     pub(super) asked: ReplicaSet,
     /// Whether the leader said that others are first: its silence is none then.
     pub(super) is_queued: bool,
-}
-
-/// A lock, had or asked for: to be given back.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::replication::coordinator) struct Ticket {
-    pub(in crate::replication::coordinator) leader: NodeIndex,
-    pub(in crate::replication::coordinator) id: u64,
 }
 
 impl LockPhase {

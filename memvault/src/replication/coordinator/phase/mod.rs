@@ -9,19 +9,24 @@
 //! A phase takes an input and says what follows, a [`Transition`]; it never reaches into another phase. Each is a type
 //! with what it alone needs; what all of them share is the [`Operation`](super::operation::Operation).
 
+pub(super) mod found;
 pub(super) mod lock;
 pub(super) mod plain;
 pub(super) mod read;
 pub(super) mod repair;
 pub(super) mod write;
 
+use crate::replication::entry::Bytes;
 use crate::replication::membership::preference::ReplicaSet;
 use crate::replication::request::{Answer, Failure};
+use crate::time::Timestamp;
+use crate::version::Version;
+use found::Found;
 use lock::LockPhase;
 use plain::PlainPhase;
-use read::{Found, ReadPhase};
+use read::ReadPhase;
 use repair::RepairPhase;
-use write::{Change, WritePhase};
+use write::WritePhase;
 
 /// Where an operation is.
 pub(super) enum Phase {
@@ -91,4 +96,15 @@ impl Phase {
     pub(super) const fn is_queued(&self) -> bool {
         matches!(self, Self::Lock(turn) if turn.is_queued)
     }
+}
+
+/// What a write stores, and the answer once it has.
+pub(in crate::replication::coordinator) struct Change {
+    pub(in crate::replication::coordinator) value: Option<Bytes>,
+    pub(in crate::replication::coordinator) expire_at: Option<Timestamp>,
+    /// The version that a read quorum has promised to wait for, if the write depends on what was read.
+    pub(in crate::replication::coordinator) promised: Option<Version>,
+    /// Whether it changes the value, rather than confirm it.
+    pub(in crate::replication::coordinator) is_effect: bool,
+    pub(in crate::replication::coordinator) answer: Answer,
 }

@@ -1,7 +1,7 @@
 //! Write-back: a quorum read that found the newest version on too few replicas puts it on a quorum before
 //! it answers, so that no later read can see an older one (Attiya, Bar-Noy, Dolev).
 
-use super::read::{Found, Votes};
+use super::found::{Found, Votes};
 use super::{Next, Transition};
 use crate::replication::context::Context;
 use crate::replication::coordinator::operation::{Call, Operation};

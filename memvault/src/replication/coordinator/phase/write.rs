@@ -1,11 +1,12 @@
 //! The coordinator's part of a write: choose the version, ask the leader, go on with the next replica.
 
-use super::{Next, Transition};
+use super::{Change, Next, Transition};
 use crate::consistency::Level;
 use crate::replication::Now;
 use crate::replication::config::{OnAmbiguous, quorum};
 use crate::replication::context::Context;
-use crate::replication::coordinator::operation::{Call, Operation, Task};
+use crate::replication::coordinator::operation::{Call, Operation};
+use crate::replication::coordinator::task::Task;
 use crate::replication::entry::{Bytes, Entry};
 use crate::replication::event::Event;
 use crate::replication::membership::preference::ReplicaSet;
@@ -52,17 +53,6 @@ struct Need {
     next: u8,
     /// Whether that is fewer than a quorum.
     is_degraded: bool,
-}
-
-/// What a write stores, and the answer once it has.
-pub(in crate::replication::coordinator) struct Change {
-    pub(in crate::replication::coordinator) value: Option<Bytes>,
-    pub(in crate::replication::coordinator) expire_at: Option<Timestamp>,
-    /// The version that a read quorum has promised to wait for, if the write depends on what was read.
-    pub(in crate::replication::coordinator) promised: Option<Version>,
-    /// Whether it changes the value, rather than confirm it.
-    pub(in crate::replication::coordinator) is_effect: bool,
-    pub(in crate::replication::coordinator) answer: Answer,
 }
 
 impl WritePhase {

@@ -14,7 +14,8 @@ use super::{Next, Transition};
 use crate::consistency::Level;
 use crate::replication::Now;
 use crate::replication::context::Context;
-use crate::replication::coordinator::operation::{AsksFor, Call, Operation};
+use crate::replication::coordinator::operation::{Call, Operation};
+use crate::replication::coordinator::task::AsksFor;
 use crate::replication::coordinator::{Levels, join_id};
 use crate::replication::entry::{Bytes, Entry};
 use crate::replication::membership::preference::ReplicaSet;
@@ -60,27 +61,6 @@ pub(super) struct ReplicaReply {
     behind: bool,
     /// It has yet to take the key over, and nobody relies on it so far.
     is_pending: bool,
-}
-
-/// What those who answered have to do with one version.
-#[derive(Debug, Default)]
-pub(super) struct Votes {
-    pub(super) holders: ReplicaSet,
-    pub(super) willing: ReplicaSet,
-    pub(super) unwilling: ReplicaSet,
-}
-
-/// What a read found out.
-#[derive(Debug, Default)]
-pub(in crate::replication::coordinator) struct Found {
-    /// The entry; may be a tombstone or past its time, which is a miss.
-    pub(in crate::replication::coordinator) entry: Option<Entry>,
-    /// Whether a quorum holds it.
-    pub(in crate::replication::coordinator) is_on_quorum: bool,
-    /// The version that was promised, if promises were asked for.
-    pub(in crate::replication::coordinator) promised: Option<Version>,
-    /// The newest version that any of those who answered holds or may have forgotten.
-    pub(in crate::replication::coordinator) newest: Version,
 }
 
 impl ReadPhase {

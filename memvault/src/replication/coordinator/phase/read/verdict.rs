@@ -1,6 +1,7 @@
 //! What the answers to a read amount to, judged by its mode.
 
-use super::{Found, Mode, ReadPhase, ReplicaReply, Votes};
+use super::super::found::{Found, Votes};
+use super::{Mode, ReadPhase, ReplicaReply};
 use crate::consistency::Level;
 use crate::replication::Now;
 use crate::replication::config::quorum;
