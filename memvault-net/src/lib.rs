@@ -1,4 +1,4 @@
-//! MemVault over TCP: server, replicating client, gateway.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 pub mod client;

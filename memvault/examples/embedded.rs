@@ -4,7 +4,7 @@
 //! On a board the same calls run over a serial line or a radio: implement [`Transport`] for it and let a timer
 //! call [`Driver::run`].
 //!
-//! Run: `cargo run --release -p memvault --example embedded`
+//! Run: `cargo run --release -p memvault-cache --example embedded`
 
 use std::error::Error;
 

@@ -1,6 +1,6 @@
 //! Prints the preference lists of some keys, then how evenly rings of 3, 10 and 100 nodes share the load.
 //!
-//! Run: `cargo run --release -p memvault --example ring`
+//! Run: `cargo run --release -p memvault-cache --example ring`
 
 use memvault::ring::{Ring, RingError};
 

@@ -1,7 +1,7 @@
 //! Prints how evenly 16 384 slots are spread over 3 to 1000 nodes, how many of them move when one more joins, and how
 //! long a table of them takes to make.
 //!
-//! Run: `cargo run --release -p memvault --example slots`
+//! Run: `cargo run --release -p memvault-cache --example slots`
 
 use std::time::Instant;
 

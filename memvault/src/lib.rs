@@ -1,4 +1,6 @@
-//! MemVault's core: exact LRU cache, consistent-hash ring and replication, without I/O.
+#![doc = include_str!("../README.md")]
+//!
+//! ## How it fits together
 //!
 //! ```text
 //! bytes --decode--> arguments --parse--> Command --execute(now)--> reply --encode--> bytes

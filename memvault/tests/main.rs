@@ -1,5 +1,5 @@
 //! What the library promises, through its public face. One program, so that it is built and linked once and its tests
-//! share the processors; `cargo test -p memvault --test all leases` runs the tests of one file.
+//! share the processors; `cargo test -p memvault-cache --test all leases` runs the tests of one file.
 
 mod addresses;
 mod admission;

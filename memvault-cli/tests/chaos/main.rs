@@ -7,7 +7,7 @@
 //!
 //! `MEMVAULT_CHAOS_SECONDS` (default 4) is how long each scenario lasts, `MEMVAULT_CHAOS_SEED` repeats the
 //! plan of a run that failed: the same faults at the same times, though the processes will not take the same
-//! steps. Each scenario is a test, and `cargo test -p memvault-cli --test chaos -- --nocapture` prints what
+//! steps. Each scenario is a test, and `cargo test -p memvault-server --test chaos -- --nocapture` prints what
 //! happened in it. A failure prints the seed, the faults and the history of the keys that went wrong.
 #![cfg(unix)]
 

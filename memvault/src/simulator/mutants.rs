@@ -1,6 +1,6 @@
 //! The checker must be able to fail: each rule of the protocol is broken once, and it is noticed.
 //!
-//! `cargo test -p memvault --lib mutants -- --nocapture` prints after how many seeds, and by which check.
+//! `cargo test -p memvault-cache --lib mutants -- --nocapture` prints after how many seeds, and by which check.
 
 use alloc::collections::BTreeMap;
 use alloc::format;

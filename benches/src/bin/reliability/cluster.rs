@@ -26,7 +26,7 @@ impl Starter {
         }
         let binary = binary.display();
         Err(format!(
-            "{binary} is not there; build it: cargo build --release -p memvault-cli, or name it: --memvault PATH"
+            "{binary} is not there; build it: cargo build --release -p memvault-server, or name it: --memvault PATH"
         ))
     }
 

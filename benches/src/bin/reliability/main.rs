@@ -1,7 +1,7 @@
 //! The numbers of RELIABILITY.md: what happens to requests when nodes die, and what replication costs.
 //!
 //! ```text
-//! cargo build --release -p memvault-cli
+//! cargo build --release -p memvault-server
 //! cargo run --release -p memvault-benches --bin reliability -- failover|rejoin|levels|kills|memory|all
 //! cargo run --release -p memvault-benches --bin reliability -- wide|large|steady|overload|hostile|whole|resident|load
 //! ```

@@ -193,7 +193,7 @@ fn memvault() -> PathBuf {
     let path = profile.join("memvault");
     assert!(
         path.exists(),
-        "{} is missing: build memvault-cli with the same target directory, or set MEMVAULT to its path",
+        "{} is missing: build memvault-server with the same target directory, or set MEMVAULT to its path",
         path.display()
     );
     path
