@@ -11,9 +11,10 @@ pub(super) struct Budget {
     tenths: u64,
 }
 
-/// What one message counts for beside its key and value, in bytes.
-pub(super) const MESSAGE_BYTES: usize = 64;
-/// Most bytes that can be saved up, and what there is at the start: some thousand small requests.
+/// What one message counts for beside its key and value, in bytes: to handle it takes as long as to copy some KiB.
+pub(super) const MESSAGE_BYTES: usize = 2048;
+/// Most bytes that can be saved up, and what there is at the start: a hundred small messages. Every node that asks has
+/// so many, and together they must not be what a member does in a second, or it is late with nothing else.
 const MOST: u64 = 256 << 10;
 /// The divisor of the share.
 const SHARE: u64 = 10;

@@ -46,9 +46,13 @@ impl Operation {
 
     /// Takes what a repetition costs from the budget, if there is enough.
     pub(super) fn spend(&self, cx: &mut Context) -> bool {
-        let may =
-            !cx.rules.keep(Rule::RetriesHaveABudget) || cx.budget.spend(MESSAGE_BYTES + self.len);
+        let may = self.can_afford_message(cx);
         cx.statistics.retries += u64::from(may);
         may
+    }
+
+    /// Takes what one message more costs than the operation needs, if there is enough.
+    pub(super) fn can_afford_message(&self, cx: &mut Context) -> bool {
+        !cx.rules.keep(Rule::RetriesHaveABudget) || cx.budget.spend(MESSAGE_BYTES + self.len)
     }
 }

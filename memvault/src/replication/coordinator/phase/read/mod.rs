@@ -18,9 +18,9 @@ use crate::replication::coordinator::operation::{Call, Operation};
 use crate::replication::coordinator::task::AsksFor;
 use crate::replication::coordinator::{Levels, join_id};
 use crate::replication::entry::{Bytes, Entry};
-use crate::replication::membership::preference::ReplicaSet;
+use crate::replication::membership::preference::{Preference, ReplicaSet};
 use crate::replication::rules::Rule;
-use crate::replication::wire::message::{Body, OfferKind, Prepare, ReadReply};
+use crate::replication::wire::message::{Body, NodeState, OfferKind, Prepare, ReadReply};
 use crate::ring::NodeIndex;
 use crate::version::Version;
 use verdict::{Verdict, is_warming};
@@ -47,6 +47,8 @@ pub(in crate::replication::coordinator) struct ReadPhase {
     pub(super) asked: ReplicaSet,
     /// Who answered that it is starting up, or did not answer at ONE.
     passed: ReplicaSet,
+    /// Whether members that do not serve yet are left in peace, as long as the others suffice: they have enough to do.
+    spares: bool,
     answers: Vec<ReplicaReply>,
 }
 
@@ -82,6 +84,7 @@ impl ReadPhase {
             promise,
             asked: ReplicaSet::EMPTY,
             passed: ReplicaSet::EMPTY,
+            spares: true,
             answers: Vec::new(),
         }
     }
@@ -123,7 +126,32 @@ impl ReadPhase {
             Mode::Settle => self.unheard(cx, replicas).and(replicas.current()),
             Mode::Quorum | Mode::All => self.unheard(cx, replicas),
         };
-        unheard.without(self.asked.or(self.passed))
+        let unheard = unheard.without(self.asked.or(self.passed));
+        self.without_spared(cx, replicas, unheard)
+    }
+
+    /// Those of `unheard` who are to be asked as long as nobody is silent and the answers agree.
+    fn without_spared(
+        &self,
+        cx: &Context,
+        replicas: &Preference,
+        unheard: ReplicaSet,
+    ) -> ReplicaSet {
+        let serves =
+            |node| cx.peers.is_live(node) && cx.peers.state(node) == Some(NodeState::Serving);
+        let serving = unheard.and(replicas.filter(serves));
+        let under_way = self.asked.or(serving);
+        let expected = under_way.or(self.answered(replicas));
+        let suffices = match self.mode {
+            Mode::Settle => replicas.is_read_quorum_of_present(expected),
+            Mode::Quorum => replicas.is_quorum(expected),
+            Mode::One | Mode::All => false,
+        };
+        if self.spares && suffices && !under_way.is_empty() {
+            serving
+        } else {
+            unheard
+        }
     }
 
     pub(in crate::replication::coordinator) fn handle(
@@ -202,6 +230,7 @@ impl ReadPhase {
             _ => self.asked.and(warming),
         });
         self.asked = ReplicaSet::EMPTY;
+        self.spares = false;
         self.doubt_heirs(call.cx);
         self.evaluate(operation, call)
     }
@@ -254,7 +283,8 @@ impl ReadPhase {
         })
     }
 
-    /// Brings replicas that answered with an older version up to date, without waiting for them.
+    /// Brings replicas that answered with an older version up to date, without waiting for them, as far as the budget
+    /// of repeated work goes: most of them are about to hear it from whoever leads the write.
     fn repair_stale(&self, operation: &Operation, cx: &mut Context) {
         let Some(best) = self.best_confirmed() else {
             return;
@@ -262,6 +292,9 @@ impl ReadPhase {
         let answers = self.answers.iter();
         for reply in answers.filter(|reply| !reply.is_pending && reply.is_older_than(best.version))
         {
+            if !operation.can_afford_message(cx) {
+                return;
+            }
             cx.statistics.read_repairs += 1;
             let offer = Body::Offer {
                 key: Bytes::clone(&operation.key),

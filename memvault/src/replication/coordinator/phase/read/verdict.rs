@@ -53,7 +53,7 @@ impl ReadPhase {
         up.without(self.answered(replicas))
     }
 
-    fn answered(&self, replicas: &Preference) -> ReplicaSet {
+    pub(super) fn answered(&self, replicas: &Preference) -> ReplicaSet {
         replicas.filter(|node| self.answers.iter().any(|reply| reply.node == node))
     }
 
