@@ -52,6 +52,9 @@ impl WarmUp {
         for node in self.to_be_asked(cx, now) {
             let source = self.sources.entry(node).or_default();
             let id = cx.fresh_id();
+            if source.cursor == 0 {
+                source.began = now.wall;
+            }
             source.asked = Some((id, now.instant));
             source.last_asked = now.instant;
             cx.send(
@@ -206,7 +209,9 @@ impl WarmUp {
             return;
         };
         for node in replicas.members(others.without(staged.current)) {
-            cx.peers.note_missed(node, staged.newest);
+            if self.is_due(node, staged.newest) {
+                cx.peers.note_missed(node, staged.newest);
+            }
         }
         let held = replica.entries.peek(key).map(|held| held.meta);
         let version = held.and_then(|meta| meta.version).unwrap_or(Version::ZERO);

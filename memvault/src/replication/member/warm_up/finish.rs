@@ -15,7 +15,8 @@ use crate::replication::rules::Rule;
 use crate::ring::NodeIndex;
 use crate::slot::{Slot, slot_of};
 use crate::store::EntryRef;
-use crate::version::Version;
+use crate::time::Timestamp;
+use crate::version::{Hlc, Version};
 
 /// What becomes of an entry at the end.
 enum Judgement {
@@ -130,11 +131,22 @@ impl WarmUp {
             let others = replicas.filter(|node| cx.me != Some(node) && self.is_done(node));
             for node in replicas.members(others.without(staged.current)) {
                 let holds_older = !replicas.set_of(node).and(staged.holders).is_empty();
-                if holds_older || self.floor_of(node, staged.slot) < staged.newest {
+                let lacks = holds_older || self.floor_of(node, staged.slot) < staged.newest;
+                if lacks && self.is_due(node, staged.newest) {
                     cx.peers.note_missed(node, staged.newest);
                 }
             }
         }
+    }
+
+    /// Whether a source that does not tell of a version should have, rather than being told of it itself since it was
+    /// asked: then whoever leads that write is still at it.
+    pub(super) fn is_due(&self, node: NodeIndex, version: Version) -> bool {
+        let began = self.sources.get(&node).map(|source| source.began);
+        let by_then = began.map_or(0, |began| {
+            began.as_millis().saturating_sub(Hlc::MAX_SKEW_MS)
+        });
+        version < Version::at(Timestamp::from_millis(by_then))
     }
 
     /// The highest version that a source may have forgotten.

@@ -84,6 +84,8 @@ pub(in crate::replication) struct WarmUp {
 struct Source {
     cursor: u32,
     done: bool,
+    /// When it was asked for the first piece, by this node's wall clock.
+    began: Timestamp,
     /// The question that is under way, and since when.
     asked: Option<(u64, Instant)>,
     last_asked: Instant,
