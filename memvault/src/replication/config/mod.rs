@@ -178,7 +178,8 @@ pub struct Config {
     pub max_waiting: usize,
     /// The same for the bytes of keys and values; default 256 MiB.
     pub max_waiting_bytes: usize,
-    /// How long a caller waits for its turn before its request is refused; default 500 ms. Below `op_deadline`.
+    /// How long a caller waits for its turn before its request is refused; default 500 ms. Below `op_deadline`. Where
+    /// somebody has been waiting for longer than that without a break, it is a fifth of it.
     pub max_wait: Duration,
     /// Versions remembered after their entry was overwritten, and as many refused ones; default 65 536.
     pub max_versions: usize,

@@ -32,7 +32,7 @@ impl Coordinator {
         levels: Levels,
     ) {
         cx.statistics.requests += 1;
-        if let Some(failure) = self.refusal(cx, &what, levels) {
+        if let Some(failure) = self.refusal(cx, now.instant, &what, levels) {
             cx.statistics.overloaded += u64::from(failure == Failure::Overloaded);
             return job::complete(cx, request, Err(failure));
         }
@@ -66,7 +66,13 @@ impl Coordinator {
     }
 
     /// What speaks against the request as such, or against letting it wait.
-    fn refusal(&self, cx: &Context, what: &Request, levels: Levels) -> Option<Failure> {
+    fn refusal(
+        &self,
+        cx: &Context,
+        now: Instant,
+        what: &Request,
+        levels: Levels,
+    ) -> Option<Failure> {
         let max_requests = cx.config.max_requests;
         let keys = what.keys();
         if keys > max_requests {
@@ -82,7 +88,7 @@ impl Coordinator {
         }
         let is_hopeless = what
             .first_key()
-            .is_some_and(|key| self.admission.is_hopeless(first_replica(cx, key)));
+            .is_some_and(|key| self.admission.is_hopeless(now, first_replica(cx, key)));
         if is_hopeless {
             return Some(Failure::Overloaded);
         }

@@ -158,13 +158,14 @@ impl Admission {
     }
 
     /// Whether a further caller would wait for the lane of `first` in vain, by what keys take at present.
-    pub(super) fn is_hopeless(&self, first: NodeIndex) -> bool {
+    pub(super) fn is_hopeless(&self, now: Instant, first: NodeIndex) -> bool {
         let Some(lane) = self.lanes.get(&first) else {
             return false;
         };
         let rounds = lane.waiting() as u64 / lane.window.under_way().max(1) as u64;
         let wait = rounds.saturating_mul(self.usual_micros);
-        wait > u64::try_from(self.patience.as_micros()).unwrap_or(u64::MAX)
+        let patience = lane.patience(now, self.patience);
+        wait > u64::try_from(patience.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// A request waits to be split up. O(keys), a few nanoseconds each.
@@ -301,9 +302,9 @@ impl Admission {
 
     /// A key whose turn has not come for too long.
     pub(super) fn pop_impatient(&mut self, now: Instant) -> Option<Pending> {
-        let since = Instant::ZERO + (now - Instant::ZERO).saturating_sub(self.patience);
+        let patience = self.patience;
         let mut lanes = self.lanes.values_mut();
-        let pending = lanes.find_map(|lane| lane.pop_since(now, since))?;
+        let pending = lanes.find_map(|lane| lane.pop_impatient(now, patience))?;
         self.drop_pending(&pending);
         Some(pending)
     }
