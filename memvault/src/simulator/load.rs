@@ -25,7 +25,7 @@ pub struct Load {
     pub phases: &'static [Phase],
     /// How much slower one member is, drawn from the seed, without being dead; 1 for as fast as the others.
     pub slowness: u32,
-    /// Of the capacity, in percent, that is to be answered in time under more than that.
+    /// Of the capacity of those members that serve, in percent, that is to be answered in time under more than that.
     pub goodput: u64,
     /// The longest that a bystander may wait for an answer.
     pub longest: Duration,

@@ -24,6 +24,31 @@ pub(super) struct Meter {
     in_time: Vec<u64>,
     /// Of those the ones that were answered after the first second of the phase, and in it.
     settled: Vec<u64>,
+    /// Who could answer those that came after that second.
+    able: Vec<Able>,
+}
+
+/// The share of the members that can answer, on average over requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Able {
+    /// Sum of it, in percent.
+    percents: u64,
+    requests: u64,
+}
+
+impl Able {
+    const fn add(&mut self, percent: u64) {
+        self.percents += percent;
+        self.requests += 1;
+    }
+
+    /// The part of `all` that falls to this share of the members.
+    const fn part_of(self, all: u64) -> u64 {
+        if self.requests == 0 {
+            return all;
+        }
+        all * self.percents / (self.requests * 100)
+    }
 }
 
 /// Half a second, in microseconds: the capacity is measured in such windows.
@@ -43,6 +68,7 @@ impl Meter {
             asked: vec![0; phases.len()],
             in_time: vec![0; phases.len()],
             settled: vec![0; phases.len()],
+            able: vec![Able::default(); phases.len()],
         }
     }
 
@@ -64,16 +90,24 @@ impl Meter {
         (phase < self.phases.len()).then_some(phase)
     }
 
-    /// A request of the present phase comes in.
-    pub(super) fn asked(&mut self) {
-        if let Some(asked) = self
-            .began
-            .len()
-            .checked_sub(1)
-            .and_then(|phase| self.asked.get_mut(phase))
-        {
+    /// A request of the present phase comes in, while so many percent of the members can answer.
+    pub(super) fn asked(&mut self, now: Instant, able: u64) {
+        let Some(phase) = self.began.len().checked_sub(1) else {
+            return;
+        };
+        let is_settled = self.since(now, phase) >= SETTLED;
+        if let Some(asked) = self.asked.get_mut(phase) {
             *asked += 1;
         }
+        if let Some(sum) = self.able.get_mut(phase).filter(|_| is_settled) {
+            sum.add(able);
+        }
+    }
+
+    /// What those members could answer per second that could answer at all.
+    fn bearable(&self, phase: usize) -> u64 {
+        let able = self.able.get(phase).copied().unwrap_or_default();
+        able.part_of(self.capacity())
     }
 
     /// A request of a phase is over. Returns what is wrong with that, if it failed and should not have.
@@ -167,22 +201,22 @@ impl Meter {
         settled * 1000 / u64::try_from(millis).unwrap_or(u64::MAX).max(1)
     }
 
-    /// What is wrong with the whole: goodput below so many percent of the capacity, bystanders that wait for too long.
+    /// What is wrong with the whole: goodput below so many percent of what the members that serve can bear, bystanders
+    /// that wait for too long.
     pub(super) fn judge(&mut self, least: u64, longest: Duration) -> Vec<(Instant, String)> {
         let mut wrongs = Vec::new();
         for waits in &mut self.waits {
             waits.sort_unstable();
         }
         let longest = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
-        let capacity = self.capacity();
         for (number, phase) in self.phases.iter().enumerate() {
             let at = self.began.get(number).copied().unwrap_or_default();
-            let goodput = self.goodput(number);
+            let (goodput, bearable) = (self.goodput(number), self.bearable(number));
             if matches!(phase.rate, Rate::OfCapacity(percent) if percent > 100)
-                && goodput * 100 < capacity * least
+                && goodput * 100 < bearable * least
             {
                 wrongs.push((at, format!(
-                    "in the phase {:?} {goodput} requests a second were answered in time, of a capacity of {capacity}",
+                    "in the phase {:?} {goodput} requests a second were answered in time, of {bearable} that could be",
                     phase.name
                 )));
             }

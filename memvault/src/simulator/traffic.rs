@@ -12,11 +12,11 @@ use super::event::Event;
 use super::history::{Act, Record};
 use super::load::{Load, Phase, Rate};
 use super::meter::Meter;
-use super::process::levels;
+use super::process::{Process, config, levels};
 use super::workload::{number_of, set};
 use super::world::World;
 use crate::command::Expiry;
-use crate::replication::{Answer, Bytes, Failure, Outcome, Request};
+use crate::replication::{Answer, Bytes, Failure, NodeState, Outcome, Request};
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 
@@ -39,6 +39,9 @@ pub(super) struct Traffic {
     rng: Rng,
     bulks: BTreeMap<u64, Bulk>,
     pub(super) meter: Meter,
+    /// Members that served when the last request came, and since when there are so many.
+    serving: usize,
+    changed_at: Instant,
 }
 
 impl Traffic {
@@ -47,6 +50,8 @@ impl Traffic {
             rng: Rng::new(!seed.rotate_left(17)),
             bulks: BTreeMap::new(),
             meter: Meter::new(load.map_or(&[], |load| load.phases)),
+            serving: 0,
+            changed_at: Instant::ZERO,
         }
     }
 }
@@ -121,7 +126,8 @@ impl World<'_> {
             asked: self.now,
             request: Some(request),
         };
-        self.traffic.meter.asked();
+        let able = self.able();
+        self.traffic.meter.asked(self.now, able);
         self.traffic.bulks.insert(id, bulk);
         let incarnation = self.incarnation_of(coordinator);
         if self.node(coordinator).is_none() {
@@ -134,6 +140,26 @@ impl World<'_> {
                 incarnation,
             },
         );
+    }
+
+    /// The share of the members that can answer, in percent: those that serve, less one for a second after their number
+    /// has changed, as reads ask several of them then.
+    fn able(&mut self) -> u64 {
+        let serves = |process: &Process| {
+            let node = process.node.as_ref();
+            process.paused_until <= self.now
+                && node.is_some_and(|node| node.state() == NodeState::Serving)
+        };
+        let members = self.processes.iter().take(self.scenario.nodes);
+        let serving = members.filter(|process| serves(process)).count();
+        let (now, settle) = (self.now, config(self.scenario, 0).settle);
+        let traffic = &mut self.traffic;
+        if serving != traffic.serving {
+            (traffic.serving, traffic.changed_at) = (serving, now);
+        }
+        let settles = now - traffic.changed_at < settle;
+        let able = serving.min(self.scenario.nodes - usize::from(settles));
+        (able * 100 / self.scenario.nodes) as u64
     }
 
     /// A source, a member, or a bystander where there are no sources.

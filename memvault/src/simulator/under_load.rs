@@ -144,7 +144,8 @@ const OVERLOAD: Load = Load {
         },
         AFTER,
     ],
-    longest: Duration::from_millis(1100),
+    goodput: 90,
+    longest: Duration::from_millis(500),
     ..LOAD
 };
 
@@ -158,7 +159,7 @@ pub(super) const fn overload(seed: u64) -> Scenario {
 
 const SLOW: Load = Load {
     slowness: 4,
-    longest: Duration::from_secs(1),
+    longest: Duration::from_millis(350),
     phases: &[
         BEFORE,
         Phase {
@@ -191,18 +192,17 @@ pub(super) const fn slow(seed: u64) -> Scenario {
 pub(super) const fn overload_kills(seed: u64) -> Scenario {
     let mut faults = Faults::none();
     faults.crash_every = Some(Duration::from_millis(2500));
-    let mut load = OVERLOAD;
-    // The capacity is that of three members. While one is away or warms up, the two others have what is left, and
-    // each read asks both.
-    load.goodput = 33;
-    beside_faults(seed, faults, load)
+    beside_faults(seed, faults, OVERLOAD)
 }
 
 /// As [`overload`], and processes stand still for a moment.
 pub(super) const fn overload_stops(seed: u64) -> Scenario {
     let mut faults = Faults::none();
     faults.pause_every = Some(Duration::from_millis(2500));
-    beside_faults(seed, faults, OVERLOAD)
+    let mut load = OVERLOAD;
+    // A bystander's own process, or a member that it asks, stands still for up to 0.9 s.
+    load.longest = Duration::from_millis(1100);
+    beside_faults(seed, faults, load)
 }
 
 const fn beside_faults(seed: u64, faults: Faults, load: Load) -> Scenario {

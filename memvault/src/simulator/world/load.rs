@@ -6,16 +6,19 @@ use alloc::format;
 use super::super::process::{member_id, member_number, process_name};
 use super::super::violation::Promise;
 use super::World;
-use crate::replication::{DownReason, Event, Failure, Outcome};
+use crate::replication::{DownReason, Event, Failure, Level, Outcome};
 use crate::time::{Duration, Instant};
 
 /// For how long after its end a fault explains that a process is taken for silent.
 pub(super) const AFTERMATH: Duration = Duration::from_secs(3);
 
-/// Whether a failure is one that load does not explain: a connection broke with its member, or a write was overtaken
-/// and is not to be repeated.
+/// Whether a failure is one that load does not explain: a connection broke with its member, or that stood still, or a
+/// write was overtaken and is not to be repeated.
 pub(in super::super) const fn is_explained(outcome: Option<&Outcome>) -> bool {
-    matches!(outcome, None | Some(Err(Failure::Indeterminate)))
+    matches!(
+        outcome,
+        None | Some(Err(Failure::Indeterminate | Failure::Paused))
+    )
 }
 
 impl World<'_> {
@@ -62,6 +65,17 @@ impl World<'_> {
         let wrong = self.traffic.meter.waited(asked, answered, is_done);
         if let (Some(wrong), true) = (wrong, self.promises.responsive && !is_explained(outcome)) {
             let what = format!("{wrong}: a bystander was answered with {outcome:?}");
+            self.violate(Promise::Responsiveness, None, what);
+        }
+        let is_refused = matches!(outcome, Some(Err(Failure::Overloaded)));
+        let is_default = self.scenario.write_level == Level::Auto;
+        if is_default
+            && self.promises.responsive
+            && !is_done
+            && !is_refused
+            && !is_explained(outcome)
+        {
+            let what = format!("a bystander was answered with {outcome:?}, whatever the load");
             self.violate(Promise::Responsiveness, None, what);
         }
     }
