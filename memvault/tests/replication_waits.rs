@@ -1,6 +1,6 @@
 //! One promise, one test: nobody waits for a member that is back, or leads again, for longer than that takes.
 
-use crate::cluster::{Cluster, at, set};
+use crate::cluster::{Cluster, at, get, set, value};
 use memvault::replication::{Answer, Failure, Level, NodeState};
 use memvault::ring::NodeIndex;
 use memvault::time::Duration;
@@ -111,4 +111,37 @@ fn a_returned_member_keeps_nobody_from_leading_that_was_only_told_later() {
         assert_eq!(times, 0, "node {number}");
         assert_eq!(cluster.node(0).state(), NodeState::Serving);
     }
+}
+
+/// How many reads a member has answered.
+fn answered_reads(cluster: &Cluster, number: usize) -> u64 {
+    let statistics = cluster.node(number).statistics();
+    statistics.replica_hits + statistics.replica_misses
+}
+
+#[test]
+fn who_catches_up_is_not_asked_as_long_as_the_others_suffice() {
+    let mut cluster = Cluster::serving(3, 1);
+    let client = cluster.client(0);
+    assert_eq!(cluster.set(client, "k", "v").outcome, DONE);
+    // It stood still, and cannot fetch what it may have missed.
+    for source in [0, 1] {
+        let transport = cluster.process(2).transport_mut();
+        transport.cut(NodeIndex(source));
+    }
+    cluster.pause(2);
+    cluster.run(Duration::from_millis(600));
+    cluster.resume(2);
+    cluster.run(Duration::from_millis(150));
+    assert_eq!(cluster.node(2).state(), NodeState::CatchingUp);
+    let before = answered_reads(&cluster, 2);
+    for _ in 0..20 {
+        let read = cluster.ask(client, get("k"), at(Level::Quorum));
+        assert_eq!(read.outcome, value("v"));
+    }
+    assert_eq!(answered_reads(&cluster, 2), before);
+    cluster.kill(1);
+    let read = cluster.ask(client, get("k"), at(Level::Quorum));
+    assert_eq!(read.outcome, value("v"));
+    assert_eq!(answered_reads(&cluster, 2), before + 1);
 }
