@@ -142,9 +142,9 @@ impl World<'_> {
         );
     }
 
-    /// The share of the members that can answer, in percent: those that serve, less one for a second after their number
-    /// has changed, as reads ask several of them then.
-    fn able(&mut self) -> u64 {
+    /// The share of the members that can answer, in percent: those that serve, less one for a while after their number
+    /// has changed, as reads ask several of them for a second after everybody has seen it.
+    pub(super) fn able(&mut self) -> u64 {
         let serves = |process: &Process| {
             let node = process.node.as_ref();
             process.paused_until <= self.now
@@ -152,7 +152,8 @@ impl World<'_> {
         };
         let members = self.processes.iter().take(self.scenario.nodes);
         let serving = members.filter(|process| serves(process)).count();
-        let (now, settle) = (self.now, config(self.scenario, 0).settle);
+        let config = config(self.scenario, 0);
+        let (now, settle) = (self.now, config.settle + config.suspect_after);
         let traffic = &mut self.traffic;
         if serving != traffic.serving {
             (traffic.serving, traffic.changed_at) = (serving, now);
@@ -255,7 +256,7 @@ impl World<'_> {
             .traffic
             .meter
             .answered(bulk.asked, answered, answer.is_some());
-        let is_explained = super::world::is_explained(outcome);
+        let is_explained = super::world::is_explained(outcome) || self.is_refused_for_want(outcome);
         if let (Some(what), true) = (since, self.promises.responsive && !is_explained) {
             let how = outcome.map_or_else(
                 || String::from("a broken connection"),

@@ -192,7 +192,10 @@ pub(super) const fn slow(seed: u64) -> Scenario {
 pub(super) const fn overload_kills(seed: u64) -> Scenario {
     let mut faults = Faults::none();
     faults.crash_every = Some(Duration::from_millis(2500));
-    beside_faults(seed, faults, OVERLOAD)
+    let mut load = OVERLOAD;
+    // One that has waited for its turn may have to go to another member.
+    load.longest = Duration::from_millis(700);
+    beside_faults(seed, faults, load)
 }
 
 /// As [`overload`], and processes stand still for a moment.

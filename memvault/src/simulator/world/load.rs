@@ -22,6 +22,11 @@ pub(in super::super) const fn is_explained(outcome: Option<&Outcome>) -> bool {
 }
 
 impl World<'_> {
+    /// Whether a request was refused while a member is away: what all can bear with ease the others just about can.
+    pub(in super::super) fn is_refused_for_want(&mut self, outcome: Option<&Outcome>) -> bool {
+        matches!(outcome, Some(Err(Failure::Overloaded))) && self.able() < 100
+    }
+
     /// Looks at what a process tells.
     pub(super) fn judge_event(&mut self, number: usize, event: &Event) {
         let (Event::Ejected { node }
@@ -63,18 +68,14 @@ impl World<'_> {
         let answered = self.now + self.spent(coordinator);
         let is_done = matches!(outcome, Some(Ok(_)));
         let wrong = self.traffic.meter.waited(asked, answered, is_done);
-        if let (Some(wrong), true) = (wrong, self.promises.responsive && !is_explained(outcome)) {
+        let is_explained = is_explained(outcome) || self.is_refused_for_want(outcome);
+        if let (Some(wrong), true) = (wrong, self.promises.responsive && !is_explained) {
             let what = format!("{wrong}: a bystander was answered with {outcome:?}");
             self.violate(Promise::Responsiveness, None, what);
         }
         let is_refused = matches!(outcome, Some(Err(Failure::Overloaded)));
         let is_default = self.scenario.write_level == Level::Auto;
-        if is_default
-            && self.promises.responsive
-            && !is_done
-            && !is_refused
-            && !is_explained(outcome)
-        {
+        if is_default && self.promises.responsive && !is_done && !is_refused && !is_explained {
             let what = format!("a bystander was answered with {outcome:?}, whatever the load");
             self.violate(Promise::Responsiveness, None, what);
         }
