@@ -25,6 +25,7 @@ pub mod cache;
 mod list;
 mod lru;
 mod soonest;
+mod table;
 
 pub mod avl;
 pub mod hash;

@@ -2,29 +2,27 @@
 //! within a budget.
 //!
 //! ```text
-//! hash --> index: HashTable<u32> --> arena of nodes (entry, newer, older) <-- newest, oldest
+//! hash --> index: Table --> arena of nodes (entry, newer, older) <-- newest, oldest
 //! ```
 //! Place: over [`Arena`] and [`List`]; under [`Cache`](crate::cache::Cache) and
 //! [`Entries`](crate::store::Entries). Knows recency and what it takes itself, not what an entry is: who
 //! calls supplies hashes and comparisons, and decides what goes.
-//! Cost: all operations O(1) on average, but for growth of the index, which is O(n) and amortised; 8 bytes of links
-//! per entry, and 5.7 to 11.4 of index.
+//! Cost: all operations O(1); 8 bytes of links per entry, and 5.7 to 11.4 of index.
 //! Limits: grows only in [`grow_within`](Lru::grow_within), never by itself. Should a comparison or a
 //! rehash panic, nothing has changed yet.
 
 use core::mem;
 
-use hashbrown::HashTable;
-
 use crate::arena::Arena;
 pub(crate) use crate::arena::{Index, MAX_SLOTS};
 use crate::list::{List, Node};
+use crate::table::Table;
 
 /// Entries by hash and in the order of use.
 #[derive(Clone, Debug)]
 pub(crate) struct Lru<E> {
     /// Invariant: the positions of exactly the nodes in the arena, each under its entry's hash.
-    table: HashTable<u32>,
+    table: Table,
     nodes: Arena<Node<E>>,
     /// Invariant: links exactly the nodes in the arena.
     order: List,
@@ -37,7 +35,7 @@ impl<E> Lru<E> {
     /// No entries; allocates nothing.
     pub(crate) const fn new() -> Self {
         Self {
-            table: HashTable::new(),
+            table: Table::new(),
             nodes: Arena::new(),
             order: List::new(),
         }
@@ -54,9 +52,10 @@ impl<E> Lru<E> {
     /// The entry with this hash that `eq` accepts.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut eq: impl FnMut(&E) -> bool) -> Option<Index> {
-        self.table
-            .find(hash, |&i| eq(&self.nodes[Index::new(i)].entry))
-            .map(|&i| Index::new(i))
+        let found = self
+            .table
+            .find(hash, |i| eq(&self.nodes[Index::new(i)].entry));
+        found.map(Index::new)
     }
 
     pub(crate) fn entry(&self, index: Index) -> &E {
@@ -77,9 +76,9 @@ impl<E> Lru<E> {
     /// `rehash` is asked only if that was forgotten.
     pub(crate) fn insert(&mut self, hash: u64, entry: E, rehash: impl Fn(&E) -> u64) -> Index {
         let nodes = &self.nodes;
-        let position = nodes.len() as u32;
-        self.table
-            .insert_unique(hash, position, |&i| rehash(&nodes[Index::new(i)].entry));
+        let rehash = |i| rehash(&nodes[Index::new(i)].entry);
+        self.table.advance(rehash);
+        self.table.insert(hash, nodes.len() as u32, rehash);
         let index = self.nodes.push(Node::new(entry));
         self.order.push_newest(&mut self.nodes, index);
         index
@@ -90,46 +89,45 @@ impl<E> Lru<E> {
     pub(crate) fn remove(&mut self, index: Index, hash: u64, rehash: impl Fn(&E) -> u64) -> E {
         let moved = self.last().filter(|&last| last != index);
         let moved = moved.map(|last| (last, rehash(self.entry(last))));
-        self.forget(index, hash);
+        self.advance(rehash);
+        self.table.remove(hash, index.position());
         self.order.unlink(&mut self.nodes, index);
         let node = self.nodes.swap_remove(index);
         if let Some((last, hash)) = moved {
             self.order.follow(&mut self.nodes, index);
-            match self.table.find_mut(hash, |&i| i == last.position()) {
-                Some(place) => *place = index.position(),
-                // As in `forget`.
-                None => self
-                    .table
-                    .iter_mut()
-                    .filter(|place| **place == last.position())
-                    .for_each(|place| *place = index.position()),
-            }
+            self.table.relocate(hash, last.position(), index.position());
         }
+        self.table.shorten(self.nodes.len() as u32);
         node.entry
+    }
+
+    /// Moves some entries on to a larger index, if there is one that they have to move to.
+    #[inline]
+    fn advance(&mut self, rehash: impl Fn(&E) -> u64) {
+        let nodes = &self.nodes;
+        self.table.advance(|i| rehash(&nodes[Index::new(i)].entry));
     }
 
     /// Puts an entry in the place of another, as the newest; returns the other. Needs a
     /// [spare place](Self::has_spare_place) in the index. `old_hash` must be the one the other came in with.
     #[inline]
-    pub(crate) fn recycle(&mut self, index: Index, old_hash: u64, hash: u64, entry: E) -> E {
-        self.forget(index, old_hash);
-        self.table.insert_unique(hash, index.position(), |_| hash);
+    pub(crate) fn recycle(
+        &mut self,
+        index: Index,
+        (old_hash, hash): (u64, u64),
+        entry: E,
+        rehash: impl Fn(&E) -> u64,
+    ) -> E {
+        self.advance(rehash);
+        self.table.remove(old_hash, index.position());
+        self.table.insert(hash, index.position(), |_| hash);
         self.order.promote(&mut self.nodes, index);
         mem::replace(&mut self.nodes[index].entry, entry)
     }
 
     /// Whether the index takes one more entry without being built afresh.
     pub(crate) fn has_spare_place(&self) -> bool {
-        self.table.len() < self.table.capacity()
-    }
-
-    /// Takes an entry out of the index.
-    fn forget(&mut self, index: Index, hash: u64) {
-        match self.table.find_entry(hash, |&i| i == index.position()) {
-            Ok(found) => drop(found.remove()),
-            // Somebody changed the key in its place: slow, but nothing may lead to where nothing is.
-            Err(_) => self.table.retain(|&mut i| i != index.position()),
-        }
+        self.table.has_spare_place()
     }
 
     /// The last entry whose position is below `position`.
@@ -164,9 +162,9 @@ impl<E> Lru<E> {
 
 /// What it takes, and how it grows.
 impl<E> Lru<E> {
-    /// Bytes of the index.
+    /// Bytes of the index; of one that is being left, none.
     pub(crate) fn table_bytes(&self) -> usize {
-        self.table.allocation_size()
+        self.table.bytes()
     }
 
     /// Bytes of the arena.
@@ -187,11 +185,7 @@ impl<E> Lru<E> {
     /// What arena and index would take if they were [compact](Self::compact).
     pub(crate) fn least_bytes(&self, beside: usize) -> usize {
         let slots = self.len().max(FEWEST_SLOTS);
-        let mut buckets = FEWEST_BUCKETS;
-        while full_load(buckets) < self.len() {
-            buckets *= 2;
-        }
-        let buckets = buckets.min(self.table.num_buckets());
+        let buckets = buckets_for(self.len()).min(self.table.buckets());
         slots * (Self::SLOT + beside) + table_size(buckets)
     }
 
@@ -216,9 +210,7 @@ impl<E> Lru<E> {
             return false;
         };
         if let Some(buckets) = buckets {
-            let mut fresh = HashTable::with_capacity(full_load(buckets));
-            self.fill(&mut fresh, rehash);
-            self.table = fresh;
+            self.move_to(full_load(buckets), rehash);
         }
         if slots > 0 {
             self.nodes.reserve_exact(slots);
@@ -235,10 +227,12 @@ impl<E> Lru<E> {
     /// Gives memory back: shrinks the arena to so many slots, or as many as it takes, and the index to
     /// suit. Entries keep their positions. O(n).
     pub(crate) fn compact(&mut self, slots: usize, rehash: impl Fn(&E) -> u64) {
-        let mut table = HashTable::with_capacity(self.len().max(full_load(FEWEST_BUCKETS)));
-        if table.num_buckets() < self.table.num_buckets() {
-            self.fill(&mut table, rehash);
-            self.table = table;
+        let capacity = self.len().max(full_load(FEWEST_BUCKETS));
+        if buckets_for(capacity) < self.table.buckets() {
+            self.move_to(capacity, &rehash);
+            while self.table.is_moving() {
+                self.advance(&rehash);
+            }
         }
         self.nodes.shrink_to(slots.max(FEWEST_SLOTS));
     }
@@ -248,11 +242,11 @@ impl<E> Lru<E> {
         self.nodes
     }
 
-    /// Puts all entries into an index that has room for them.
-    fn fill(&self, table: &mut HashTable<u32>, rehash: impl Fn(&E) -> u64) {
-        for (index, node) in self.nodes.iter() {
-            table.insert_unique(rehash(&node.entry), index.position(), |_| 0);
-        }
+    /// Begins to move all entries to an index that has room for so many.
+    fn move_to(&mut self, capacity: usize, rehash: impl Fn(&E) -> u64) {
+        let nodes = &self.nodes;
+        let rehash = |i| rehash(&nodes[Index::new(i)].entry);
+        self.table.grow(capacity, nodes.len() as u32, rehash);
     }
 
     /// Panics unless index, arena and order hold the same entries.
@@ -262,7 +256,7 @@ impl<E> Lru<E> {
         while let Some(index) = next {
             assert_eq!(self.newer(index), newer, "links lead to and fro");
             let hash = rehash(self.entry(index));
-            let found = self.table.find(hash, |&i| i == index.position());
+            let found = self.table.find(hash, |i| i == index.position());
             assert!(found.is_some(), "each entry is in the index under its hash");
             (count, newer, next) = (count + 1, next, self.older(index));
         }
@@ -276,7 +270,7 @@ impl<E> Lru<E> {
         if self.has_spare_place() {
             return Some((None, 0));
         }
-        let buckets = self.table.num_buckets();
+        let buckets = self.table.buckets();
         if buckets < FEWEST_BUCKETS {
             return Some((None, table_size(FEWEST_BUCKETS)));
         }
@@ -313,6 +307,15 @@ const FEWEST_BUCKETS: usize = 4;
 /// Bytes of an index of so many buckets: a position and a control byte each, and one group more.
 const fn table_size(buckets: usize) -> usize {
     (buckets * 4).next_multiple_of(16) + buckets + 16
+}
+
+/// Buckets of an index that takes so many entries.
+const fn buckets_for(capacity: usize) -> usize {
+    let mut buckets = FEWEST_BUCKETS;
+    while full_load(buckets) < capacity {
+        buckets *= 2;
+    }
+    buckets
 }
 
 /// Entries that an index of so many buckets takes.

@@ -210,7 +210,10 @@ impl<K: Hash + Eq, V, S: BuildHasher, C: Clock, H: EvictionHook<K, V>> Cache<K, 
     #[inline]
     fn recycle(&mut self, victim: Index, cause: Cause, hash: u64, pair: Pair<K, V>, deadline: u64) {
         let old_hash = self.hash(&self.lru.entry(victim).key);
-        let gone = self.lru.recycle(victim, old_hash, hash, pair);
+        let hasher = &self.settings.hasher;
+        let gone = self.lru.recycle(victim, (old_hash, hash), pair, |pair| {
+            hasher.hash_one(&pair.key)
+        });
         self.set_deadline(victim, deadline);
         self.tell(gone, cause);
     }

@@ -5,7 +5,7 @@
 //! once [told the time](Entries::set_now), those past theirs go: some with each insertion, all others before a living
 //! one is evicted, as far as a [bounded look](crate::soonest) finds them.
 //! Cost: all operations O(1) on average beside the copy of the value, but for the growth of arena and
-//! index, which is O(n) and amortised; one hash and one look-up each; reading allocates nothing.
+//! index, which goes in steps; one hash and one look-up each; reading allocates nothing.
 //! Limits: one owner (`&mut self`); see [`Config`] for the budget.
 
 use core::hash::{BuildHasher, Hasher};
@@ -332,8 +332,12 @@ impl<S: BuildHasher> Entries<S> {
             self.forget(victim);
             let old_hash = expand(self.lru.entry(victim).hash());
             // Two steps, as above.
-            self.lru
-                .recycle(victim, old_hash, expand(hash), Packed::hollow(hash));
+            self.lru.recycle(
+                victim,
+                (old_hash, expand(hash)),
+                Packed::hollow(hash),
+                rehash,
+            );
             *self.lru.entry_mut(victim) = Packed::new(hash, key, value, meta);
             victim
         } else {
