@@ -197,7 +197,7 @@ fn limits_hold_and_are_named() {
     assert_eq!(server.ask(&["get", "c"]).code, Some(0));
     let too_long = server.ask(&["set", "a", "eleven byte"]);
     assert_eq!(too_long.code, Some(1));
-    assert!(too_long.stderr.contains("--max-value"), "{too_long:?}");
+    assert!(too_long.stderr.contains("(max-value)"), "{too_long:?}");
 }
 
 #[test]

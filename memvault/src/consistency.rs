@@ -5,6 +5,7 @@
 
 /// How many replicas must answer before a request is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Level {
     /// A quorum while one is in view, otherwise those that live (at least one); reads from one replica.
     #[default]

@@ -363,7 +363,7 @@ fn the_clock_that_differs_from_most_is_the_wrong_one() {
 #[test]
 fn a_request_names_what_is_wrong_where_all_replicas_refuse() {
     let mut client = Lone::new(Role::Coordinator("client".into()), 1);
-    let reason = "x keeps 2 replicas, client keeps 3 (--replicas must be the same everywhere)";
+    let reason = "x keeps 2 replicas, client keeps 3 (replicas must be the same everywhere)";
     for id in ["a", "b", "c"] {
         let node = client.index(id);
         client.connect(node);

@@ -215,20 +215,20 @@ fn what_passes_a_limit_is_refused_before_it_comes() {
     for (bytes, text) in [
         (
             "*1048577\r\n",
-            "invalid multibulk length 1048577: the limit is 1048576 arguments (--max-arguments)",
+            "invalid multibulk length 1048577: the limit is 1048576 arguments (max-arguments)",
         ),
         (
             "*9223372036854775807\r\n",
             "invalid multibulk length 9223372036854775807: the limit is 1048576 arguments \
-             (--max-arguments)",
+             (max-arguments)",
         ),
         (
             "*1\r\n$67108865\r\n",
-            "invalid bulk length 67108865: the limit is 67108864 bytes (--max-value)",
+            "invalid bulk length 67108865: the limit is 67108864 bytes (max-value)",
         ),
         (
             "*1\r\n$99999999999\r\n",
-            "invalid bulk length 99999999999: the limit is 67108864 bytes (--max-value)",
+            "invalid bulk length 99999999999: the limit is 67108864 bytes (max-value)",
         ),
     ] {
         let text = format!("Protocol error: {text}");
@@ -248,27 +248,27 @@ fn every_limit_of_commands_can_be_set() {
     for (bytes, text) in [
         (
             "*3\r\n",
-            "invalid multibulk length 3: the limit is 2 arguments (--max-arguments)",
+            "invalid multibulk length 3: the limit is 2 arguments (max-arguments)",
         ),
         (
             "a b c\n",
-            "invalid multibulk length 3: the limit is 2 arguments (--max-arguments)",
+            "invalid multibulk length 3: the limit is 2 arguments (max-arguments)",
         ),
         (
             "*1\r\n$10\r\n",
-            "invalid bulk length 10: the limit is 9 bytes (--max-value)",
+            "invalid bulk length 10: the limit is 9 bytes (max-value)",
         ),
         (
             "*2\r\n$3\r\nGET\r\n$9\r\n",
-            "too big request: the limit is 24 bytes (--max-command)",
+            "too big request: the limit is 24 bytes (max-command)",
         ),
         (
             "GET longkey\r\n",
-            "too big inline request: the limit is 8 bytes (--max-inline)",
+            "too big inline request: the limit is 8 bytes (max-inline)",
         ),
         (
             "no line end",
-            "too big inline request: the limit is 8 bytes (--max-inline)",
+            "too big inline request: the limit is 8 bytes (max-inline)",
         ),
     ] {
         let text = format!("Protocol error: {text}");

@@ -17,17 +17,16 @@ fn told(uptime_seconds: u64, operations: u64, millis: u64) -> NodeStats {
     for _ in 0..operations {
         latency.record(Duration::from_millis(millis));
     }
-    NodeStats {
-        uptime_seconds,
-        operations,
-        hits: operations / 2,
-        misses: operations - operations / 2,
-        keys: 10,
-        memory_used: 1 << 20,
-        memory_limit: Some(4 << 20),
-        answer_latency: latency,
-        ..NodeStats::default()
-    }
+    let mut told = NodeStats::default();
+    told.uptime_seconds = uptime_seconds;
+    told.operations = operations;
+    told.hits = operations / 2;
+    told.misses = operations - operations / 2;
+    told.keys = 10;
+    told.memory_used = 1 << 20;
+    told.memory_limit = Some(4 << 20);
+    told.answer_latency = latency;
+    told
 }
 
 fn node(id: &str, answer: Result<(&str, NodeStats), &str>) -> NodeSample {
@@ -198,10 +197,8 @@ fn sums_are_of_those_that_answer() {
     );
     // One without a limit: all together have none.
     let mut state = State::default();
-    let limitless = NodeStats {
-        memory_limit: None,
-        ..told(1, 0, 1)
-    };
+    let mut limitless = told(1, 0, 1);
+    limitless.memory_limit = None;
     let nodes = vec![
         node("a", Ok(("up", limitless))),
         node("b", Ok(("up", told(1, 0, 1)))),

@@ -171,7 +171,7 @@ fn mixed_clusters_and_levels_that_need_versions_are_refused_with_a_clear_error()
 
     let refused = ask(&["--plain-redis", "--level", "quorum"]);
     assert_ne!(refused.code, Some(0));
-    let part = "level quorum needs versions, and plain Redis servers (--plain-redis) keep none";
+    let part = "level quorum needs versions, and plain Redis servers (plain-redis) keep none";
     assert!(refused.stderr.contains(part), "{refused:?}");
 
     // Without the flag: each node is named, and the flag too.
@@ -194,8 +194,7 @@ fn mixed_clusters_and_levels_that_need_versions_are_refused_with_a_clear_error()
         let output = plain.output();
         let mut lines = output.lines();
         lines.any(|line| {
-            line.contains(&format!("rejected node={own}"))
-                && line.contains("leave --plain-redis out")
+            line.contains(&format!("rejected node={own}")) && line.contains("leave plain-redis out")
         })
     });
     let ours = gateway(&mixed, &[]);

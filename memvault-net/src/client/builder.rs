@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_lock::Semaphore;
 use memvault::replication::{Config, Levels, Member, OnAmbiguous, Role};
-use smol::lock::Semaphore;
 
 use super::error::Error;
 use super::events::Subscribers;

@@ -55,6 +55,7 @@ pub enum Error {
 
 /// A node that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeProblem {
     /// The node's id.
     pub id: String,

@@ -11,6 +11,7 @@ use memvault::replication::Event;
 
 /// Something that happened to a node, and when.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ClusterEvent {
     /// When this client noticed it.
     pub at: SystemTime,

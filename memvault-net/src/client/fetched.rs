@@ -26,6 +26,7 @@ pub enum Source {
 
 /// What became of a loaded value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Stored {
     /// It is in the cache.
     Yes,

@@ -42,11 +42,11 @@ mod thread;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_lock::Semaphore;
 use memvault::cluster::SLICE_KEYS;
 use memvault::command::{Condition, Expiry};
 use memvault::replication::{Answer, Bytes, Levels, NodeStatistics, Request};
 use memvault::time::Timestamp;
-use smol::lock::Semaphore;
 
 pub use builder::Builder;
 pub use error::{Error, NodeProblem};

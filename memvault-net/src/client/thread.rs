@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use async_executor::LocalExecutor;
 use async_io::Timer;
+use async_lock::SemaphoreGuardArc;
 use memvault::replication::{Answer, Failure, Levels, NodeState, NodeStatistics, Request};
-use smol::lock::SemaphoreGuardArc;
 
 use super::error::{Error, NodeProblem};
 use super::events::Subscribers;

@@ -29,6 +29,7 @@ pub const MAX_ID_LEN: usize = 255;
 
 /// Why an identity cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The id is empty or longer than [`MAX_ID_LEN`].
     IdLength,

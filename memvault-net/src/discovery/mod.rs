@@ -67,6 +67,7 @@ type Gossip = Foca<Identity, PostcardCodec, Dice, NoCustomBroadcast>;
 
 /// What discovery has found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum News {
     /// A member is there, or is there again; also when it is reached elsewhere now.
     Found(Identity),

@@ -86,7 +86,7 @@ pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, LinkError>
     }
     let name = address.to_owned();
     let found: io::Result<Vec<SocketAddr>> =
-        smol::unblock(move || Ok(name.to_socket_addrs()?.collect())).await;
+        blocking::unblock(move || Ok(name.to_socket_addrs()?.collect())).await;
     found.map_err(LinkError::Resolve)
 }
 

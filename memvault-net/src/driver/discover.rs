@@ -1,6 +1,5 @@
 //! Discovery beside a member's driver: its UDP socket, and what is made of its news.
 
-use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -9,10 +8,9 @@ use futures_lite::FutureExt;
 use memvault::replication::Role;
 
 use super::connect::resolve;
-use super::settings::Discover;
-use super::{Driver, WeakDriver};
+use super::{Discover, DiscoverError, Driver, WeakDriver};
 use crate::clock::{Clock, wall};
-use crate::discovery::{Discovery, Identity, IdentityError, News};
+use crate::discovery::{Discovery, Identity, News};
 
 /// What runs beside a driver.
 struct Finder {
@@ -26,27 +24,18 @@ struct Finder {
     epoch: Option<u64>,
 }
 
-/// Why a member cannot discover others.
-#[derive(Debug)]
-pub enum DiscoverError {
-    /// Its id or its address cannot be told to others.
-    Identity(IdentityError),
-    /// The UDP socket cannot be used.
-    Socket(io::Error),
-}
-
 /// Names of seeds are resolved this often while nobody answers.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 /// Longer than any datagram of discovery, so that those which are too long can be told.
 const BUFFER: usize = 2048;
 
 impl Driver {
-    /// Discovers members through `socket` from now on, if the node is a member itself.
-    pub(crate) fn discover(
-        &self,
-        discover: Discover,
-        socket: UdpSocket,
-    ) -> Result<(), DiscoverError> {
+    /// Discovers members through `socket` from now on, if the node is a member itself. A [`Server`](crate::server::Server)
+    /// does so by itself if [`Settings::discover`](super::Settings::discover) is there.
+    ///
+    /// # Errors
+    /// See [`DiscoverError`].
+    pub fn discover(&self, discover: Discover, socket: UdpSocket) -> Result<(), DiscoverError> {
         let Role::Member(id) = self.inspect(|node| node.config().role.clone()) else {
             return Ok(());
         };
@@ -206,25 +195,4 @@ fn report(news: &News) {
 fn words(addresses: &[SocketAddr]) -> String {
     let words: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
     words.join(", ")
-}
-
-impl std::fmt::Display for DiscoverError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Identity(error) => write!(
-                f,
-                "others cannot discover this node: {error} (--node-id, --advertise)"
-            ),
-            Self::Socket(error) => write!(f, "the UDP socket cannot be used: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for DiscoverError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Identity(error) => Some(error),
-            Self::Socket(error) => Some(error),
-        }
-    }
 }

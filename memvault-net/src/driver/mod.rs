@@ -20,14 +20,18 @@
 mod address;
 mod alarm;
 mod answers;
-mod connect;
+pub(crate) mod connect;
+#[cfg(feature = "discovery")]
 mod discover;
+mod discover_error;
 mod drive;
 mod effort;
 mod event_log;
 mod latency;
 mod link;
 mod links;
+#[cfg(all(feature = "server", not(feature = "discovery")))]
+mod no_discover;
 mod outlet;
 mod peer;
 mod questions;
@@ -49,7 +53,7 @@ use memvault::resp::Limits;
 use memvault::time::Timestamp;
 
 pub use address::{AddressError, NodeAddress};
-pub use discover::DiscoverError;
+pub use discover_error::DiscoverError;
 pub use latency::Latency;
 pub use peer::PeerReport;
 pub use requests::ReplySink;
@@ -60,7 +64,6 @@ use crate::flapping::Flapping;
 use crate::memory_limit::quarter_of_memory;
 use alarm::Alarm;
 use answers::Answers;
-pub(crate) use connect::connect;
 use effort::Effort;
 use link::{Codec, LinkError, Reader};
 use links::Links;
@@ -262,7 +265,8 @@ impl Driver {
     }
 
     /// Bytes that the connections which others opened have this node hold, and how many were closed as it was too much.
-    pub(crate) fn held_for_links(&self) -> (usize, u64) {
+    #[must_use]
+    pub fn held_for_links(&self) -> (usize, u64) {
         self.0.links.borrow_mut().held()
     }
 
@@ -312,13 +316,14 @@ impl Driver {
     }
 
     /// Leaves so much of the budget of entries unused; up to `limit` entries go for it. Returns whether there are more.
-    pub(crate) fn withhold(&self, bytes: usize, limit: usize) -> bool {
+    pub fn withhold(&self, bytes: usize, limit: usize) -> bool {
         let now = self.now();
         self.0.node.borrow_mut().withhold(now, bytes, limit)
     }
 
     /// How long this node takes to answer what others ask it, to read and to write: one question in 16.
-    pub(crate) fn answer_latency(&self) -> Latency {
+    #[must_use]
+    pub fn answer_latency(&self) -> Latency {
         self.0.answers.borrow().latency().clone()
     }
 

@@ -9,7 +9,7 @@ use memvault::resp::Limits;
 use memvault::slot::SLOTS;
 use memvault::store;
 
-/// How a member finds the others; see [`discovery`](crate::discovery).
+/// How a member finds the others: by the module `discovery`, which is there with the feature of this name.
 #[derive(Clone, Debug)]
 pub struct Discover {
     /// Members to ask first: `host:port`. Names are resolved anew while nobody answers.
@@ -29,8 +29,8 @@ pub struct Settings {
     /// address as its id. Host names are resolved anew for each attempt.
     pub addresses: BTreeMap<String, String>,
     /// How a member finds the others' addresses; default `None`, by `addresses` and the member list alone. The
-    /// server then uses UDP on its port as well. Ignored for a coordinator, which learns addresses from the
-    /// members.
+    /// server then uses UDP on its port as well; without the feature `discovery` it does not start. Ignored for a
+    /// coordinator, which learns addresses from the members.
     pub discover: Option<Discover>,
     /// How long connecting to a member may take, without the resolution of its name, which may take 5 s; default
     /// 400 ms. An attempt that begins just before a machine is back is lost; the next one should come before the

@@ -6,13 +6,16 @@ use std::time::UNIX_EPOCH;
 use memvault::command::Name;
 use memvault::connection::{ErrorCode, Fault, Fields, Host, Section};
 
-use super::admin::{ANSWER_LATENCY, CLIENT_LATENCY};
 use super::clients::Clients;
 use super::process;
 use crate::tcp;
 
 /// The release of Redis whose commands and replies ours are like, for clients that go by it.
 const REDIS_VERSION: &str = "7.0.0";
+
+/// The fields of `INFO` that have a [`Latency`](crate::driver::Latency) each, as its `to_text` writes it.
+pub(super) const CLIENT_LATENCY: &str = "client_latency_usec";
+pub(super) const ANSWER_LATENCY: &str = "answer_latency_usec";
 
 impl Host for Clients {
     fn info(&self, section: Section, fields: &mut Fields<'_>) {

@@ -8,6 +8,10 @@ use async_io::Timer;
 
 use crate::driver::Latency;
 
+/// What connections call themselves (`CLIENT SETNAME`) that only look. A node does not count the times of their
+/// answers.
+pub const ASKER_NAME: &[u8] = b"memvault-admin";
+
 /// What is measured on all threads together.
 #[derive(Debug, Default)]
 pub(super) struct Meter {

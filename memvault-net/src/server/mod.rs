@@ -17,7 +17,12 @@
 //!
 //! Limits: [`Config`] names them with their defaults.
 
+#[cfg(feature = "admin")]
 mod admin;
+#[cfg(not(feature = "admin"))]
+#[path = "no_admin.rs"]
+mod admin;
+mod admin_limits;
 mod backend;
 mod calls;
 mod client;
@@ -54,12 +59,15 @@ use memvault::store;
 
 use crate::driver::{self, DiscoverError};
 use crate::memory_limit::quarter_of_memory;
-pub use admin::{ASKER_NAME, AdminLimits, NodeStats};
+#[cfg(feature = "admin")]
+pub use admin::NodeStats;
+pub use admin_limits::AdminLimits;
 use backend::Backend;
 use calls::{Calls, ThreadCounters};
 use clients::Clients;
 use connection_limit::ConnectionLimit;
 use door::Door;
+pub use meter::ASKER_NAME;
 use protected_mode::ProtectedMode;
 pub use sockets::Io;
 use sockets::Sockets;
@@ -101,7 +109,8 @@ pub struct Config {
     /// How long a client may be silent before it is closed; default `None`, for ever. Flag
     /// `--idle-timeout`.
     pub idle_timeout: Option<Duration>,
-    /// Where metrics and health are told over HTTP; default `None`, nowhere. Flag `--admin`.
+    /// Where metrics and health are told over HTTP; default `None`, nowhere. Flag `--admin`. Without the feature `admin` a
+    /// server that has one does not start.
     ///
     /// Paths: `/metrics` for Prometheus, `/healthz`, `/readyz`, which is 200 while this server does its part, and the
     /// documents `/api/status`, `/api/cluster`, `/api/ring`, `/api/events?since=NUMBER` and `/api/where?key=KEY`.
@@ -118,6 +127,7 @@ pub struct Config {
 
 /// What a server is.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Role {
     /// A node alone, with a store that has these limits.
     Single(store::Config),

@@ -14,6 +14,7 @@ use async_executor::LocalExecutor;
 
 /// How a server waits for its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Io {
     /// By epoll where that is possible, else by smol.
     #[default]

@@ -20,10 +20,10 @@ use async_io::Timer;
 use futures_lite::{AsyncWriteExt, FutureExt};
 use memvault::connection::Progress;
 
-use super::admin::ASKER_NAME;
 use super::client::Client;
 use super::clients::Clients;
 use super::connection_limit::Permit;
+use super::meter::ASKER_NAME;
 use super::socket::Socket;
 use crate::driver::ReplySink;
 

@@ -101,14 +101,14 @@ fn other_replicas_or_another_ring_are_refused_with_the_reason() {
     let text = connect(cluster.builder().replicas(1));
     assert!(text.contains("keeps 2 replicas"), "{text}");
     assert!(
-        text.contains("--replicas must be the same everywhere"),
+        text.contains("(replicas must be the same everywhere)"),
         "{text}"
     );
     let mut more = cluster.addresses.clone();
     more.push(dead_address());
     let text = connect(cluster.builder().cluster(more));
     assert_eq!(
-        text.matches("--cluster must name the same members").count(),
+        text.matches("members must be the same everywhere").count(),
         2,
         "{text}"
     );

@@ -32,6 +32,7 @@ impl Context {
 
 /// A command on keys.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Data<'a> {
     /// `GET`: the value of a key. The short way of [`Read::Value`].
     Get(&'a [u8]),

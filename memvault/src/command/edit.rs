@@ -13,6 +13,7 @@ use super::update::{Words, words};
 
 /// What becomes of a value; `B` holds bytes, borrowed from a client or shared between nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Edit<B> {
     /// Adds to the number that it is; none counts as 0 (`INCR`, `DECR`, `INCRBY`, `DECRBY`).
     Add(i64),
@@ -252,7 +253,7 @@ impl fmt::Display for EditError {
             Self::NotFinite => f.write_str("increment would produce NaN or Infinity"),
             Self::TooLong { len, limit } => write!(
                 f,
-                "value of {len} bytes: the limit is {limit} bytes (--max-value)"
+                "value of {len} bytes: the limit is {limit} bytes (max-value)"
             ),
         }
     }

@@ -156,7 +156,9 @@ impl CommandError<'_> {
         match *self {
             Self::Unknown(args) => unknown(args, out),
             Self::NotInCluster => {
-                out.extend_from_slice(b"ERR this node is not a member of a cluster (--cluster)");
+                out.extend_from_slice(
+                    b"ERR this node is not a member of a cluster: it was started alone",
+                );
             }
             Self::UnknownChange(name) => {
                 let after = "': MEMVAULT.CLUSTER has STATUS, ADD and REMOVE";
@@ -202,13 +204,13 @@ impl CommandError<'_> {
             Self::KeyTooLong { len, limit } => {
                 write!(
                     made,
-                    "ERR key of {len} bytes: the limit is {limit} bytes (--max-key)"
+                    "ERR key of {len} bytes: the limit is {limit} bytes (max-key)"
                 )
             }
             Self::ReplyTooLong { limit } => {
                 write!(
                     made,
-                    "ERR the reply is too long: the limit is {limit} bytes (--max-command)"
+                    "ERR the reply is too long: the limit is {limit} bytes (max-command)"
                 )
             }
             Self::ClientInfo(name) => {
@@ -255,7 +257,7 @@ impl CommandError<'_> {
             }
             Self::NoLevels => {
                 "ERR this node is alone and holds the only copy of every key: levels are for the members of a \
-                 cluster and its gateways (--cluster)"
+                 cluster and its gateways"
             }
             Self::NoPassword => {
                 "ERR AUTH <password> called without any password configured for the default user. Are \
@@ -310,12 +312,12 @@ fn quoted(out: &mut Vec<u8>, before: &str, bytes: &[u8], after: &str) {
 }
 
 fn too_large(reason: TooLarge, out: &mut Vec<u8>) {
-    let flag = match reason {
-        TooLarge::Bytes { .. } => "--max-memory",
-        TooLarge::Key { .. } => "--max-key",
-        TooLarge::Entries => "--max-entries",
+    let setting = match reason {
+        TooLarge::Bytes { .. } => "max-memory",
+        TooLarge::Key { .. } => "max-key",
+        TooLarge::Entries => "max-entries",
     };
-    format(out, format_args!("OOM {reason} ({flag})"));
+    format(out, format_args!("OOM {reason} ({setting})"));
 }
 
 fn format(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {

@@ -16,6 +16,7 @@ pub enum Expiry {
 
 /// Whether a key may be set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Condition {
     /// In any case.
     #[default]
@@ -28,6 +29,7 @@ pub enum Condition {
 
 /// On which present expiry `EXPIRE` and its kin depend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExpireCondition {
     /// On none.
     #[default]

@@ -6,6 +6,7 @@ use crate::resp::Args;
 
 /// What `MEMVAULT.CLUSTER` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MembershipCommand<'a> {
     /// `STATUS`: the members, and how far the change under way has come.
     Status,

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 
 /// What a reader wants to know of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Read {
     /// The value (`GET`).
     Value,
@@ -28,6 +29,8 @@ pub enum Read {
 }
 
 /// What of an entry a reader has to see.
+///
+/// Not `non_exhaustive`: who keeps the entries must be able to show each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sees {
     /// The value.

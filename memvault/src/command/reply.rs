@@ -7,6 +7,8 @@ use super::error::CommandError;
 use crate::resp::{Protocol, encode};
 
 /// The answer to a command on one key; `B` holds bytes, or says where they are.
+///
+/// Not `non_exhaustive`: who carries out commands in another way must be able to send every reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply<B> {
     /// It is done: `OK`.
@@ -24,6 +26,8 @@ pub enum Reply<B> {
 }
 
 /// Of what kind the replies of a command are, unless it is refused.
+///
+/// Not `non_exhaustive`: who translates replies of another server must know each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyKind {
     /// [`Reply::Done`] or [`Reply::NotDone`].

@@ -12,6 +12,8 @@ use super::owned::OwnedArgs;
 use crate::resp::{Args, encode};
 
 /// Which shards have to do with a command.
+///
+/// Complete: a server with shards must act on each of them.
 #[derive(Debug)]
 pub enum Placement {
     /// One alone: it takes the command as it is.

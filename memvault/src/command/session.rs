@@ -9,6 +9,7 @@ use crate::resp::{Args, Protocol};
 
 /// A command on the connection itself, or on the node as a whole.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Session<'a> {
     /// `PING`, with what to answer if that is not `PONG`.
     Ping(Option<&'a [u8]>),
@@ -49,6 +50,7 @@ pub struct Hello<'a> {
 
 /// What `CLIENT` does.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Client<'a> {
     /// `CLIENT ID`.
     Id,
@@ -68,6 +70,7 @@ pub enum Client<'a> {
 
 /// What `CONFIG` does.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Config<'a> {
     /// `CONFIG GET` of the settings that match one of these patterns.
     Get(Args<'a>),
@@ -79,6 +82,7 @@ pub enum Config<'a> {
 
 /// What `COMMAND` tells.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Describe<'a> {
     /// How many commands there are.
     Count,
@@ -96,6 +100,7 @@ pub enum Describe<'a> {
 
 /// Of which commands `COMMAND LIST` tells.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Filter<'a> {
     /// All of them.
     All,

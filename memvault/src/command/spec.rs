@@ -189,6 +189,7 @@ bits! {
 
 /// The chapters of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Group {
     /// Values.
     String,

@@ -43,6 +43,7 @@ macro_rules! table {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "each is named as the command it stands for")]
+        #[non_exhaustive]
         pub enum Name {
             $($id),*
         }

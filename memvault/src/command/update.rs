@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 /// A command that changes one key, and depends on what is there; `B` holds bytes, borrowed from a client or shared
 /// between nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Update<B> {
     /// `SET` and its kin.
     Set(Set<B>),
@@ -99,6 +100,8 @@ impl ReplyValue {
 }
 
 /// What becomes of the key.
+///
+/// Not `non_exhaustive`: who keeps the entries must carry out each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It stays as it is.

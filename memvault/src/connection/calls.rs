@@ -26,6 +26,8 @@ pub struct CallCount {
 }
 
 /// Why a command was answered with an error.
+///
+/// Complete: the two that `INFO commandstats` of Redis counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It was not carried out.

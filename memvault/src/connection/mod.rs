@@ -55,8 +55,8 @@ use wide::{Slice, Wide};
 pub struct Config {
     /// What a client may send.
     pub limits: Limits,
-    /// Bytes of output above which no further command is executed until some are written; default 256 MiB. Flag
-    /// `--max-output`. The same for output that waits for a deferred reply. The reply of one command may be longer.
+    /// Bytes of output above which no further command is executed until some are written; default 256 MiB. The same for
+    /// output that waits for a deferred reply. The reply of one command may be longer.
     pub max_output_len: usize,
     /// Commands under way above which no further one is executed; default 1024.
     pub max_deferred: usize,
@@ -77,6 +77,8 @@ impl Default for Config {
 }
 
 /// Why [`Connection::process`] came back.
+///
+/// Not `non_exhaustive`: the owner of the socket must act on each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the owner of the socket has to act on it"]
 pub enum Progress {

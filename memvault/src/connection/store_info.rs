@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 ///
 /// It writes the sections of `INFO` and shows the settings of `CONFIG` that depend on nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoreInfo {
     /// Counters.
     pub statistics: Statistics,

@@ -17,6 +17,8 @@ pub enum Link {
 
 /// Something for the driver to do, in the order in which [`Node::poll_action`](super::Node::poll_action)
 /// returns it.
+///
+/// Not `non_exhaustive`: a driver that does not know one of them is to fail when it is built, not when it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Open a connection to a member, then call `handle_connected` or `handle_disconnected`.

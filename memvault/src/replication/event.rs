@@ -106,6 +106,7 @@ pub enum Event {
 
 /// How a node noticed that a member is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DownReason {
     /// The connection was refused, reset or closed.
     Disconnected,
@@ -210,7 +211,7 @@ impl Event {
 
 /// What to do about it stands in it, as the one who sees the event can do something.
 const SAME_ID: &str =
-    "two processes have this id: stop one of them, or give it an id of its own (--node-id)";
+    "two processes have this id: stop one of them, or give it an id of its own (node-id)";
 
 /// The name, and the fields behind it: `down node=a reason=silent`.
 impl fmt::Display for Event {

@@ -12,6 +12,7 @@ use crate::version::Version;
 
 /// A request of a caller. Those with several keys are carried out key by key, in parallel, not atomically.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Request {
     /// The value of a key: [`Answer::Value`].
     Get(Bytes),
@@ -129,6 +130,7 @@ pub struct Lease {
 
 /// The answer to a [`Request`] that was carried out.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Answer {
     /// It is done.
     Done,
@@ -244,7 +246,7 @@ impl core::fmt::Display for ChangeError {
             }
             Self::NotWaiting(id) => write!(
                 f,
-                "{id} is not waiting to be added: start it with --join and --node-id {id} first"
+                "{id} is not waiting to be added: start it first, with this node-id and with join"
             ),
             Self::Unknown(id) => write!(f, "there is no member {id}"),
             Self::LastMember => write!(f, "the last member cannot be removed"),
@@ -320,11 +322,11 @@ impl core::fmt::Display for Failure {
             ),
             Self::TooManyKeys { keys, max_requests } => write!(
                 f,
-                "a request with {keys} keys: the limit is {max_requests} keys (--max-requests)"
+                "a request with {keys} keys: the limit is {max_requests} keys (max-requests)"
             ),
             Self::Overloaded => write!(
                 f,
-                "more waits here than the cluster carries out in time (--max-waiting, --max-wait): ask again later; \
+                "more waits here than the cluster carries out in time (max-waiting, max-wait): ask again later; \
                  nothing was done, but of several keys some may have been"
             ),
             Self::ClockSkew => write!(
@@ -334,7 +336,7 @@ impl core::fmt::Display for Failure {
             Self::Change(error) => write!(f, "{error}"),
             Self::TooLarge => write!(
                 f,
-                "the entry is larger than a member's memory limit (--max-memory)"
+                "the entry is larger than a member's memory limit (max-memory)"
             ),
         }
     }

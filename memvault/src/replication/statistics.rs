@@ -2,6 +2,7 @@
 
 /// Counters of a [`Node`](super::Node) since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeStatistics {
     /// Requests begun.
     pub requests: u64,

@@ -8,7 +8,7 @@ use core::fmt;
 /// The stream is out of step from there on and cannot be used further: the connection is closed once the
 /// peer has been told. A decoder that is asked again with the same bytes gives the same error.
 /// [`Display`](fmt::Display) is what follows `-ERR ` in the reply: the words of Redis and, where a limit
-/// was passed, what the limit is and which flag sets it. It never contains a line break.
+/// was passed, what the limit is and which setting it is. It never contains a line break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -75,12 +75,12 @@ impl fmt::Display for DecodeError {
             Self::InvalidMultibulkLength => f.write_str("invalid multibulk length"),
             Self::TooManyArguments { count, limit } => write!(
                 f,
-                "invalid multibulk length {count}: the limit is {limit} arguments (--max-arguments)"
+                "invalid multibulk length {count}: the limit is {limit} arguments (max-arguments)"
             ),
             Self::InvalidBulkLength => f.write_str("invalid bulk length"),
             Self::BulkTooLong { len, limit } => write!(
                 f,
-                "invalid bulk length {len}: the limit is {limit} bytes (--max-value)"
+                "invalid bulk length {len}: the limit is {limit} bytes (max-value)"
             ),
             Self::ExpectedBulk { got } => {
                 write!(f, "expected '$', got '{}'", ascii::escape_default(got))
@@ -89,11 +89,11 @@ impl fmt::Display for DecodeError {
             Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
             Self::InlineTooLong { limit } => write!(
                 f,
-                "too big inline request: the limit is {limit} bytes (--max-inline)"
+                "too big inline request: the limit is {limit} bytes (max-inline)"
             ),
             Self::CommandTooLong { limit } => write!(
                 f,
-                "too big request: the limit is {limit} bytes (--max-command)"
+                "too big request: the limit is {limit} bytes (max-command)"
             ),
             Self::UnknownReply { got } => {
                 write!(f, "unknown type of reply '{}'", ascii::escape_default(got))

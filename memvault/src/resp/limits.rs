@@ -7,25 +7,25 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most bytes of an inline command with its line end, and of a line within a reply. Default 64 KiB.
-    /// Flag `--max-inline`.
+    /// In errors `max-inline`.
     pub max_inline_len: usize,
     /// Most arguments of a command, its name included; most elements of a reply, those within elements
-    /// counted too. Default 1 Mi (1 048 576). Flag `--max-arguments`.
+    /// counted too. Default 1 Mi (1 048 576). In errors `max-arguments`.
     ///
     /// While a command is decoded, each argument takes 8 bytes, at most twice that when the list grows.
     pub max_arguments: usize,
     /// Most bytes of one argument, and so of a value; most bytes of one bulk string of a reply. Default
-    /// 64 MiB. Flag `--max-value`.
+    /// 64 MiB. In errors `max-value`.
     pub max_bulk_len: usize,
-    /// Most bytes of a key. Default 64 KiB. Flag `--max-key`. A decoder does not know which argument is a
+    /// Most bytes of a key. Default 64 KiB. In errors `max-key`. A decoder does not know which argument is a
     /// key: who parses commands checks this one. Pointless above [`max_bulk_len`](Self::max_bulk_len).
     pub max_key_len: usize,
     /// Most bytes of a command as a whole, or of a reply as a whole, headers included. Default 1 GiB; more
-    /// than `u32::MAX` counts as `u32::MAX`. Flag `--max-command`. Should leave room for several arguments of
+    /// than `u32::MAX` counts as `u32::MAX`. In errors `max-command`. Should leave room for several arguments of
     /// [`max_bulk_len`](Self::max_bulk_len).
     pub max_command_len: usize,
     /// Most levels of arrays, maps, sets, pushes and attributes within each other in a reply. Default 128;
-    /// more than 1024 counts as 1024. Commands have no levels, so the server has no flag for it.
+    /// more than 1024 counts as 1024. Commands have no levels, so a server needs no setting for it.
     pub max_depth: usize,
 }
 

@@ -15,6 +15,7 @@ use crate::time::Instant;
 
 /// What a client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Act {
     /// Wrote this value; deletions count as values of their own.
     Write(u64),

@@ -64,6 +64,7 @@ pub struct Phase {
 
 /// How many requests come in a [`Phase`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rate {
     /// None.
     None,

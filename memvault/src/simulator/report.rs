@@ -7,6 +7,7 @@ use super::violation::Violation;
 
 /// How requests fared in one phase of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnderLoad {
     /// The phase's name.
     pub phase: &'static str,
@@ -26,6 +27,7 @@ pub struct UnderLoad {
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// Broken promises; empty if all is well.
     pub violations: Vec<Violation>,

@@ -5,6 +5,7 @@ use crate::time::Timestamp;
 
 /// Counters of a [`Store`](super::Store) since its start, or since they were set to zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Reads that found a value.
     pub hits: u64,

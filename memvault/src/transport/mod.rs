@@ -41,6 +41,8 @@ pub trait Transport {
 }
 
 /// Something that happened on a link.
+///
+/// Complete: more does not happen on a stream of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportEvent {
     /// The link to this member is open.

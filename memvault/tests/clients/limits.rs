@@ -9,7 +9,7 @@ use super::client::{NOW, array, connection, drain, feed, replies_to, send, store
 fn a_key_above_the_limit_is_refused_with_limit_and_flag() {
     let mut store = store();
     let key = "k".repeat(65_537);
-    let refused = "-ERR key of 65537 bytes: the limit is 65536 bytes (--max-key)\r\n";
+    let refused = "-ERR key of 65537 bytes: the limit is 65536 bytes (max-key)\r\n";
     for (command, rest) in [
         ("SET", "v"),
         ("MSET", "v"),
@@ -50,7 +50,7 @@ fn an_entry_beyond_all_memory_is_refused_and_harms_nothing() {
     ] {
         let reply = replies_to(&mut store, NOW, &command);
         assert!(
-            reply.starts_with("-OOM entry needs ") && reply.ends_with(" (--max-memory)\r\n"),
+            reply.starts_with("-OOM entry needs ") && reply.ends_with(" (max-memory)\r\n"),
             "{reply}"
         );
     }
@@ -87,7 +87,7 @@ fn a_reply_of_many_values_is_bounded() {
     let mut store = store();
     store.set_max_reply_len(1000);
     replies_to(&mut store, NOW, &array(&["SET", "k", &"v".repeat(300)]));
-    let refused = "-ERR the reply is too long: the limit is 1000 bytes (--max-command)\r\n";
+    let refused = "-ERR the reply is too long: the limit is 1000 bytes (max-command)\r\n";
     assert_eq!(replies_to(&mut store, NOW, "MGET k k k k\r\n"), refused);
     assert_eq!(
         replies_to(&mut store, NOW, "MGET k k k\r\n").len(),
@@ -105,11 +105,11 @@ fn what_is_no_command_gets_an_error_and_ends_the_connection() {
         ("GET \"k\r\n", "unbalanced quotes in request"),
         (
             "*1048577\r\n",
-            "invalid multibulk length 1048577: the limit is 1048576 arguments (--max-arguments)",
+            "invalid multibulk length 1048577: the limit is 1048576 arguments (max-arguments)",
         ),
         (
             "*1\r\n$67108865\r\n",
-            "invalid bulk length 67108865: the limit is 67108864 bytes (--max-value)",
+            "invalid bulk length 67108865: the limit is 67108864 bytes (max-value)",
         ),
     ] {
         let (mut store, mut connection) = (store(), connection());
@@ -139,7 +139,7 @@ fn an_endless_line_is_refused_at_its_limit() {
     let line = vec![b'a'; 70_000];
     let (replies, progress) = send(&mut connection, &mut store, NOW, &line);
     let error =
-        "-ERR Protocol error: too big inline request: the limit is 65536 bytes (--max-inline)\r\n";
+        "-ERR Protocol error: too big inline request: the limit is 65536 bytes (max-inline)\r\n";
     assert_eq!(
         (text(&replies), progress),
         (text(error.as_bytes()), Progress::Close)
@@ -257,7 +257,7 @@ fn what_a_client_may_send_is_configurable() {
     let (reply, _) = send(&mut connection, &mut store, NOW, b"SET long v\r\n");
     assert_eq!(
         text(&reply),
-        text(b"-ERR key of 4 bytes: the limit is 3 bytes (--max-key)\r\n")
+        text(b"-ERR key of 4 bytes: the limit is 3 bytes (max-key)\r\n")
     );
     let (reply, progress) = send(
         &mut connection,
@@ -265,6 +265,6 @@ fn what_a_client_may_send_is_configurable() {
         NOW,
         b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$6\r\n",
     );
-    assert!(text(&reply).contains("the limit is 5 bytes (--max-value)"));
+    assert!(text(&reply).contains("the limit is 5 bytes (max-value)"));
     assert_eq!(progress, Progress::Close);
 }

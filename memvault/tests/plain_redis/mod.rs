@@ -211,7 +211,7 @@ fn levels_that_rest_on_versions_are_refused() {
         assert_eq!(failure, Failure::NoVersions { level });
         let text = failure.to_string();
         assert!(
-            text.contains("plain Redis servers (--plain-redis) keep none"),
+            text.contains("plain Redis servers (plain-redis) keep none"),
             "{text}"
         );
         let mut config = config(3);

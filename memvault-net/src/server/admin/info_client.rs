@@ -8,7 +8,8 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use memvault::resp::{Limits, Reply, ReplyDecoder, encode};
 
 use super::node_stats::NodeStats;
-use crate::driver::connect;
+use crate::driver::connect::connect;
+use crate::server::meter::ASKER_NAME;
 
 /// How long a node may take to answer, a connection to it included.
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_millis(800);
@@ -16,9 +17,6 @@ pub(super) const ASK_TIMEOUT: Duration = Duration::from_millis(800);
 const MAX_ANSWER_LEN: usize = 256 << 10;
 /// Most characters of an error that are told.
 const MAX_REFUSAL_LEN: usize = 100;
-/// What connections call themselves (`CLIENT SETNAME`) that only look. A node does not count the times of their
-/// answers.
-pub const NAME: &[u8] = b"memvault-admin";
 
 /// A connection to a node.
 #[derive(Debug)]
@@ -66,7 +64,9 @@ impl InfoClient {
             input: Vec::new(),
         };
         // If it has no such command, it has another way to tell clients apart, or none.
-        client.exchange(&[b"CLIENT", b"SETNAME", NAME]).await?;
+        client
+            .exchange(&[b"CLIENT", b"SETNAME", ASKER_NAME])
+            .await?;
         Ok(client)
     }
 

@@ -6,9 +6,11 @@ use memvault::replication::{NodeStatistics, Role};
 use crate::driver::Latency;
 use crate::server::backend::Backend;
 use crate::server::clients::Clients;
+use crate::server::host::{ANSWER_LATENCY, CLIENT_LATENCY};
 
 /// The counters of a node since its start, and its present state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeStats {
     /// Since its start.
     pub uptime_seconds: u64,
@@ -107,10 +109,6 @@ impl NodeStats {
         self.operations = hits.saturating_add(misses).saturating_add(writes);
     }
 }
-
-/// The fields of `INFO` that have a [`Latency`] each, as [`Latency::to_text`] writes it.
-pub(in crate::server) const CLIENT_LATENCY: &str = "client_latency_usec";
-pub(in crate::server) const ANSWER_LATENCY: &str = "answer_latency_usec";
 
 #[cfg(test)]
 mod tests {

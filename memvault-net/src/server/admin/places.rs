@@ -12,8 +12,7 @@ use std::task::Waker;
 
 use futures_lite::future::poll_fn;
 
-/// Connections that are there for probes, beyond the limit for all.
-pub(in crate::server) const FOR_PROBES: usize = 8;
+use crate::server::admin_limits::FOR_PROBES;
 
 /// All places.
 pub(super) struct Places {

@@ -15,24 +15,18 @@ impl Shards {
         for desk in &self.desks {
             sum.add(&lock(&desk.store_info));
         }
-        StoreInfo {
-            max_bytes: self.limits().max_bytes,
-            max_entries: self.limits().max_entries,
-            ..sum
-        }
+        self.with_limits(sum)
     }
 
     /// Nothing but the limits of all stores together.
     pub(super) fn settings(&self) -> StoreInfo {
-        let Limits {
-            max_bytes,
-            max_entries,
-        } = self.limits();
-        StoreInfo {
-            max_bytes,
-            max_entries,
-            ..StoreInfo::default()
-        }
+        self.with_limits(StoreInfo::default())
+    }
+
+    fn with_limits(&self, mut info: StoreInfo) -> StoreInfo {
+        let limits = self.limits();
+        (info.max_bytes, info.max_entries) = (limits.max_bytes, limits.max_entries);
+        info
     }
 
     pub(super) fn limits(&self) -> Limits {

@@ -93,7 +93,7 @@ impl Naive {
             Data::Exists(keys) => count(keys.iter().filter_map(|key| map.get(key))),
             Data::Count => Reply::Integer(map.len() as i64),
             Data::Membership(_) => {
-                Reply::Error("ERR this node is not a member of a cluster (--cluster)")
+                Reply::Error("ERR this node is not a member of a cluster: it was started alone")
             }
             Data::Flush => {
                 map.clear();

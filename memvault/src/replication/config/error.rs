@@ -52,11 +52,11 @@ impl core::fmt::Display for ConfigError {
             }
             Self::PlainMember(id) => write!(
                 f,
-                "{id} cannot be a member of a cluster of plain Redis servers (--plain-redis): use a gateway or a client"
+                "{id} cannot be a member of a cluster of plain Redis servers (plain-redis): use a gateway or a client"
             ),
             Self::PlainSeeds => write!(
                 f,
-                "plain Redis servers (--plain-redis) do not know each other: name all of them (--cluster)"
+                "plain Redis servers (plain-redis) do not know each other: name all of them"
             ),
             Self::PlainLevel(level) => write!(f, "{}", NoVersions(*level)),
             Self::Setting {
@@ -77,7 +77,7 @@ impl core::fmt::Display for NoVersions {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "level {} needs versions, and plain Redis servers (--plain-redis) keep none: use one or auto",
+            "level {} needs versions, and plain Redis servers (plain-redis) keep none: use one or auto",
             self.0.name()
         )
     }

@@ -26,6 +26,8 @@ pub(crate) const fn read_quorum(replicas: usize) -> usize {
 }
 
 /// What to do with a write of unknown fate that was overtaken.
+///
+/// Complete: it is written once more, or it is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnAmbiguous {
     /// Write again under a new version: it may become visible twice.
@@ -96,6 +98,8 @@ impl Member {
 }
 
 /// The part that a node plays.
+///
+/// Complete: a node has data or has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Holds data: the member with this id.

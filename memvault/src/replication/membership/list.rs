@@ -29,6 +29,7 @@ pub struct Membership {
 
 /// A change of the members that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// A node takes over its share of the keys, to become a member.
     Joining {

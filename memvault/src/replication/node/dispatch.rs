@@ -239,7 +239,7 @@ impl Node {
     fn other_node(&self, hello: &Hello) -> Option<String> {
         (!hello.callee.is_empty() && hello.callee != self.name).then(|| {
             alloc::format!(
-                "this is {}, and {} takes it for {} (--cluster names the wrong address for one of them)",
+                "this is {}, and {} takes it for {} (the list of members names the wrong address for one of them)",
                 self.name,
                 hello.node_id,
                 hello.callee
@@ -275,7 +275,7 @@ impl Node {
         // First, as the digest would differ as well, and say less.
         if hello.replicas != replicas {
             return Some(alloc::format!(
-                "{} keeps {replicas} replicas, {} keeps {} (--replicas must be the same everywhere)",
+                "{} keeps {replicas} replicas, {} keeps {} (replicas must be the same everywhere)",
                 self.name,
                 hello.node_id,
                 hello.replicas
@@ -283,8 +283,8 @@ impl Node {
         }
         (hello.digest != digest).then(|| {
             alloc::format!(
-                "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (--cluster must \
-                 name the same members everywhere)",
+                "the member lists differ: that of {} is {digest:016x}, that of {} is {:016x} (the \
+                 members must be the same everywhere)",
                 self.name,
                 hello.node_id,
                 hello.digest

@@ -147,7 +147,7 @@ impl Node {
         let node = self.cx.peers.id(from);
         let reason = format!(
             "a process with the id {} is alive already: stop one of the two, or give this one an id of its own \
-             (--node-id)",
+             (node-id)",
             self.name
         );
         self.cx.event(Event::Rejected { node, reason });

@@ -18,6 +18,7 @@ use crate::version::Version;
 
 /// What a [`Node`] knows of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PeerStatus {
     /// The member's place on the ring.
     pub index: NodeIndex,

@@ -141,7 +141,7 @@ fn unfit(error: &[u8]) -> PlainReply {
 }
 
 const MEMBER: &str = "it is a member or gateway of a MemVault cluster, and this process was told that its nodes \
-     speak plain Redis: leave --plain-redis out, or name Redis servers only (a cluster is all of one kind)";
+     speak plain Redis: leave plain-redis out, or name Redis servers only (a cluster is all of one kind)";
 const REDIS_CLUSTER: &str = "it runs in cluster mode (cluster-enabled yes) and places keys itself: use servers without it, or \
      a client for Redis Cluster";
 
@@ -174,7 +174,7 @@ mod tests {
                 "role:slave\r\nmaster_host:10.0.0.9\r\n",
                 "replica of 10.0.0.9",
             ),
-            ("node_state:serving\r\n", "leave --plain-redis out"),
+            ("node_state:serving\r\n", "leave plain-redis out"),
         ] {
             let PlainReply::Unfit(reason) = greet(info) else {
                 panic!("{info} was taken");

@@ -27,6 +27,7 @@ pub use link::PlainLink;
 
 /// What a coordinator asks of a node that speaks plain Redis.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum PlainQuestion {
     /// Who are you, and can you be used? Opens a link.
     Greet,
@@ -38,6 +39,7 @@ pub enum PlainQuestion {
 
 /// A command to a node that speaks plain Redis.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum PlainCommand {
     /// `GET`.
     Get(Bytes),
@@ -62,6 +64,7 @@ pub enum PlainCommand {
 
 /// What a node that speaks plain Redis replied.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum PlainReply {
     /// To a greeting or a ping: it is there.
     Alive {
@@ -76,6 +79,7 @@ pub enum PlainReply {
 
 /// Why a node that speaks plain Redis did not carry a command out.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlainRefusal {
     /// It still loads its data.
     Loading,

@@ -23,6 +23,7 @@ pub struct Message {
 
 /// The kinds of messages: each question is followed by its answer.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Body {
     /// Opens a link: who calls, and by which rules.
     Hello(Hello),
@@ -150,6 +151,7 @@ pub enum Body {
 /// What a reader asks a replica to promise, by the version of the write to come: to store nothing older from now
 /// on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Prepare {
     /// Nothing at all: what will be written follows from what is read now.
     Update(Version),
@@ -217,6 +219,7 @@ impl Hello {
 
 /// What a node can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NodeState {
     /// Just started, without data: accepts writes uncounted, answers no reads.
     Warming,
@@ -262,6 +265,7 @@ pub struct Write {
 
 /// What became of a [`Write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WriteReply {
     /// Enough replicas hold it. `existed` tells whether the leader held a live value before.
     Done {
@@ -297,6 +301,7 @@ pub enum WriteReply {
 
 /// Why a version is offered to a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OfferKind {
     /// Part of a write: a refusal is for ever.
     Write,
@@ -310,6 +315,7 @@ pub enum OfferKind {
 
 /// What a replica made of an [`Offer`](Body::Offer).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OfferReply {
     /// It holds the version, or held it once.
     Ack {
@@ -333,6 +339,7 @@ pub enum OfferReply {
 
 /// Why a replica refused an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// Something as new or newer was there.
     Stale,
@@ -346,6 +353,7 @@ pub enum Refusal {
 
 /// What a leader made of a [`Lock`](Body::Lock).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LockReply {
     /// Go ahead.
     Granted,
@@ -357,6 +365,7 @@ pub enum LockReply {
 
 /// What a replica holds for a key.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ReadReply {
     /// The node is warming up and must not answer.
     Loading,
@@ -401,6 +410,7 @@ impl PulledEntry {
 
 /// Part of what a source holds.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum PullReply {
     /// The source is not ready to be one; ask again.
     Loading,

@@ -77,7 +77,7 @@ impl fmt::Display for WireError {
             Self::Resp(error) => error.fmt(f),
             Self::TooLong { len, limit } => write!(
                 f,
-                "a message of {len} bytes, where {limit} are allowed (--max-value must be the same everywhere)"
+                "a message of {len} bytes, where {limit} are allowed (max-value must be the same everywhere)"
             ),
             Self::Whole { len } => write!(
                 f,

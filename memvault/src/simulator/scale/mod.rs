@@ -29,6 +29,7 @@ pub struct Scale {
 
 /// What [`measure`] has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Growth {
     /// From the start of all processes until all members serve and all links are up.
     pub ready: Duration,

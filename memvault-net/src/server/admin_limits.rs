@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::places::FOR_PROBES;
+/// Connections that are there for probes, beyond the limit for all.
+pub(super) const FOR_PROBES: usize = 8;
 
 /// Limits of [`Config::admin`](crate::server::Config::admin).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct AdminLimits {
 
 impl AdminLimits {
     /// Connections that there may be in the worst case.
-    pub(in crate::server) const fn most_connections(&self) -> usize {
+    pub(super) const fn most_connections(&self) -> usize {
         self.max_connections.saturating_add(FOR_PROBES)
     }
 }
