@@ -140,7 +140,7 @@ impl WarmUp {
     }
 
     /// Whether a source that does not tell of a version should have, rather than being told of it itself since it was
-    /// asked: then whoever leads that write is still at it.
+    /// asked: then the one that leads that write is still at it.
     pub(super) fn is_due(&self, node: NodeIndex, version: Version) -> bool {
         let began = self.sources.get(&node).map(|source| source.began);
         let by_then = began.map_or(0, |began| {

@@ -284,7 +284,7 @@ impl ReadPhase {
     }
 
     /// Brings replicas that answered with an older version up to date, without waiting for them, as far as the budget
-    /// of repeated work goes: most of them are about to hear it from whoever leads the write.
+    /// of repeated work goes: most of them are about to hear it from the one that leads the write.
     fn repair_stale(&self, operation: &Operation, cx: &mut Context) {
         let Some(best) = self.best_confirmed() else {
             return;
