@@ -167,7 +167,7 @@ impl WritePhase {
             level != Level::Quorum
                 || current >= quorum(list.current().len())
                 || !cx.rules.keep(Rule::QuorumsAreCounted),
-            "QUORUM is a quorum, the one that is away"
+            "QUORUM is a quorum, no matter who is away"
         );
         Ok(Need {
             current: u8::try_from(current).unwrap_or(Write::ALL),
