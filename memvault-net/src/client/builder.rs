@@ -92,7 +92,7 @@ impl Builder {
         self
     }
 
-    /// How long a request may take; default 1 s. Not longer than the members' own limit.
+    /// How long a request may take; default 1 s. Not longer than the members' own limit, or they refuse this client.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.settings.node.op_deadline = timeout;
         self
@@ -161,6 +161,7 @@ impl Builder {
     /// - [`Error::Thread`]: the operating system gives no thread.
     pub async fn connect(mut self) -> Result<Client, Error> {
         self.validate()?;
+        self.fit_times();
         self.settings.node.write_level = self.levels.write;
         self.settings.node.read_level = self.levels.read;
         // A node refuses what is too much; here, callers wait.
@@ -187,6 +188,19 @@ impl Builder {
         };
         readiness.await.unwrap_or(Err(Error::Closed))?;
         Ok(client)
+    }
+
+    /// Where requests have little time, no part of one may take all of it.
+    fn fit_times(&mut self) {
+        let node = &mut self.settings.node;
+        let most = node.op_deadline / 2;
+        for time in [
+            &mut node.max_wait,
+            &mut node.write_attempt,
+            &mut node.read_attempt,
+        ] {
+            *time = most.min(*time);
+        }
     }
 
     /// Brings members and addresses into the settings.

@@ -424,6 +424,13 @@ fn mixed_settings_are_refused_with_both_values() {
         &["gives a request up after 1000 ms", "stranger after 2500 ms"],
     );
     refused(
+        |hello| {
+            hello.is_member = true;
+            hello.op_deadline_ms = 500;
+        },
+        &["gives a request up after 1000 ms", "stranger after 500 ms"],
+    );
+    refused(
         |hello| hello.protocol = 9,
         &[
             &format!("speaks version {}", Hello::PROTOCOL),

@@ -44,6 +44,25 @@ fn commands_do_what_their_names_say() {
 }
 
 #[test]
+fn a_client_may_give_its_requests_less_time_than_others() {
+    let cluster = Cluster::start(3, 3);
+    for millis in [100, 300, 500, 1000] {
+        let builder = cluster.builder();
+        let client = builder
+            .request_timeout(Duration::from_millis(millis))
+            .connect();
+        let client = block_on(client).expect("it is taken");
+        eventually("a request is answered in that time", || {
+            block_on(client.set("key", millis.to_string())).is_ok()
+        });
+        eventually("and another", || {
+            let value = block_on(client.get("key"));
+            value.is_ok_and(|value| value.as_deref() == Some(millis.to_string().as_bytes()))
+        });
+    }
+}
+
+#[test]
 fn values_can_be_json() {
     let cluster = Cluster::start(1, 1);
     let client = cluster.client();

@@ -126,7 +126,7 @@ pub struct Config {
     pub read_level: Level,
     /// What to do with a write of unknown fate.
     pub on_ambiguous: OnAmbiguous,
-    /// A request that takes longer fails; default 1 s. The same in every process.
+    /// A request that takes longer fails; default 1 s. The same in all members, and no longer in coordinators.
     pub op_deadline: Duration,
     /// Silence of a leader after which a write goes to the next replica; default 100 ms.
     pub write_attempt: Duration,

@@ -251,9 +251,15 @@ impl Node {
     /// which a request has taken effect or never will.
     fn other_deadline(&self, hello: &Hello) -> Option<String> {
         let mine = self.op_deadline_ms();
-        (hello.op_deadline_ms != mine).then(|| {
+        let fits = if hello.is_member {
+            hello.op_deadline_ms == mine
+        } else {
+            hello.op_deadline_ms <= mine
+        };
+        (!fits).then(|| {
             alloc::format!(
-                "{} gives a request up after {mine} ms, {} after {} ms (op_deadline must be the same everywhere)",
+                "{} gives a request up after {mine} ms, {} after {} ms (op_deadline must be the same in all members, and no \
+                 longer in gateways and clients)",
                 self.name,
                 hello.node_id,
                 hello.op_deadline_ms

@@ -205,7 +205,7 @@ pub struct Hello {
     pub protocol: u8,
     /// Virtual nodes per unit of weight: both ends must place keys alike.
     pub virtual_nodes: u32,
-    /// [`Config::op_deadline`](crate::replication::Config::op_deadline) in milliseconds: both ends must agree when nobody
+    /// [`Config::op_deadline`](crate::replication::Config::op_deadline) in milliseconds: members must agree when nobody
     /// waits for an answer any more.
     pub op_deadline_ms: u32,
     /// The id that the caller takes the other end for; empty if it does not know.
