@@ -230,9 +230,8 @@ impl<E> Lru<E> {
         let capacity = self.len().max(full_load(FEWEST_BUCKETS));
         if buckets_for(capacity) < self.table.buckets() {
             self.move_to(capacity, &rehash);
-            while self.table.is_moving() {
-                self.advance(&rehash);
-            }
+            let nodes = &self.nodes;
+            self.table.finish(|i| rehash(&nodes[Index::new(i)].entry));
         }
         self.nodes.shrink_to(slots.max(FEWEST_SLOTS));
     }

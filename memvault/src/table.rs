@@ -59,7 +59,7 @@ impl Table {
     }
 
     /// Whether entries move at present.
-    pub(crate) fn is_moving(&self) -> bool {
+    fn is_moving(&self) -> bool {
         self.left > 0
     }
 
@@ -119,16 +119,19 @@ impl Table {
     /// `len` positions are in use, of which `rehash` knows the hash.
     pub(crate) fn grow(&mut self, capacity: usize, len: u32, rehash: impl Fn(u32) -> u64) {
         // Not before the last move has ended, which it has long ago.
-        while self.is_moving() {
-            self.advance(&rehash);
-        }
+        self.finish(&rehash);
         let fresh = HashTable::with_capacity(capacity);
         self.old = core::mem::replace(&mut self.new, fresh);
         self.left = len;
         if capacity <= SMALL {
-            while self.is_moving() {
-                self.advance(&rehash);
-            }
+            self.finish(rehash);
+        }
+    }
+
+    /// Moves all entries that are to be moved. O(n).
+    pub(crate) fn finish(&mut self, rehash: impl Fn(u32) -> u64) {
+        while self.is_moving() {
+            self.move_some(&rehash);
         }
     }
 
@@ -148,11 +151,7 @@ impl Table {
             if self.leave(hash, position) {
                 self.new.insert_unique(hash, position, |_| hash);
             }
-            self.left = position;
-        }
-        if !self.is_moving() {
-            debug_assert!(self.old.is_empty(), "each was below `left`");
-            self.old = HashTable::new();
+            self.leave_from(position);
         }
     }
 
@@ -175,10 +174,16 @@ impl Table {
     #[inline]
     pub(crate) fn shorten(&mut self, len: u32) {
         if self.left > len {
-            self.left = len;
-            if len == 0 {
-                self.old = HashTable::new();
-            }
+            self.leave_from(len);
+        }
+    }
+
+    /// Positions from `left` on are in the old table no more; with the last of them it goes.
+    fn leave_from(&mut self, left: u32) {
+        self.left = left;
+        if left == 0 {
+            debug_assert!(self.old.is_empty(), "each was below `left`");
+            self.old = HashTable::new();
         }
     }
 }
