@@ -15,7 +15,7 @@ use super::membership::placement::Placement;
 use super::membership::preference::Preference;
 use super::peers::Peers;
 use super::request::Failure;
-use super::rules::Rules;
+use super::rules::{Rule, Rules};
 use super::statistics::NodeStatistics;
 use super::wire;
 use super::wire::message::{Body, Message, NodeState};
@@ -156,6 +156,12 @@ impl Context {
     /// Whether a message takes so long to send that its time is counted from the end of that.
     pub(super) fn is_bulk(&self, body: &Body) -> bool {
         wire::is_bulk(self.membership.epoch, body)
+    }
+
+    /// Takes from the budget what a message of so many bytes costs that is sent again, or beyond what a request needs.
+    /// Returns whether there is enough.
+    pub(super) fn can_afford(&mut self, bytes: usize) -> bool {
+        !self.rules.keep(Rule::RetriesHaveABudget) || self.budget.spend(bytes)
     }
 
     pub(super) fn event(&mut self, event: Event) {

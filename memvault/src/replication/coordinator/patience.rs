@@ -53,6 +53,6 @@ impl Operation {
 
     /// Takes what one message more costs than the operation needs, if there is enough.
     pub(super) fn can_afford_message(&self, cx: &mut Context) -> bool {
-        !cx.rules.keep(Rule::RetriesHaveABudget) || cx.budget.spend(MESSAGE_BYTES + self.len)
+        cx.can_afford(MESSAGE_BYTES + self.len)
     }
 }

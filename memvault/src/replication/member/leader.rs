@@ -453,7 +453,7 @@ impl Pending {
             let who = replicas.set_of(node);
             if self.offered.and(who).is_empty() {
                 cx.budget.earn(len);
-            } else if cx.rules.keep(Rule::RetriesHaveABudget) && !cx.budget.spend(len) {
+            } else if !cx.can_afford(len) {
                 continue;
             }
             self.offered = self.offered.or(who);
