@@ -244,8 +244,8 @@ pub(crate) fn seeds(text: &str) -> Result<Seeds, String> {
     Ok(Seeds(seeds))
 }
 
-/// The time that a request has in all: that of [`Config::new`].
-const REQUEST: Duration = Duration::from_secs(1);
+/// The time that a request has in all: that of [`Config::new`], which members take for granted.
+pub(crate) const REQUEST: Duration = Duration::from_secs(1);
 
 /// Reads how long a request may wait before it begins.
 fn max_wait(text: &str) -> Result<Duration, String> {

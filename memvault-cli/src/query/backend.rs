@@ -8,7 +8,7 @@ use memvault::resp::Reply;
 use memvault_net::client::{self, Client};
 
 use super::server_address;
-use crate::args::cluster::Members;
+use crate::args::cluster::{Members, REQUEST};
 use crate::args::query::Careful;
 use crate::error::Error;
 use crate::link::Link;
@@ -112,8 +112,6 @@ pub(super) fn cluster(
     levels: Levels,
     timeout: Duration,
 ) -> Result<Client, Error> {
-    /// What members take for granted: no coordinator waits longer.
-    const REQUEST: Duration = Duration::from_secs(1);
     let builder = Client::builder()
         .cluster(members.to_words())
         .replicas(replicas);
@@ -125,6 +123,7 @@ pub(super) fn cluster(
     let connected = builder
         .levels(levels)
         .connect_timeout(timeout)
+        // No coordinator waits longer.
         .request_timeout(timeout.min(REQUEST))
         .ready_timeout(timeout)
         .connect();
