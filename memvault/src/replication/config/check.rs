@@ -37,22 +37,14 @@ impl Config {
             ("suspect_after", self.suspect_after),
             ("down_after", self.down_after),
         ];
-        let reads = [
-            ("read_attempt", self.read_attempt),
-            ("op_deadline", self.op_deadline),
-        ];
-        let writes = [
-            ("write_attempt", self.write_attempt),
-            ("op_deadline", self.op_deadline),
-        ];
-        let waiting = [
-            ("max_wait", self.max_wait),
-            ("op_deadline", self.op_deadline),
-        ];
         check_ascending(&silence)?;
-        check_ascending(&reads)?;
-        check_ascending(&writes)?;
-        check_ascending(&waiting)?;
+        for part in [
+            ("read_attempt", self.read_attempt),
+            ("write_attempt", self.write_attempt),
+            ("max_wait", self.max_wait),
+        ] {
+            check_ascending(&[part, ("op_deadline", self.op_deadline)])?;
+        }
         let longest = self.op_deadline.max(self.down_after);
         if longest > MAX_TIME {
             return Err(wrong(

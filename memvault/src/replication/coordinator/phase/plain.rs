@@ -26,7 +26,7 @@ use crate::version::Version;
 /// A command under way, as far as it has come.
 pub(in crate::replication::coordinator) struct PlainPhase {
     command: PlainCommand,
-    reach: Fanout,
+    fanout: Fanout,
     /// Who was asked, and has neither answered nor been given up.
     pub(super) asked: ReplicaSet,
     /// Who was silent or not ready: asked again only when nobody else is left.
@@ -54,7 +54,7 @@ impl PlainPhase {
         let command = command(&operation.key, &operation.task);
         operation.next_stage();
         Self {
-            reach: reach(&command),
+            fanout: fanout(&command),
             command,
             asked: ReplicaSet::EMPTY,
             passed: ReplicaSet::EMPTY,
@@ -66,7 +66,7 @@ impl PlainPhase {
 
     /// Whether it changes nothing.
     pub(super) const fn is_read(&self) -> bool {
-        matches!(self.reach, Fanout::One)
+        matches!(self.fanout, Fanout::One)
     }
 
     /// Asks the node that is next.
@@ -81,7 +81,7 @@ impl PlainPhase {
         let replicas = operation.replicas;
         let mut targets = operation.candidates(call.cx, call.now);
         targets.retain(|node| replicas.set_of(*node).and(self.passed).is_empty());
-        if self.reach != Fanout::All {
+        if self.fanout != Fanout::All {
             targets.truncate(1);
         }
         if targets.is_empty() {
@@ -174,7 +174,7 @@ impl PlainPhase {
             (Task::Get, Answer::Value(Some(_))) => cx.statistics.hits += 1,
             _ => {}
         }
-        if self.reach == Fanout::OneThenAll
+        if self.fanout == Fanout::OneThenAll
             && let Some(effect) = effect(&self.command, &answer)
         {
             copy_effect(cx, &operation.replicas, from, &effect);
@@ -232,7 +232,7 @@ fn command(key: &Bytes, task: &Task) -> PlainCommand {
     }
 }
 
-fn reach(command: &PlainCommand) -> Fanout {
+fn fanout(command: &PlainCommand) -> Fanout {
     match command {
         PlainCommand::Get(_) | PlainCommand::Exists(_) | PlainCommand::Expiry(_) => Fanout::One,
         PlainCommand::Update { update, .. } if update.depends_on_present() => Fanout::OneThenAll,
