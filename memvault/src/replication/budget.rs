@@ -30,7 +30,6 @@ impl Budget {
     pub(super) fn earn(&mut self, bytes: usize) {
         let tenths = self.tenths.saturating_add(bytes as u64);
         self.tenths = tenths.min(MOST * SHARE);
-        debug_assert!(self.tenths <= MOST * SHARE, "what is saved up is bounded");
     }
 
     /// Takes what it costs to send so many bytes again. Returns whether there is enough; if not, nothing is taken.
